@@ -114,7 +114,7 @@ class Dialogue:
     problem: str = key("{problem}", "first user message")
     feedback: str = key(
         "The answer is incorrect. Please try again.\n\n{problem}",
-        "user message after every attempt, right or wrong",
+        "user message after every attempt, right or wrong; {problem} is the whole first message",
     )
     window: int = key(5, "turns in view: the problem and the last window - 1 attempts")
 
@@ -311,11 +311,12 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
 
 
 def read_profile(profile: str) -> DictConfig:
-    path = Path(profile) if profile.endswith((".yaml", ".yml")) else CONF_DIR / f"{profile}.yaml"
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", profile) and path.suffix not in (".yaml", ".yml"):
-        raise UserError(f"profile {profile!r} is neither a name nor a .yaml file; shipped: {', '.join(profiles())}")
+    is_file = profile.endswith((".yaml", ".yml"))
+    if not is_file and profile not in profiles():
+        raise UserError(f"no profile {profile!r}: give a .yaml file or one of {', '.join(profiles())}")
+    path = Path(profile) if is_file else CONF_DIR / f"{profile}.yaml"
     if not path.is_file():
-        raise UserError(f"no profile {profile!r} ({path} does not exist); shipped: {', '.join(profiles())}")
+        raise UserError(f"no profile file {profile}: give an existing .yaml file or one of {', '.join(profiles())}")
     try:
         loaded = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
@@ -337,11 +338,19 @@ def parse_override(override: str) -> DictConfig:
 
 def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
     try:
+        refuse_interpolation(extra)
         return cast(DictConfig, OmegaConf.merge(base, extra))
     except (OmegaConfBaseException, TypeError, ValueError, IndexError) as error:
         where = getattr(error, "full_key", None)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{origin}: {f'key {where}: ' if where else ''}{reason}") from error
+
+
+def refuse_interpolation(extra: DictConfig) -> None:
+    """A config holds plain values: `${oc.env:…}` could put a secret into the run's stored config."""
+    for name, value in flat(OmegaConf.to_container(extra, resolve=False)).items():
+        if isinstance(value, str) and "${" in value:
+            raise ValueError(f"key {name}: ${{…}} is not resolved here; write the value itself")
 
 
 def check(config: Config) -> None:
@@ -409,3 +418,35 @@ def temperatures(config: Config) -> dict[str, float]:
 def to_yaml(config: Config) -> str:
     """The whole config as YAML, as stored with the run."""
     return str(OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+
+def from_yaml(text: str) -> Config:
+    """The config that `to_yaml` stored; keys that are newer than it take their defaults."""
+    return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
+
+
+# Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
+FREE_KEYS = re.compile(r"iterations$|engine\.|verify\.workers$|train\.(workers|gpus|threads|timeout)$")
+
+
+def differences(stored: Config, given: Config) -> list[str]:
+    """The keys that decide what a run is and that differ, as `key: stored value, now given value`."""
+    before, now = flat(OmegaConf.structured(stored)), flat(OmegaConf.structured(given))
+    return [
+        f"{name}: stored {before.get(name)}, now {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and not FREE_KEYS.match(name)
+    ]
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """A config as dotted keys and plain values."""
+    plain = OmegaConf.to_container(node, enum_to_str=True) if not isinstance(node, dict | list) else node
+    items = plain.items() if isinstance(plain, dict) else enumerate(plain)
+    found: dict[str, Any] = {}
+    for name, value in items:
+        if isinstance(value, dict | list) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found

@@ -1,0 +1,30 @@
+"""Settings of the embedded services. They hold from a process's start, before Prefect, Ray or vLLM is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def use_home(home: Path | None) -> None:
+    """Put everything that is written under the home folder; what the user has set stays as it is."""
+    if home is not None:
+        os.environ["RISE_HOME"] = str(home.expanduser().resolve())
+    root = Path(os.environ.get("RISE_HOME") or "rise-home").expanduser().resolve()
+    os.environ["RISE_HOME"] = str(root)
+    if "PREFECT_API_URL" not in os.environ and "PREFECT_HOME" not in os.environ:
+        os.environ["PREFECT_HOME"] = str(root / "prefect")  # an own server with its own database
+        os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
+        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,89 @@
+"""Results on stdout: query rows as a table, CSV or JSON, and the metrics of a run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rise_core.errors import UserError
+from rise_core.metrics import Metric
+from storage.lake import Lake
+from storage.metrics import read_metrics
+
+PIPE_WIDTH = 10_000  # columns; nothing is cut when a program reads the table
+# Model output may hold terminal control sequences: shown as escapes, never sent to the terminal.
+CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
+
+
+def write_rows(rows: pa.Table, form: str) -> None:
+    """Print the rows of a query as "table", "csv" or "json"."""
+    writers: dict[str, Callable[[pa.Table], None]] = {"table": as_table, "csv": as_csv, "json": as_json}
+    writers[form](rows)
+
+
+def as_table(rows: pa.Table) -> None:
+    table = Table(*(Text(printable(name)) for name in rows.column_names), show_edge=False)
+    for row in rows.to_pylist():
+        table.add_row(*(Text(printable(value)) for value in row.values()))
+    console().print(table)
+
+
+def as_csv(rows: pa.Table) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(rows.column_names)
+    for row in rows.to_pylist():
+        writer.writerow([plain(value) for value in row.values()])
+
+
+def as_json(rows: pa.Table) -> None:
+    json.dump(rows.to_pylist(), sys.stdout, default=str, ensure_ascii=False)
+    print()
+
+
+def write_metrics(lake: Lake, run: str) -> None:
+    """Print a run's metrics in percent with their 95% intervals, a column for each iteration."""
+    rows = read_metrics(lake, run)
+    if not rows:
+        raise UserError(f"run {run!r} has no metrics: list the runs with `rise runs`, start one with `rise run`")
+    iterations = sorted({k for k, _ in rows})
+    cells = {(found.metric, k): found for k, found in rows}
+    table = Table("metric", *(f"iteration {k}" for k in iterations), show_edge=False)
+    for name in dict.fromkeys(row.metric for row in rows):
+        found = [cells.get((name, k)) for k in iterations]
+        table.add_row(
+            name, *(f"{100 * c.value:5.1f}  [{100 * c.ci_low:.1f}, {100 * c.ci_high:.1f}]" if c else "" for c in found)
+        )
+    problems = max(row.n for row in rows)
+    print(f"run {run}: percent of {problems} held-out problems, with 95% intervals")
+    console().print(table)
+
+
+def cell(found: Metric | None) -> str:
+    if found is None:
+        return ""
+    return f"{100 * found.value:5.1f}  [{100 * found.ci_low:.1f}, {100 * found.ci_high:.1f}]"
+
+
+def console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+
+
+def printable(value: Any) -> str:
+    return str(plain(value)).translate(CONTROLS)
+
+
+def plain(value: Any) -> Any:
+    """A value as one cell: nested ones as JSON, nothing for NULL."""
+    if value is None:
+        return ""
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return value

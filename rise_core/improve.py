@@ -1,0 +1,69 @@
+"""Which responses become training targets (paper, section 4.1: best-of-N self-distillation). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rise_core.config import Criterion, Select
+from rise_core.records import Rollout, Verdict
+from rise_core.seeds import unit
+
+
+def best(candidates: Iterable[Rollout]) -> Rollout | None:
+    """The highest reward among responses whose grade is a fact and that do not loop; ties go to the lowest sample."""
+    fit = [r for r in candidates if Verdict(r.verdict or Verdict.ERROR).is_fact and not r.repetitive]
+    return min(fit, key=lambda r: (-reward(r), r.sample), default=None)
+
+
+def reward(rollout: Rollout) -> float:
+    if rollout.reward is None:
+        raise ValueError(f"rollout {rollout.problem_id} turn {rollout.turn} has no reward: grade it first")
+    return rollout.reward
+
+
+def turns_of(episode: Iterable[Rollout]) -> dict[int, list[Rollout]]:
+    """An episode's responses by turn, each turn in sample order."""
+    by_turn: dict[int, list[Rollout]] = {}
+    for rollout in sorted(episode, key=lambda r: (r.turn, r.sample)):
+        by_turn.setdefault(rollout.turn, []).append(rollout)
+    return by_turn
+
+
+def improved(episode: Sequence[Rollout], select: Select, seed: int) -> list[Rollout]:
+    """The training targets of one episode, in turn order; the same response counts once.
+
+    The attempts that a later turn answers to are sample 0 of the turns before it.
+    """
+    targets: list[Rollout] = []
+    seen: set[tuple[int, ...]] = set()
+    earlier: list[Rollout] = []
+    for responses in turns_of(episode).values():
+        pick = best(responses)
+        if pick and tuple(pick.response_ids) not in seen and keeps(pick, earlier, select, seed):
+            targets.append(pick)
+            seen.add(tuple(pick.response_ids))
+        earlier.append(responses[0])
+    return targets
+
+
+def keeps(pick: Rollout, earlier: Sequence[Rollout], select: Select, seed: int) -> bool:
+    """Whether the best response of a turn passes the criterion, given the attempts it follows."""
+    correct = pick.verdict == Verdict.CORRECT
+    if select.criterion is Criterion.success and not correct:
+        return False
+    if not earlier:
+        share = select.first_turn.correct if correct else select.first_turn.wrong
+        return unit(seed, "first_turn", pick.iteration, pick.problem_id) < share
+    if select.criterion is Criterion.better:
+        return reward(pick) > reward(earlier[-1])
+    if select.criterion is Criterion.best:
+        return reward(pick) >= max(reward(attempt) for attempt in earlier)
+    return True
+
+
+def pick_all(rollouts: Iterable[Rollout], select: Select, seed: int) -> list[Rollout]:
+    """The training targets of a whole iteration, problem by problem in the order given."""
+    episodes: dict[str, list[Rollout]] = {}
+    for rollout in rollouts:
+        episodes.setdefault(rollout.problem_id, []).append(rollout)
+    return [target for episode in episodes.values() for target in improved(episode, select, seed)]

@@ -1,0 +1,87 @@
+"""A model folder: what must be in it, and which of its files a checkpoint carries."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rise_core.errors import UserError
+
+# Tokenizer and generation files that every checkpoint carries beside its weights.
+COMPANIONS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+
+
+def check(path: Path) -> None:
+    """Raises UserError where a folder lacks its config, safetensors weights, tokenizer or chat template."""
+    if not path.is_dir():
+        raise UserError(f"model folder {path} does not exist: give model.name an existing folder or a Hugging Face id")
+    if not (path / "config.json").is_file():
+        raise UserError(f"model folder {path} has no config.json: it is not a Hugging Face model folder")
+    if not weight_files(path):
+        raise UserError(f"model folder {path} has no *.safetensors weights: save the model with save_pretrained first")
+    if not (path / "tokenizer_config.json").is_file():
+        raise UserError(f"model folder {path} has no tokenizer_config.json: save the tokenizer there too")
+    if not has_chat_template(path):
+        raise UserError(f"model folder {path} has no chat template (chat_template.jinja): use a chat model or add one")
+
+
+def weight_files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.safetensors"))
+
+
+def has_chat_template(path: Path) -> bool:
+    if (path / "chat_template.jinja").is_file():
+        return True
+    return bool(json.loads((path / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
+
+
+def link(source: Path, out: Path) -> None:
+    """Put a folder's config, weights and companions into `out`: hard links where the disk allows, else copies."""
+    check(source)
+    out.mkdir(parents=True, exist_ok=True)
+    names = ["config.json", *(name for name in COMPANIONS if (source / name).is_file())]
+    files = [source / name for name in names] + weight_files(source) + sorted(source.glob("*.safetensors.index.json"))
+    for file in files:
+        try:
+            os.link(file.resolve(), out / file.name)
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(file, out / file.name)
+
+
+def copy_companions(source: Path, out: Path) -> None:
+    """Copy the tokenizer and generation files of one model folder into another."""
+    for name in COMPANIONS:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, out / name)
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The tokenizer of a model folder (transformers; no code from the folder is run)."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(path), local_files_only=True)
+
+
+def stop_token_ids(path: Path, tokenizer: Any) -> tuple[int, ...]:
+    """The tokens that end a response: the tokenizer's end token and those of the generation config."""
+    ids = {int(tokenizer.eos_token_id)} if tokenizer.eos_token_id is not None else set()
+    generation = path / "generation_config.json"
+    if generation.is_file():
+        eos = json.loads(generation.read_text(encoding="utf-8")).get("eos_token_id")
+        ids |= {int(i) for i in (eos if isinstance(eos, list) else [eos]) if i is not None}
+    if not ids:
+        raise UserError(f"model folder {path} names no end-of-turn token (eos_token): responses could never end")
+    return tuple(sorted(ids))

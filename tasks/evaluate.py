@@ -1,0 +1,32 @@
+"""Stage `evaluate`: the metrics of a checkpoint from its graded evaluation responses."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+
+from rise_core.metrics import compute_metrics
+from rise_core.records import Purpose
+from rise_core.seeds import seed_of
+from storage import metrics, rollouts
+from tasks.job import Job
+
+
+@task(task_run_name="evaluate {job.run} {iteration}")
+def evaluate(job: Job, iteration: int) -> None:
+    """Compute and commit every metric of the iteration."""
+    responses = [
+        rollout
+        for purpose in (Purpose.EVAL_SEQUENTIAL, Purpose.EVAL_PARALLEL)
+        for rollout in rollouts.read_rollouts(job.lake, job.run, iteration, purpose.value)
+    ]
+    ev = job.config.eval
+    found = compute_metrics(
+        responses,
+        split="eval",
+        turns=ev.turns,
+        samples=ev.samples,
+        bootstrap=ev.bootstrap,
+        seed=seed_of(job.config.seed, "bootstrap"),
+    )
+    version = metrics.write_metrics(job.lake, job.run, iteration, found)
+    get_run_logger().info("iteration %d: %d metrics are version %d of the lake", iteration, len(found), version)

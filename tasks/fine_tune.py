@@ -1,0 +1,108 @@
+"""Stage `fine_tune`: reward-weighted regression on the examples; the result is checkpoint k."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from prefect import get_run_logger, task
+
+from rise_core.config import Adapter, TrainData, TrainInit
+from rise_core.models import folder
+from rise_core.records import Example, TrainRow
+from rise_core.seeds import seed_of
+from rise_core.training.job import TrainJob, TrainResult
+from rise_core.training.ray_train import fit
+from rise_core.training.rows import write_rows
+from storage import checkpoints, examples
+from tasks.job import Job
+
+
+@task(task_run_name="fine_tune {job.run} {iteration}")
+def fine_tune(job: Job, iteration: int) -> None:
+    """Train checkpoint `iteration` and publish it, unless the lake has it."""
+    if checkpoints.get(job.lake, job.run, iteration) is not None:
+        return
+    train = job.config.train
+    iterations = list(range(1, iteration + 1)) if train.data is TrainData.all else [iteration]
+    rows = [to_row(example) for example in examples.read_examples(job.lake, job.run, iterations)]
+    start = job.policy(iteration - 1 if train.init is TrainInit.previous else 0)
+    plan = training_job(job, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
+    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rows), start.checkpoint_id)
+    if job.engines is not None:
+        job.engines.release()
+    try:
+        result = run_training(job, plan, f"iteration {iteration}")
+    finally:
+        if job.engines is not None:
+            job.engines.resume()
+    if result.kind == "full":
+        folder.copy_companions(job.base_folder, Path(result.out_dir))
+    publish(job, iteration, Path(result.out_dir), result)
+
+
+def to_row(example: Example) -> TrainRow:
+    """Loss on the response and its end-of-turn token, nothing else."""
+    mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
+    return TrainRow([*example.state_ids, *example.response_ids], mask, example.weight)
+
+
+def training_job(job: Job, name: str, rows: list[TrainRow], weights_dir: str, adapter_dir: str | None) -> TrainJob:
+    """One fine-tuning as the training workers take it; its rows are written out, its output folder is emptied."""
+    work = job.folder / "training" / name
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    write_rows(str(work / "rows.parquet"), rows)
+    train = job.config.train
+    return TrainJob(
+        rows_path=str(work / "rows.parquet"),
+        weights_dir=weights_dir,
+        adapter_dir=adapter_dir if train.adapter is Adapter.lora else None,
+        adapter=train.adapter,
+        lora=train.lora,
+        loss=train.loss,
+        optim=train.optim,
+        row_tokens=train.row_tokens,
+        micro_rows=train.micro_rows,
+        dtype=job.config.model.dtype,
+        gradient_checkpointing=train.gradient_checkpointing,
+        seed=seed_of(job.config.seed, "train", name),
+        out_dir=str(work / "out"),
+        threads=train.threads,
+        log_path=str(work / "log.jsonl"),
+    )
+
+
+def run_training(job: Job, plan: TrainJob, label: str) -> TrainResult:
+    """Run one fine-tuning on the Ray Train workers, logging as it goes."""
+    logger = get_run_logger()
+    train = job.config.train
+
+    def progress(entry: dict[str, float]) -> None:
+        logger.info("%s: step %d, loss %.4f, %d tokens", label, entry["step"], entry["loss"], entry["tokens"])
+
+    result = fit(plan, workers=train.workers, gpus=train.gpus, timeout=train.timeout, progress=progress)
+    logger.info("%s: %d steps, %d tokens in %.1f s", label, result.steps, result.tokens, result.seconds)
+    return result
+
+
+def publish(job: Job, iteration: int, built: Path, result: TrainResult | None = None) -> None:
+    """Move a built model to its place under its content's hash and list it in the lake."""
+    kind: Literal["full", "adapter"] = "adapter" if result is not None and result.kind == "adapter" else "full"
+    placed = checkpoints.publish(job.home.path, built)
+    checkpoints.record(
+        job.lake,
+        checkpoints.CheckpointRecord(
+            run=job.run,
+            iteration=iteration,
+            kind=kind,
+            base_id=job.checkpoint(0).checkpoint_id if kind == "adapter" else None,
+            steps=result.steps if result else 0,
+            tokens=result.tokens if result else 0,
+            seconds=result.seconds if result else 0.0,
+            training_log=result.log if result else [],
+            **asdict(placed),
+        ),
+    )

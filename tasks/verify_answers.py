@@ -1,0 +1,45 @@
+"""Stage `verify_answers`: grade one turn of one shard and commit it to the lake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from prefect import get_run_logger, task
+
+from rise_core.episode import ShardTurn
+from rise_core.records import Rollout, Verdict
+from storage import rollouts, staging
+from tasks.job import Job
+
+
+@task(task_run_name="verify {job.run} {key}")
+def verify_answers(job: Job, key: ShardTurn, staged: Path | None) -> None:
+    """Give every response its verdict, answer and reward; commit the turn as one version of the lake."""
+    if staged is None:
+        return
+    sampled = staging.read(staged)
+    if sampled is None:
+        raise RuntimeError(f"{staged} is gone or damaged; run again and it is sampled anew")
+    graded = grade(job, sampled)
+    rollouts.append_rollouts(job.lake, graded)
+    staged.unlink()
+    get_run_logger().info("%s: %s", key, summary(graded))
+
+
+def grade(job: Job, sampled: list[Rollout]) -> list[Rollout]:
+    by_id = {problem.problem_id: problem for problem in [*job.problems.train, *job.problems.eval]}
+    grades = job.graders.grade([(rollout.response, by_id[rollout.problem_id]) for rollout in sampled])
+    return [
+        replace(rollout, answer=found.answer, verdict=found.verdict.value, reward=found.reward)
+        for rollout, found in zip(sampled, grades, strict=True)
+    ]
+
+
+def summary(graded: list[Rollout]) -> str:
+    """One line about a turn: how many responses, how many of each verdict, how many tokens."""
+    counts = Counter(rollout.verdict for rollout in graded)
+    verdicts = ", ".join(f"{counts[v.value]:,} {v.value}" for v in Verdict if counts[v.value])
+    tokens = sum(len(rollout.response_ids) for rollout in graded)
+    return f"{len(graded):,} responses ({verdicts}), {tokens:,} tokens"

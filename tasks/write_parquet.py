@@ -1,0 +1,45 @@
+"""Stage `write_parquet`: the selected responses as weighted examples, one version of the lake."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+
+from rise_core.episode import State
+from rise_core.improve import reward, turns_of
+from rise_core.records import Example, Purpose, Rollout
+from rise_core.training.weights import reward_weights
+from storage import examples, rollouts
+from tasks.job import Job
+
+
+@task(task_run_name="write {job.run} {iteration}")
+def write_parquet(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> None:
+    """Commit the examples and mark their rollouts as selected, in one transaction."""
+    if examples.has_examples(job.lake, job.run, iteration):
+        return
+    version = examples.write_examples(job.lake, job.run, iteration, build(job, iteration, picked))
+    get_run_logger().info("iteration %d: %d examples are version %d of the lake", iteration, len(picked), version)
+
+
+def build(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> list[Example]:
+    """Examples in the order of `picked`: the state as it was sampled from, the response ids as they were sampled."""
+    collected = rollouts.read_rollouts(job.lake, job.run, iteration, Purpose.COLLECT.value)
+    episodes: dict[str, list[Rollout]] = {}
+    for rollout in collected:
+        episodes.setdefault(rollout.problem_id, []).append(rollout)
+    by_key = {(r.problem_id, r.turn, r.sample): r for r in collected}
+    targets = [by_key[key] for key in picked]
+    problems = {problem.problem_id: problem for problem in job.problems.train}
+    lines = {name: [first[0].response for first in turns_of(rows).values()] for name, rows in episodes.items()}
+    prompts = job.render([State(problems[t.problem_id], tuple(lines[t.problem_id][: t.turn - 1])) for t in targets])
+    weights = reward_weights([reward(t) for t in targets], job.config.train.tau, job.config.train.normalise)
+    return [example(*parts) for parts in zip(targets, prompts, weights, strict=True)]
+
+
+def example(target: Rollout, prompt: list[int], weight: float) -> Example:
+    if len(prompt) != target.prompt_tokens:
+        raise RuntimeError(
+            f"problem {target.problem_id} turn {target.turn}: the state renders to {len(prompt)} tokens but was "
+            f"sampled from {target.prompt_tokens}: the chat template or the tokenizer changed since"
+        )
+    return Example(target.problem_id, target.turn, target.sample, prompt, target.response_ids, reward(target), weight)

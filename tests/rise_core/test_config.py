@@ -1,0 +1,78 @@
+"""Profiles and overrides: every wrong key or value is one clear line."""
+
+import pytest
+
+from rise_core.config import CONF_DIR, Config, differences, from_yaml, load, profiles, to_yaml
+from rise_core.errors import UserError
+
+
+def test_every_shipped_profile_loads():
+    assert {"demo", "smollm2-gsm8k", "llama2-7b-gsm8k", "mistral-7b-gsm8k"} <= set(profiles())
+    for name in profiles():
+        assert isinstance(load(name), Config)
+
+
+def test_overrides_reach_nested_keys_and_lists():
+    config = load("demo", ["train.tau=0.7", "collect.turns=[{n: 1}, {n: 1}, {n: 4}]", "train.adapter=lora"])
+    assert config.train.tau == 0.7
+    assert [turn.n for turn in config.collect.turns] == [1, 1, 4]
+    assert config.train.adapter.value == "lora"
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("collect.foo=1", "collect.foo"),
+        ("nosuch=1", "nosuch"),
+        ("train.tau=abc", "train.tau"),
+        ("train.adapter=qlora", "train.adapter"),
+        ("collect", "key=value"),
+        ("=1", "key=value"),
+        ("collect.turns=[{n: 0}]", "collect.turns"),
+        ("collect.turns=[{n: 2}, {n: 1}]", "collect.turns"),
+        ("collect.turns=[]", "collect.turns"),
+        ("collect.turns=[{policy: teacher}]", "teacher"),
+        ("collect.turns.0.n=3", "collect.turns.0.n=3"),
+        ("dialogue.window=0", "dialogue.window"),
+        ("dialogue.problem=hello", "dialogue.problem"),
+        ("train.tau=0", "train.tau"),
+        ("collect.shard_size=0", "collect.shard_size"),
+        ("select.first_turn.correct=1.5", "select.first_turn.correct"),
+        ("collect.temperature=-1", "collect.temperature"),
+        ("train={", "train"),
+        ("model.name=${oc.env:HOME}", "model.name"),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_names_it(override, named):
+    with pytest.raises(UserError) as caught:
+        load("demo", [override])
+    message = str(caught.value)
+    assert named in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("profile", ["nosuch", "../conf/demo", "demo/../demo", "", "nosuch.yaml"])
+def test_an_unknown_profile_names_itself_and_the_shipped_ones(profile):
+    with pytest.raises(UserError, match="demo"):
+        load(profile)
+
+
+def test_a_profile_may_be_a_file_and_its_errors_name_it(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text((CONF_DIR / "demo.yaml").read_text())
+    assert load(str(path)) == load("demo")
+    for text in ("- a\n- b\n", "collect: [", "collect:\n  foo: 1\n"):
+        path.write_text(text)
+        with pytest.raises(UserError, match=r"mine\.yaml"):
+            load(str(path))
+
+
+def test_a_stored_config_comes_back_equal():
+    config = load("demo", ["problems.params={count: 5}"])
+    assert from_yaml(to_yaml(config)) == config
+    assert differences(from_yaml(to_yaml(config)), config) == []
+
+
+def test_differences_name_key_and_both_values_and_leave_machine_keys_free():
+    before, now = load("demo"), load("demo", ["train.tau=9", "engine.replicas=7", "iterations=99"])
+    assert differences(before, now) == ["train.tau: stored 0.4, now 9.0"]
