@@ -1,0 +1,27 @@
+"""DuckDB extensions, loaded from the files in installed PyPI packages: nothing is downloaded at run time."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from rise_core.errors import UserError
+
+
+def extension_file(name: str) -> Path:
+    """The signed extension file for this DuckDB version, from the package `duckdb-extension-<name>`.
+
+    Raises UserError that names the package to install when it is missing or made for another DuckDB.
+    """
+    package = f"duckdb-extension-{name.replace('_', '-')}"
+    try:
+        root = resources.files(package.replace("-", "_"))
+    except ModuleNotFoundError:
+        root = None
+    if root is not None:
+        file = Path(str(root / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"))
+        if file.is_file():
+            return file
+    raise UserError(f"the lake needs the package {package}: pip install {package}=={duckdb.__version__}")

@@ -1,0 +1,119 @@
+"""Tables and views of the lake. A change of shape raises SCHEMA_VERSION."""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+
+TABLES = {
+    "rise_schema": "version INTEGER NOT NULL",
+    "runs": """
+        run VARCHAR NOT NULL, profile VARCHAR NOT NULL, config VARCHAR NOT NULL, versions VARCHAR NOT NULL,
+        goal INTEGER NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
+    "problems": """
+        run VARCHAR NOT NULL, split VARCHAR NOT NULL, position INTEGER NOT NULL, problem_id VARCHAR NOT NULL,
+        problem VARCHAR NOT NULL, answer VARCHAR NOT NULL, solution VARCHAR, metadata VARCHAR NOT NULL""",
+    "rollouts": """
+        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, purpose VARCHAR NOT NULL, split VARCHAR NOT NULL,
+        problem_id VARCHAR NOT NULL, shard INTEGER NOT NULL, turn INTEGER NOT NULL, sample INTEGER NOT NULL,
+        policy VARCHAR NOT NULL, response VARCHAR NOT NULL, response_ids INTEGER[] NOT NULL,
+        prompt_tokens INTEGER NOT NULL, finish_reason VARCHAR NOT NULL, repetitive BOOLEAN NOT NULL,
+        seed BIGINT NOT NULL, latency DOUBLE NOT NULL, answer VARCHAR, verdict VARCHAR, reward DOUBLE,
+        selected BOOLEAN NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
+    "examples": """
+        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, problem_id VARCHAR NOT NULL, turn INTEGER NOT NULL,
+        sample INTEGER NOT NULL, state_ids INTEGER[] NOT NULL, response_ids INTEGER[] NOT NULL,
+        reward DOUBLE NOT NULL, weight DOUBLE NOT NULL""",
+    "checkpoints": """
+        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, checkpoint_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+        base_id VARCHAR, path VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, files VARCHAR NOT NULL,
+        steps INTEGER NOT NULL, tokens BIGINT NOT NULL, seconds DOUBLE NOT NULL,
+        training_log STRUCT(step INTEGER, epoch DOUBLE, loss DOUBLE, learning_rate DOUBLE, tokens BIGINT)[] NOT NULL,
+        created_at TIMESTAMPTZ NOT NULL""",
+    "metrics": """
+        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, split VARCHAR NOT NULL, metric VARCHAR NOT NULL,
+        value DOUBLE, ci_low DOUBLE, ci_high DOUBLE, n INTEGER NOT NULL""",
+}
+
+# Only these verdicts say something about a response; the others say that grading failed and count neither way.
+GRADED = "verdict IN ('correct', 'wrong', 'no_answer')"
+
+VIEWS = {
+    "turn_accuracy": f"""
+        SELECT run, iteration, split, purpose, turn,
+            count(*) FILTER ({GRADED}) AS n,
+            count(*) FILTER (({GRADED}) IS NOT TRUE) AS ungraded,
+            avg((verdict = 'correct')::INTEGER) FILTER ({GRADED}) AS accuracy,
+            avg(reward) FILTER ({GRADED}) AS mean_reward
+        FROM rollouts
+        GROUP BY run, iteration, split, purpose, turn
+        ORDER BY run, iteration, split, purpose, turn""",  # noqa: S608
+    "transitions": f"""
+        WITH graded AS (
+            SELECT run, iteration, split, problem_id, turn, verdict = 'correct' AS correct
+            FROM rollouts WHERE purpose = 'eval_sequential' AND sample = 0 AND {GRADED}
+        )
+        SELECT now.run, now.iteration, now.split, now.turn,
+            count(*) AS n,
+            count(*) FILTER (now.correct AND NOT before.correct) AS fixed,
+            count(*) FILTER (NOT now.correct AND before.correct) AS broken,
+            count(*) FILTER (now.correct AND before.correct) AS stayed_right,
+            count(*) FILTER (NOT now.correct AND NOT before.correct) AS stayed_wrong
+        FROM graded AS now JOIN graded AS before
+            ON before.run = now.run AND before.iteration = now.iteration AND before.split = now.split
+            AND before.problem_id = now.problem_id AND before.turn = now.turn - 1
+        GROUP BY now.run, now.iteration, now.split, now.turn
+        ORDER BY now.run, now.iteration, now.split, now.turn""",  # noqa: S608
+    # m1@t1, m5@t1 ...: the votes (5) and turns (5) are part of a metric's name and differ between configs.
+    "leaderboard": r"""
+        WITH named AS (
+            SELECT *, metric[1] AS kind,
+                TRY_CAST(regexp_extract(metric, '^[mp](\d+)@t(\d+)$', 1) AS INTEGER) AS samples,
+                TRY_CAST(regexp_extract(metric, '^[mp](\d+)@t(\d+)$', 2) AS INTEGER) AS turns
+            FROM metrics
+        ), pivoted AS (
+            SELECT run, iteration, split,
+                max(samples) AS samples,
+                max(turns) AS turns,
+                max(n) AS n,
+                max(value) FILTER (kind = 'm' AND samples = 1 AND turns = 1) AS m1_t1,
+                arg_max(value, samples) FILTER (kind = 'm' AND samples > 1 AND turns = 1) AS mk_t1,
+                arg_max(value, turns) FILTER (kind = 'm' AND samples = 1 AND turns > 1) AS m1_tk,
+                arg_max(value, turns) FILTER (kind = 'p' AND samples = 1 AND turns > 1) AS p1_tk,
+                arg_max(value, samples) FILTER (kind = 'p' AND samples > 1 AND turns = 1) AS pk_t1,
+                max(ci_low) FILTER (metric = 'gain_parallel') AS gain_low,
+                max(ci_high) FILTER (metric = 'gain_parallel') AS gain_high
+            FROM named GROUP BY run, iteration, split
+        )
+        SELECT run, iteration, split, samples, turns, n, m1_t1, mk_t1, m1_tk, p1_tk, pk_t1,
+            m1_tk - mk_t1 AS gain, gain_low, gain_high
+        FROM pivoted ORDER BY run, iteration, split""",
+    "episodes": """
+        SELECT r.run, r.iteration, r.purpose, r.split, r.problem_id,
+            any_value(p.problem) AS problem,
+            any_value(p.answer) AS gold_answer,
+            list({turn: r.turn, sample: r.sample, response: r.response, answer: r.answer, verdict: r.verdict,
+                reward: r.reward, selected: r.selected} ORDER BY r.turn, r.sample) AS turns
+        FROM rollouts AS r LEFT JOIN problems AS p
+            ON p.run = r.run AND p.split = r.split AND p.problem_id = r.problem_id
+        GROUP BY r.run, r.iteration, r.purpose, r.split, r.problem_id
+        ORDER BY r.run, r.iteration, r.purpose, r.split, r.problem_id""",
+}
+
+
+def creation() -> list[str]:
+    """The statements that make all tables and views in an empty lake attached as `lake`, as one snapshot."""
+    tables = [f"CREATE TABLE lake.main.{name} ({columns})" for name, columns in TABLES.items()]
+    # View bodies name tables without a database, so that a session may attach the lake under any name.
+    views = [f"CREATE VIEW lake.main.{name} AS {query}" for name, query in VIEWS.items()]
+    return [
+        # Small commits become Parquet files like all others, not rows inside the catalog.
+        "CALL lake.set_option('data_inlining_row_limit', 0)",
+        "USE lake",
+        "BEGIN",
+        *tables,
+        f"INSERT INTO lake.main.rise_schema VALUES ({SCHEMA_VERSION})",  # noqa: S608
+        *views,
+        "CALL lake.set_commit_message('rise', 'create the lake')",
+        "COMMIT",
+        "USE memory",
+    ]

@@ -1,0 +1,21 @@
+"""python -m tests.storage.committer HOME FIRST LAST: commit the shards that are missing; print each when done."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from storage.lake import KeyExists, Lake, LakeLocation
+from storage.rollouts import append_rollouts, done_keys
+from tests.storage.samples import shard_rows
+
+if __name__ == "__main__":
+    with Lake(LakeLocation.from_home(Path(sys.argv[1]))) as lake:
+        done = done_keys(lake, "r1", 1)
+        for shard in range(int(sys.argv[2]), int(sys.argv[3])):
+            if ("collect", shard, 1) in done:
+                continue
+            with suppress(KeyExists):
+                append_rollouts(lake, shard_rows(shard))
+            print(shard, flush=True)

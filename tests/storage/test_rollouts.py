@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from rise_core.records import Example
+from storage.examples import has_examples, read_examples, write_examples
+from storage.lake import KeyExists, Lake
+from storage.rollouts import append_rollouts, done_keys, from_arrow, read_rollouts, to_arrow
+from tests.storage.samples import rollout, shard_rows
+
+
+def test_a_rollout_comes_back_as_it_was(lake: Lake) -> None:
+    graded = rollout()
+    failed = rollout(problem_id="p1", answer=None, verdict=None, reward=None, response_ids=[], response="", latency=0.0)
+    assert from_arrow(to_arrow([graded, failed])) == [graded, failed]
+    append_rollouts(lake, [failed, graded])
+    assert read_rollouts(lake, "r1", 1, "collect") == [graded, failed]
+
+
+def test_sliced_and_chunked_token_lists() -> None:
+    rows = [rollout(sample=i, response_ids=list(range(i))) for i in range(6)]
+    assert from_arrow(to_arrow(rows).slice(2, 3)) == rows[2:5]
+    assert from_arrow(to_arrow([])) == []
+
+
+def test_reading_is_ordered_and_narrowed(lake: Lake) -> None:
+    turn_1 = [rollout(problem_id=p) for p in ("p1", "p0")]
+    turn_2 = [rollout(problem_id="p0", turn=2, sample=s) for s in (1, 0, 10, 2)]
+    other = [rollout(problem_id="p2", shard=1)]
+    for rows in (
+        turn_2,
+        turn_1,
+        other,
+        [rollout(iteration=2)],
+        [rollout(run="r2")],
+        [rollout(purpose="eval_parallel")],
+    ):
+        append_rollouts(lake, rows)
+    read = read_rollouts(lake, "r1", 1, "collect")
+    assert [(r.problem_id, r.turn, r.sample) for r in read] == [
+        *(("p0", 1, 0), ("p0", 2, 0), ("p0", 2, 1), ("p0", 2, 2), ("p0", 2, 10)),
+        *(("p1", 1, 0), ("p2", 1, 0)),
+    ]
+    assert read_rollouts(lake, "r1", 1, "collect", shard=1) == other
+    assert read_rollouts(lake, "nobody", 1, "collect") == []
+
+
+def test_a_key_is_written_once(lake: Lake) -> None:
+    version = append_rollouts(lake, shard_rows(0))
+    with pytest.raises(KeyExists, match="shard 0, turn 1"):
+        append_rollouts(lake, shard_rows(0))
+    assert lake.version() == version
+    append_rollouts(lake, shard_rows(1))
+    append_rollouts(lake, [rollout(turn=2)])
+    assert done_keys(lake, "r1", 1) == {("collect", 0, 1), ("collect", 1, 1), ("collect", 0, 2)}
+    assert done_keys(lake, "r1", 2) == set()
+
+
+def test_a_commit_holds_one_key(lake: Lake) -> None:
+    with pytest.raises(ValueError, match="one shard's turn"):
+        append_rollouts(lake, [rollout(), rollout(turn=2)])
+    with pytest.raises(ValueError, match="one shard's turn"):
+        append_rollouts(lake, [])
+
+
+def example(**changes: object) -> Example:
+    values = {"problem_id": "p0", "turn": 2, "sample": 1, "state_ids": [1, 2, 3], "response_ids": [4, 5]}
+    return Example(**{**values, "reward": 1.0, "weight": 12.18, **changes})  # type: ignore[arg-type]
+
+
+def test_examples_and_their_selection_are_one_version(lake: Lake) -> None:
+    append_rollouts(lake, [rollout(problem_id=p) for p in ("p0", "p1")])
+    append_rollouts(lake, [rollout(problem_id=p, turn=2, sample=s) for p in ("p0", "p1") for s in range(3)])
+    append_rollouts(lake, [rollout(turn=2, sample=1, iteration=2)])
+    append_rollouts(lake, [rollout(turn=2, sample=1, purpose="eval_sequential")])
+    before = lake.version()
+    examples = [example(), example(problem_id="p1", turn=1, sample=0, weight=0.08)]
+    version = write_examples(lake, "r1", 1, examples)
+    assert version == before + 1
+    assert read_examples(lake, "r1", [1]) == examples
+    assert has_examples(lake, "r1", 1)
+    assert not has_examples(lake, "r1", 2)
+    everything = lake.query("SELECT iteration, purpose, problem_id, turn, sample FROM rollouts WHERE selected")
+    assert sorted(tuple(row.values()) for row in everything.to_pylist()) == [
+        (1, "collect", "p0", 2, 1),
+        (1, "collect", "p1", 1, 0),
+    ]
+    assert lake.query("SELECT count(*) AS n FROM rollouts")["n"][0].as_py() == 10
+    with pytest.raises(KeyExists):
+        write_examples(lake, "r1", 1, examples)
+
+
+def test_an_example_without_its_rollout_is_refused_whole(lake: Lake) -> None:
+    append_rollouts(lake, [rollout()])
+    before = lake.version()
+    with pytest.raises(ValueError, match="2 examples of run r1, iteration 1 name 1 rollouts"):
+        write_examples(lake, "r1", 1, [example(turn=1, sample=0), example(sample=99)])
+    assert lake.version() == before
+    assert not has_examples(lake, "r1", 1)
+    assert not any(row.selected for row in read_rollouts(lake, "r1", 1, "collect"))
+
+
+def test_examples_of_several_iterations(lake: Lake) -> None:
+    for iteration in (1, 2, 3):
+        append_rollouts(lake, [rollout(iteration=iteration)])
+        write_examples(lake, "r1", iteration, [example(turn=1, sample=0, reward=float(iteration))])
+    assert [e.reward for e in read_examples(lake, "r1", [3, 1])] == [1.0, 3.0]
+    assert read_examples(lake, "r1", []) == []
