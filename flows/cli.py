@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,13 +57,14 @@ def run(
 ) -> None:
     """Advance a run through RISE iterations. The same command goes on where an interrupted one stopped."""
     use_home(home)
-    run_name = name or Path(profile).stem
+    run_name = Path(profile).stem if name is None else name
     with one_line_errors():
         from tasks.job import check_inputs
 
         check_inputs(run_name, profile, overrides or [])
         from flows.rise import rise
 
+        quiet("prefect.task_runs")
         rise(run_name, profile, overrides or [], iterations)
         print_metrics(run_name)
 
@@ -111,6 +113,13 @@ def config(profile: ProfileArgument, overrides: OverridesArgument = None) -> Non
     """Print the config that would run, as YAML."""
     with one_line_errors():
         print(to_yaml(load(profile, overrides or [])), end="")
+
+
+def quiet(logger: str) -> None:
+    """Drop Prefect's line on every task run that ended well: the stages say what they did."""
+    logging.getLogger(logger).addFilter(
+        lambda record: not record.getMessage().startswith("Finished in state Completed")
+    )
 
 
 def print_metrics(run: str) -> None:

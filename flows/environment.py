@@ -23,7 +23,9 @@ def use_home(home: Path | None) -> None:
     root = Path(os.environ.get("RISE_HOME") or "rise-home").expanduser().resolve()
     os.environ["RISE_HOME"] = str(root)
     if "PREFECT_API_URL" not in os.environ and "PREFECT_HOME" not in os.environ:
-        os.environ["PREFECT_HOME"] = str(root / "prefect")  # an own server with its own database
+        server = root / "prefect"  # an own server with its own database
+        server.mkdir(parents=True, exist_ok=True)  # Prefect does not make it
+        os.environ["PREFECT_HOME"] = str(server)
         os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     for name, value in QUIET.items():

@@ -30,7 +30,9 @@ def write_rows(rows: pa.Table, form: str) -> None:
 
 
 def as_table(rows: pa.Table) -> None:
-    table = Table(*(Text(printable(name)) for name in rows.column_names), show_edge=False)
+    table = Table(show_edge=False)
+    for name in rows.column_names:
+        table.add_column(Text(printable(name)))
     for row in rows.to_pylist():
         table.add_row(*(Text(printable(value)) for value in row.values()))
     console().print(table)
@@ -56,12 +58,9 @@ def write_metrics(lake: Lake, run: str) -> None:
     iterations = sorted({k for k, _ in rows})
     cells = {(found.metric, k): found for k, found in rows}
     table = Table("metric", *(f"iteration {k}" for k in iterations), show_edge=False)
-    for name in dict.fromkeys(row.metric for row in rows):
-        found = [cells.get((name, k)) for k in iterations]
-        table.add_row(
-            name, *(f"{100 * c.value:5.1f}  [{100 * c.ci_low:.1f}, {100 * c.ci_high:.1f}]" if c else "" for c in found)
-        )
-    problems = max(row.n for row in rows)
+    for name in dict.fromkeys(found.metric for _, found in rows):
+        table.add_row(name, *(cell(cells.get((name, k))) for k in iterations))
+    problems = max(found.n for _, found in rows)
     print(f"run {run}: percent of {problems} held-out problems, with 95% intervals")
     console().print(table)
 

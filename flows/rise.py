@@ -47,6 +47,7 @@ def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:
     if not keys:
         return
     job.use_policy(policy)
+    job.progress.begin(len(keys))
     at_once = job.config.engine.replicas * job.config.engine.in_flight
     graded: dict[tuple[str, int], PrefectFuture[None]] = {}
     running: list[PrefectFuture[None]] = []

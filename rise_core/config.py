@@ -89,7 +89,7 @@ class Scratch:
     hidden_size: int = key(64, "width of the residual stream")
     intermediate_size: int = key(256, "width of the MLP")
     layers: int = key(3, "decoder layers")
-    heads: int = key(4, "attention heads")
+    heads: int = key(2, "attention heads")
     context: int = key(256, "longest sequence in tokens")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 
 from rise_core.metrics import compute_metrics
 from rise_core.records import Purpose
 from rise_core.seeds import seed_of
 from storage import metrics, rollouts
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="evaluate {job.run} {iteration}")
+@stage("evaluate {job.run} {iteration}")
 def evaluate(job: Job, iteration: int) -> None:
     """Compute and commit every metric of the iteration."""
     responses = [

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 
 from rise_core.config import Adapter, TrainData, TrainInit
 from rise_core.models import folder
@@ -18,9 +18,10 @@ from rise_core.training.ray_train import fit
 from rise_core.training.rows import write_rows
 from storage import checkpoints, examples
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="fine_tune {job.run} {iteration}")
+@stage("fine_tune {job.run} {iteration}")
 def fine_tune(job: Job, iteration: int) -> None:
     """Train checkpoint `iteration` and publish it, unless the lake has it."""
     if checkpoints.get(job.lake, job.run, iteration) is not None:

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rise_core import cluster, episode, models
+from rise_core import cluster, episode, models, verifiers
 from rise_core.config import Adapter, Config, differences, from_yaml, load, to_yaml
 from rise_core.dialogue import state_ids
 from rise_core.engine.pool import EnginePool
@@ -46,7 +46,25 @@ def check_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     check_run_name(run)
     config = load(profile, overrides)
     models.check(config)
+    verifiers.get(config.verify.verifier)
     return Inputs(run, profile, config, load_problems(config))
+
+
+class Progress:
+    """How many of a stage's (shard, turn)s are done; counted by several threads."""
+
+    def __init__(self) -> None:
+        self.done = self.total = 0
+        self.counting = threading.Lock()
+
+    def begin(self, total: int) -> None:
+        self.done, self.total = 0, total
+
+    def step(self) -> str:
+        """Count one more; "3/28"."""
+        with self.counting:
+            self.done += 1
+            return f"{self.done}/{self.total}"
 
 
 class Job:
@@ -61,6 +79,7 @@ class Job:
         )
         self.rendering = threading.Lock()  # a tokenizer serves one thread at a time
         self.engines: EnginePool | None = None
+        self.progress = Progress()
 
     # -- what is left to do ------------------------------------------------------------------------------------------
 

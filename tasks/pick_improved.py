@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 
 from rise_core.errors import UserError
 from rise_core.improve import pick_all
 from rise_core.records import Purpose, Rollout
 from storage import examples, rollouts
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="pick {job.run} {iteration}")
+@stage("pick {job.run} {iteration}")
 def pick_improved(job: Job, iteration: int) -> list[tuple[str, int, int]]:
     """The keys (problem id, turn, sample) of the selected responses; none where the examples are written already."""
     if examples.has_examples(job.lake, job.run, iteration):

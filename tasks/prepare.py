@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 
 from rise_core import models
 from rise_core.config import Adapter, LossReduction
@@ -19,11 +19,12 @@ from rise_core.seeds import seed_of
 from storage import checkpoints, runs
 from tasks.fine_tune import publish, run_training, training_job
 from tasks.job import Job
+from tasks.stage import stage
 
 LONGEST = 200  # problems whose length is checked: those with the longest texts
 
 
-@task(task_run_name="prepare {job.run}")
+@stage("prepare {job.run}")
 def prepare(job: Job) -> None:
     """Write the problems and iteration 0's checkpoint, each unless it is there."""
     logger = get_run_logger()

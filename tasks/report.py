@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
 from rise_core.metrics import Metric
 from storage import metrics
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="report {job.run} {iteration}")
+@stage("report {job.run} {iteration}")
 def report(job: Job, iteration: int) -> None:
     """Attach the metrics of every iteration so far to the flow run, under a key that stays the same over time."""
     rows = [

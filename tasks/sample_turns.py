@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import task
-
 from rise_core.dialogue import response_text
 from rise_core.episode import ShardTurn, State, is_repetitive, open_states, request_seed
 from rise_core.records import Completion, Rollout, SampleRequest
 from storage import rollouts, staging
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="sample {job.run} {key}")
+@stage("sample {job.run} {key}")
 def sample_turns(job: Job, key: ShardTurn) -> Path | None:
     """Sample every open state of the key. Returns the staged file, or None where no episode is open any more."""
     path = staged_path(job, key)

@@ -6,18 +6,20 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 
 from rise_core.episode import ShardTurn
 from rise_core.records import Rollout, Verdict
 from storage import rollouts, staging
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="verify {job.run} {key}")
+@stage("verify {job.run} {key}")
 def verify_answers(job: Job, key: ShardTurn, staged: Path | None) -> None:
     """Give every response its verdict, answer and reward; commit the turn as one version of the lake."""
     if staged is None:
+        job.progress.step()
         return
     sampled = staging.read(staged)
     if sampled is None:
@@ -25,7 +27,7 @@ def verify_answers(job: Job, key: ShardTurn, staged: Path | None) -> None:
     graded = grade(job, sampled)
     rollouts.append_rollouts(job.lake, graded)
     staged.unlink()
-    get_run_logger().info("%s: %s", key, summary(graded))
+    get_run_logger().info("%s %s: %s", job.progress.step(), key, summary(graded))
 
 
 def grade(job: Job, sampled: list[Rollout]) -> list[Rollout]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 
 from rise_core.episode import State
 from rise_core.improve import reward, turns_of
@@ -10,9 +10,10 @@ from rise_core.records import Example, Purpose, Rollout
 from rise_core.training.weights import reward_weights
 from storage import examples, rollouts
 from tasks.job import Job
+from tasks.stage import stage
 
 
-@task(task_run_name="write {job.run} {iteration}")
+@stage("write {job.run} {iteration}")
 def write_parquet(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> None:
     """Commit the examples and mark their rollouts as selected, in one transaction."""
     if examples.has_examples(job.lake, job.run, iteration):

@@ -14,6 +14,7 @@ from rise_core.seeds import seed_of
 
 UNKNOWN, PAD, USER, ASSISTANT, END = "<unk>", "<pad>", "<user>", "<assistant>", "<end>"
 MOST_WORDS = 8192
+HEAD_SIZE = 32  # the smallest attention head of vLLM's CPU engine; its multiples work too
 WORD = re.compile(r"\w+|[^\w\s]+")  # as the tokenizer's own Whitespace splitter does
 
 CHAT_TEMPLATE = (
@@ -31,9 +32,9 @@ def check(config: Config) -> None:
         raise UserError(
             "config: model.name=scratch needs boost.problems of at least 1: a new model knows nothing"
         )
-    if shape.hidden_size % (2 * shape.heads):
+    if shape.hidden_size % (HEAD_SIZE * shape.heads):
         raise UserError(
-            f"config: model.scratch.hidden_size={shape.hidden_size} must be a multiple of twice "
+            f"config: model.scratch.hidden_size={shape.hidden_size} must be a multiple of {HEAD_SIZE} times "
             f"model.scratch.heads={shape.heads}"
         )
     if config.engine.max_model_len > shape.context:

@@ -1,0 +1,71 @@
+"""The Ray actor around one engine: it takes calls in several threads and hands them to the engine's own thread."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from rise_core.engine.loop import EngineLoop
+from rise_core.engine.settings import EngineSpec
+from rise_core.engine.wire import CompletionBatch, RequestBatch
+from rise_core.records import Policy, SamplingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What a started engine says about itself."""
+
+    pid: int
+    thread: int  # of the engine's loop, as the kernel numbers it
+    vocabulary: int
+
+
+class EngineActor:
+    """One engine with its current policy. Made by rise_core.engine.replica; errors travel back to the caller."""
+
+    def __init__(self, spec: EngineSpec, policy: Policy) -> None:
+        self.loop = EngineLoop(spec)
+        self.weights_dir = spec.arguments["model"]
+        self.policy = policy
+        self.lora: Any = None
+        self.adapters = 0
+
+    def ready(self) -> EngineInfo:
+        """Wait for the engine and for the first policy's adapter."""
+        self.loop.ready.result()
+        self.use(self.policy)
+        vocabulary = self.loop.command(lambda engine: engine.vllm_config.model_config.get_vocab_size()).result()
+        return EngineInfo(os.getpid(), self.loop.thread.native_id or 0, int(vocabulary))
+
+    def sample(self, batch: RequestBatch, settings: SamplingSettings) -> CompletionBatch:
+        return self.loop.submit(batch, settings, self.lora).result()
+
+    def use(self, policy: Policy) -> None:
+        """Serve another policy: new weights in place, and a new adapter under a name and id never used before (the
+        engine would serve the old adapter, and its cache blocks, under a known one)."""
+        self.loop.command(lambda engine: self.swap(engine, policy)).result()
+
+    def swap(self, engine: Any, policy: Policy) -> None:
+        if policy.weights_dir != self.weights_dir:
+            engine.collective_rpc("reload_weights", kwargs={"weights_path": policy.weights_dir})
+            self.weights_dir = policy.weights_dir
+        self.lora = self.load_adapter(engine, policy) if policy.adapter_dir else None
+        self.policy = policy
+        if not engine.reset_prefix_cache():
+            raise RuntimeError("the prefix cache could not be emptied, so stale blocks would be served")
+
+    def load_adapter(self, engine: Any, policy: Policy) -> Any:
+        from vllm.lora.request import LoRARequest
+
+        self.adapters += 1
+        lora = LoRARequest(f"{policy.checkpoint_id}-{self.adapters}", self.adapters, policy.adapter_dir)
+        engine.add_lora(lora)  # now, so that a bad adapter is this call's error and not the next shard's
+        return lora
+
+    def sleep(self) -> None:
+        """Move the weights to main memory and drop the cache, to free the GPU."""
+        self.loop.command(lambda engine: engine.sleep(level=1)).result()
+
+    def wake(self) -> None:
+        self.loop.command(lambda engine: engine.wake_up()).result()

@@ -1,0 +1,112 @@
+"""The driver's side of one engine: start its actor, call it with a deadline, replace it when it is gone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+
+from rise_core.config import Engine
+from rise_core.engine.actor import EngineActor, EngineInfo
+from rise_core.engine.errors import EngineError, EngineLost
+from rise_core.engine.settings import EngineSpec, actor_options
+from rise_core.records import Policy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that is on its way to an actor."""
+
+    what: str
+    actor: Any
+    reference: Any
+    sent: float
+
+
+class Replica:
+    """One engine of a pool. Calls block; several threads may call at once."""
+
+    def __init__(self, name: str, config: Engine, spec: EngineSpec) -> None:
+        self.name = name
+        self.config = config
+        self.spec = spec
+        self.actor: Any = None  # None: not started, or gone
+        self.info: EngineInfo | None = None
+        self.starts = 0
+        self.in_flight = 0  # shards; kept by the pool
+        self.lock = threading.Lock()
+
+    def launch(self, policy: Policy) -> Call:
+        """Start an actor with a policy; hand the call to `settle`."""
+        # A dead actor's name may linger, so every start has its own.
+        options = actor_options(self.config, f"{self.name}-{self.starts}")
+        spec = replace(self.spec, arguments={**self.spec.arguments, "model": policy.weights_dir})
+        self.starts += 1
+        try:
+            self.actor = ray.remote(EngineActor).options(**options).remote(spec, policy)
+        except ValueError as error:
+            raise EngineError(f"engine {self.name} cannot start: {tidy(error)}") from error
+        return self.send("ready")
+
+    def settle(self, started: Call, deadline: float) -> None:
+        """Wait until a launched engine is up."""
+        self.info = self.wait(started, deadline)
+        log.info("engine %s is up, process %d", self.name, self.info.pid)
+
+    def ensure(self, policy: Policy) -> None:
+        """Start the engine anew if it is gone. One thread does it, the others wait for it."""
+        with self.lock:
+            if self.actor is None:
+                log.warning("engine %s is started anew", self.name)
+                self.settle(self.launch(policy), time.monotonic() + self.config.start_timeout)
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the actor. EngineLost: it is gone or unusable. EngineError: it did not answer in time."""
+        return self.wait(self.send(method, *arguments), time.monotonic() + self.config.timeout)
+
+    def send(self, method: str, *arguments: Any) -> Call:
+        actor = self.actor
+        if actor is None:
+            raise EngineLost(f"engine {self.name} is gone, {method}() was not sent")
+        return Call(method, actor, getattr(actor, method).remote(*arguments), time.monotonic())
+
+    def wait(self, call: Call, deadline: float) -> Any:
+        """The call's result. After any failure the actor is ended, because its engine's state is unknown."""
+        try:
+            return ray.get(call.reference, timeout=max(0.0, deadline - time.monotonic()))
+        except GetTimeoutError as error:
+            self.kill(call.actor)
+            waited = time.monotonic() - call.sent
+            raise EngineError(
+                f"engine {self.name} did not finish {call.what}() within {waited:.0f} s and was ended"
+            ) from error
+        except RayTaskError as error:
+            self.kill(call.actor)
+            raise EngineLost(f"engine {self.name} failed in {call.what}(): {tidy(error.cause)}") from error
+        except RayError as error:
+            self.kill(call.actor)
+            raise EngineLost(f"engine {self.name} died during {call.what}(): {tidy(error)}") from error
+
+    def kill(self, actor: Any = None) -> None:
+        """End an actor's process, by default the current one's; `ensure` starts another."""
+        actor = actor or self.actor
+        if actor is None:
+            return
+        if actor is self.actor:
+            self.actor = None
+        try:
+            ray.kill(actor)
+        except RayError as error:
+            log.info("engine %s was gone already: %s", self.name, tidy(error))
+
+
+def tidy(error: BaseException) -> str:
+    """An error's message on one line."""
+    return " ".join(str(error).split()) or type(error).__name__

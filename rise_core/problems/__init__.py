@@ -1,0 +1,27 @@
+"""Where problems come from: files (JSON lines, Parquet) and reasoning-gym generators.
+
+from rise_core.problems import load_problems
+problems = load_problems(config)   # problems.train, problems.eval, problems.boost
+"""
+
+from __future__ import annotations
+
+from rise_core.config import Config, SourceKind
+from rise_core.problems.problem_set import ProblemSet
+
+__all__ = ["ProblemSet", "load_problems"]
+
+
+def load_problems(config: Config) -> ProblemSet:
+    """The problems that `config` names: a pure function of the config and the files it points to.
+
+    Raises UserError naming the key, or the file and row, that is wrong.
+    """
+    if config.problems.source is SourceKind.reasoning_gym:
+        # Not at the top: importing reasoning-gym takes seconds, which a run on files need not pay.
+        from rise_core.problems.generated import generate_problems
+
+        return generate_problems(config)
+    from rise_core.problems.files import read_problem_files
+
+    return read_problem_files(config)

@@ -1,0 +1,113 @@
+"""The model that is trained: loaded with or without LoRA, asked for logits where the loss needs them, saved."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM
+from transformers.utils import is_flash_attn_2_available
+from transformers.utils.logging import disable_progress_bar
+
+from rise_core.config import Adapter
+from rise_core.errors import UserError
+from rise_core.training.job import TrainJob
+from rise_core.training.packing import Batch
+
+
+def load_policy(job: TrainJob, device: torch.device) -> Any:
+    """The job's model on a device, in training mode: a transformers causal LM, wrapped by peft under LoRA.
+
+    Trained weights are float32 whatever `job.dtype` is: bfloat16 would round small updates away. Only the frozen base
+    under LoRA is held in bfloat16, and only on a GPU. Raises UserError when a folder cannot be loaded.
+    """
+    on_gpu = device.type == "cuda"
+    half = on_gpu and job.dtype == "bfloat16"
+    frozen = job.adapter is Adapter.lora
+    disable_progress_bar()
+    for folder, file in ((job.weights_dir, "config.json"), (job.adapter_dir, "adapter_config.json")):
+        if folder is not None and not Path(folder, file).is_file():
+            raise UserError(f"{folder} cannot be loaded for training: it has no {file}")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            job.weights_dir,
+            dtype=torch.bfloat16 if half and frozen else torch.float32,
+            attn_implementation="flash_attention_2" if half and is_flash_attn_2_available() else "sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+        )
+        policy = with_lora(model, job) if frozen else model
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"model in {job.adapter_dir or job.weights_dir} cannot be loaded for training: {reason}"
+        ) from error
+    if job.gradient_checkpointing:
+        policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return policy.to(device).train()
+
+
+def with_lora(model: Any, job: TrainJob) -> Any:
+    """The model with the job's adapter: the earlier one to go on from, or a fresh one (which changes nothing yet)."""
+    if job.adapter_dir is not None:
+        return PeftModel.from_pretrained(model, job.adapter_dir, is_trainable=True)
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=job.lora.r,
+        lora_alpha=job.lora.alpha,
+        lora_dropout=job.lora.dropout,
+        target_modules=list(job.lora.targets) or "all-linear",
+    )
+    return get_peft_model(model, config)
+
+
+def trainable(policy: Any) -> list[torch.nn.Parameter]:
+    """The parameters that training changes, in a fixed order."""
+    return [parameter for parameter in policy.parameters() if parameter.requires_grad]
+
+
+def flat_rows(policy: Any) -> bool:
+    """Whether batches must be one long row: flash attention finds packed sequences only there."""
+    return str(policy.config._attn_implementation).startswith("flash")
+
+
+def target_logits(policy: Any, batch: Batch) -> torch.Tensor:
+    """Logits [n, vocab] at the batch's source positions, and nowhere else: the others would fill the memory.
+
+    The head is given only the hidden states at those positions, inside the model's own forward pass, so that whatever
+    the model does to its logits (Gemma's soft cap, Granite's scale) is done here too.
+    """
+
+    def keep_sources(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return (inputs[0].flatten(0, 1).index_select(0, batch.sources),)
+
+    hook = policy.get_output_embeddings().register_forward_pre_hook(keep_sources)
+    try:
+        output = policy(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
+    finally:
+        hook.remove()
+    logits: torch.Tensor = output.logits
+    return logits
+
+
+def save_policy(policy: Any, job: TrainJob) -> None:
+    """Writes safetensors and JSON into `job.out_dir`: the adapter under LoRA, else the whole model in `job.dtype`.
+
+    The same training always gives the same bytes, and no path of this machine is written.
+    """
+    out = Path(job.out_dir)
+    if job.adapter is Adapter.none:
+        policy.to(getattr(torch, job.dtype)).save_pretrained(out)
+        return
+    # "auto" would look for the base model on the Hub to learn whether its vocabulary was resized.
+    policy.save_pretrained(out, save_embedding_layers=False)
+    (out / "README.md").unlink(missing_ok=True)
+    path = out / "adapter_config.json"
+    config = json.loads(path.read_text())
+    config["base_model_name_or_path"] = Path(job.weights_dir).name
+    config["target_modules"] = sorted(config["target_modules"])  # peft writes a set, in any order
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,192 @@
+"""Runs a fine-tuning with Ray Train (Ray must be connected) and follows its log while it runs.
+
+    result = fit(job, workers=1, gpus=0, timeout=3600, progress=print)
+
+The trainer lives in a Ray task of its own, so that the caller imports neither torch nor Ray Train, and so that killing
+one process ends everything the trainer started. With several workers Ray Train starts a group of actors; with one it
+runs the same function inside that task (its local mode, `num_workers=0`), which spares five helper processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from rise_core.errors import UserError
+from rise_core.training.job import TrainJob, TrainResult
+
+POLL_SECONDS = 1.0  # between looks at the log; the end is noticed at once
+WORKER_CPUS = 0.1  # logical: lets a worker be placed beside engines; its real threads are TrainJob.threads
+STOP_SECONDS = 30
+START_TIMEOUT = 600  # seconds that a group of workers may wait for its place in the cluster
+
+
+def fit(
+    job: TrainJob,
+    *,
+    workers: int,
+    gpus: float,
+    timeout: float,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> TrainResult:
+    """Trains `job` on `workers` Ray Train workers with `gpus` GPUs each (0: CPU) and returns what it made.
+
+    `progress` gets the latest log entry whenever there are new ones, at most once a second. Nothing is left
+    running when this returns or raises. Raises UserError for what the user can mend (also: `timeout` seconds are over)
+    and RuntimeError for the rest, both in one line that names the cause, with Ray's error behind it.
+    """
+    deadline = time.monotonic() + timeout
+    check_gpus(workers * gpus)
+    job = absolute(job)
+    Path(job.out_dir).mkdir(parents=True, exist_ok=True)
+    Path(job.log_path).unlink(missing_ok=True)
+    scratch = tempfile.mkdtemp(prefix=".ray-train-", dir=Path(job.out_dir).parent)
+    alone = workers == 1
+    task = ray.remote(run_trainer).options(
+        name="fine_tune", num_cpus=WORKER_CPUS if alone else 0, num_gpus=gpus if alone else 0, max_retries=0
+    )
+    running = task.remote(job, workers, gpus, timeout, scratch)
+    log = LogReader(Path(job.log_path), progress)
+    try:
+        while not ray.wait([running], timeout=POLL_SECONDS)[0]:
+            log.read()
+            if time.monotonic() > deadline:
+                state = "was stopped" if log.begun else "had not taken its first step"
+                raise UserError(f"fine-tuning {state} after train.timeout = {timeout:g} s; raise it")
+        fields = ray.get(running)
+        log.read()
+        return TrainResult(**fields)
+    except RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise UserError(str(error.cause)) from error
+        raise RuntimeError(f"fine-tuning failed: {last_line(error)}") from error
+    except RayError as error:
+        raise RuntimeError(f"fine-tuning's process died: {last_line(error)}") from error
+    finally:
+        ray.cancel(running, force=True)  # without effect on a task that has ended
+        ray.wait([running], timeout=STOP_SECONDS)
+        shutil.rmtree(scratch, ignore_errors=True)  # holds Ray Train's own bookkeeping only
+
+
+def check_gpus(needed: float) -> None:
+    """Refuses what the cluster can never place: Ray would wait for it until the timeout."""
+    total = ray.cluster_resources().get("GPU", 0)
+    if needed > total:
+        raise UserError(
+            f"config: train.workers x train.gpus needs {needed:g} GPUs, the Ray cluster has {total:g}; lower them"
+        )
+
+
+def absolute(job: TrainJob) -> TrainJob:
+    """The job with absolute paths: Ray Train moves its workers to a folder of their own."""
+    paths = {name: os.path.abspath(getattr(job, name)) for name in ("rows_path", "weights_dir", "out_dir", "log_path")}
+    return replace(job, adapter_dir=job.adapter_dir and os.path.abspath(job.adapter_dir), **paths)
+
+
+def run_trainer(job: TrainJob, workers: int, gpus: float, timeout: float, scratch: str) -> dict[str, Any]:
+    """Runs Ray Train to its end; the fields of the TrainResult. A failed training is the caller's to retry."""
+    # Ray Train reads these from the environment of whoever calls fit(). By default it looks at its workers every 2 s
+    # only, gives up after 60 s on a busy machine, and starts a process that watches for cloud preemption.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(START_TIMEOUT))
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    trainer = TorchTrainer(
+        train_worker,
+        train_loop_config={"job": job, "gpus": gpus},
+        torch_config=TorchConfig(timeout_s=max(1, int(timeout))),
+        scaling_config=ScalingConfig(
+            num_workers=0 if workers == 1 else workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": WORKER_CPUS} | ({"GPU": gpus} if gpus > 0 else {}),
+        ),
+        run_config=RunConfig(
+            name="fit",
+            storage_path=scratch,
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
+            logging_config=LoggingConfig(log_level="ERROR"),
+        ),
+    )
+    try:
+        fields: dict[str, Any] = trainer.fit().return_value
+    except TrainingFailedError as error:
+        raise root_cause(error) from error
+    return fields
+
+
+def train_worker(config: dict[str, Any]) -> dict[str, Any]:
+    """What every worker runs; the return value of worker 0 is the trainer's."""
+    from ray.train import get_context
+    from ray.train.torch import get_device
+    from torch.cuda import OutOfMemoryError
+
+    from rise_core.training.loop import train
+
+    context = get_context()
+    device = str(get_device()) if config["gpus"] > 0 else "cpu"
+    try:
+        # Nothing to report: fit() reads the log.
+        result = train(config["job"], context.get_world_rank(), context.get_world_size(), lambda _: None, device)
+    except OutOfMemoryError as error:
+        raise UserError(
+            f"fine-tuning ran out of GPU memory ({str(error).splitlines()[0]}); lower train.micro_rows or "
+            "train.row_tokens, or set train.gradient_checkpointing=true"
+        ) from error
+    return asdict(result)
+
+
+class LogReader:
+    """Reads a growing file of JSON lines and hands on the latest entry."""
+
+    def __init__(self, path: Path, progress: Callable[[dict[str, Any]], None] | None) -> None:
+        self._path = path
+        self._progress = progress
+        self._position = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was any entry yet."""
+        return self._position > 0
+
+    def read(self) -> None:
+        """Reads on from where the last call stopped."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]  # the last line may be half written
+        if whole:
+            self._position += len(whole)
+            if self._progress is not None:
+                self._progress(json.loads(whole.splitlines()[-1]))
+
+
+def root_cause(error: Exception) -> Exception:
+    """A failed worker's own error, if one is the user's to mend, else what the first failed worker died of."""
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    for failure in failures.values():
+        if isinstance(failure, UserError):
+            return failure
+    if not failures:
+        return RuntimeError(last_line(error))
+    rank, failure = min(failures.items())
+    return RuntimeError(f"worker {rank}: {type(failure).__name__}: {last_line(failure)}")
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of an error's text, where Ray puts the cause after the remote traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

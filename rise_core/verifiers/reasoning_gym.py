@@ -1,0 +1,43 @@
+"""reasoning-gym: the generator's own `score_answer`. Reward 1 where it gives full marks, else 0.
+
+The answer is what stands in the last `<answer>...</answer>`, else the whole response. Only full marks count: partial
+credit means something else in every generator.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from rise_core.problems.generators import make_dataset
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers.extract import fold_space
+
+
+def grade(response: str, problem: Problem) -> Grade:
+    text = answer_text(response)
+    if "generator" not in problem.metadata:
+        return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, fold_space(text) or None)
+    if not text:
+        return Grade(Verdict.NO_ANSWER, 0.0)
+    dataset = dataset_of(problem.metadata["generator"], json.dumps(problem.metadata["params"]))
+    entry = problem.metadata["entry"] | {"question": problem.problem}
+    answer = dataset.canonical(text) if hasattr(dataset, "canonical") else fold_space(text)
+    if dataset.score_answer(text, entry) >= 1.0:
+        return Grade(Verdict.CORRECT, 1.0, answer)
+    # Some entries do not survive being stored as JSON: a scorer that refuses its own answer says nothing about others.
+    if entry["answer"] is not None and dataset.score_answer(entry["answer"], entry) < 1.0:
+        return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
+    return Grade(Verdict.WRONG, 0.0, answer)
+
+
+def answer_text(response: str) -> str:
+    before, closing, _ = response.rpartition("</answer>")
+    _, opening, inside = before.rpartition("<answer>")
+    return (inside if closing and opening else response).strip()
+
+
+@lru_cache(maxsize=16)
+def dataset_of(generator: str, params: str) -> Any:
+    return make_dataset(generator, json.loads(params), seed=0, size=1)

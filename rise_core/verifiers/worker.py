@@ -1,0 +1,77 @@
+"""What runs in a grading process: in its main thread, with a memory limit and an alarm that no answer can block."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import time
+
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
+
+GRACE = 1.0  # seconds between the deadline that a signal enforces and the end of the process
+MEMORY = 2 << 30  # bytes that grading may take on top of what the loaded libraries hold
+
+Pair = tuple[str, Problem]
+Graded = tuple[Grade, str | None]  # a grade, and why grading failed where it did
+
+
+class Overtime(BaseException):
+    """The deadline is over. No Exception: libraries that swallow every Exception must not swallow this one."""
+
+
+def interrupt(*_: object) -> None:
+    raise Overtime
+
+
+def start(verifier: str) -> None:
+    """Load the verifier (outside any deadline) and limit the memory, so that 10**10**10 fails here and nowhere else."""
+    # pebble's own handler is Python code, which a long big-integer product would keep waiting.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, interrupt)
+    get(verifier)
+    if sys.platform == "linux":
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            held = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def grade_all(verifier: str, pairs: list[Pair], deadline: float) -> list[Graded]:
+    """Grade the pairs one after another, each within `deadline` seconds.
+
+    A signal interrupts Python code, but has to wait while a long big-integer product is computed. So GRACE seconds
+    later the process ends: faulthandler's alarm is a C thread, which fires even then, and where the parent is gone.
+    """
+    graded: list[Graded] = []
+    armed = -GRACE
+    with open(os.devnull, "w") as nowhere:
+        try:
+            for pair in pairs:
+                # Arming starts a thread, which costs more than a cheap verifier: one alarm serves many quick answers.
+                if time.monotonic() - armed > GRACE:
+                    armed = time.monotonic()
+                    faulthandler.dump_traceback_later(deadline + 2 * GRACE, exit=True, file=nowhere)
+                graded.append(grade_in_time(verifier, *pair, deadline))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    return graded
+
+
+def grade_in_time(verifier: str, response: str, problem: Problem, deadline: float) -> Graded:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, deadline)
+        try:
+            return get(verifier).grade(response, problem), None
+        except Exception as error:  # noqa: BLE001  whatever a verifier raises is reported with its verdict
+            return Grade(Verdict.ERROR, 0.0), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except Overtime:
+        return out_of_time(deadline)
+
+
+def out_of_time(deadline: float) -> Graded:
+    return Grade(Verdict.TIMEOUT, 0.0), f"no verdict within {deadline:g} s"

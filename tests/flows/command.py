@@ -1,0 +1,64 @@
+"""Runs command `rise` as a user does: in a process of its own, with its own home."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TINY = str(ROOT / "tests/profiles/tiny.yaml")
+RISE = str(Path(sys.executable).parent / "rise")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The user's environment without settings of services, and RISE_HOME, by which a run's processes are found."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RISE_", "RAY_"))}
+    return kept | {"RISE_HOME": str(home)}
+
+
+def rise(home: Path, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run to the end; the caller looks at the exit status."""
+    return subprocess.run([RISE, *arguments], env=environment(home), capture_output=True, text=True, timeout=timeout)
+
+
+def finished(home: Path, *arguments: str, timeout: float = 600) -> str:
+    """Standard output of a command that must succeed."""
+    result = rise(home, *arguments, timeout=timeout)
+    assert result.returncode == 0, f"{arguments}: {result.stderr[-4000:]}"
+    return result.stdout
+
+
+def query(home: Path, sql: str, *options: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(finished(home, "query", sql, "--format", "json", *options))
+    return rows
+
+
+def started(home: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """A command in a process group of its own."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [RISE, *arguments], env=environment(home), stdout=output, stderr=output, start_new_session=True
+        )
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+
+
+def processes_of(home: Path) -> list[int]:
+    """Every living process that was started for a home, whatever its parent and group."""
+    mark = f"RISE_HOME={home}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:  # gone meanwhile, or another user's
+            continue
+    return found

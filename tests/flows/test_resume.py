@@ -1,0 +1,90 @@
+"""A run killed while it samples, trains and commits goes on with the same command and ends with each key once."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rise_core.errors import UserError
+from storage.home import Home
+from storage.query import run_query
+from tests.flows.command import TINY, kill_group, processes_of, query, rise, started
+
+pytestmark = pytest.mark.slow
+
+COMMAND = ("run", TINY, "--run", "whole")
+KEYS = "SELECT iteration, purpose, problem_id, turn, sample, shard, split FROM rollouts ORDER BY ALL"
+
+
+def count(home: Path, sql: str) -> int:
+    """A number out of the lake while another process writes it; 0 before there is one."""
+    try:
+        return int(run_query(Home(home).lake, sql).column(0)[0].as_py())
+    except UserError:
+        return 0
+
+
+def sampling(home: Path) -> bool:
+    return count(home, "SELECT count(*) FROM rollouts WHERE purpose = 'collect' AND iteration = 1") > 0
+
+
+def training(home: Path) -> bool:
+    log = home / "runs/whole/training/iteration-1/log.jsonl"
+    return log.exists() and log.stat().st_size > 0
+
+
+def committing(home: Path) -> bool:
+    """Iteration 2's examples are on disk; the transaction that makes them part of the lake may or may not be over."""
+    return len(list((home / "lake/data").rglob("examples/*.parquet"))) > 1
+
+
+def kill_when(home: Path, log: Path, moment: Callable[[Path], bool], pause: float) -> None:
+    """Start the run, kill its process group at a moment, and see that nothing of it lives on."""
+    process = started(home, log, *COMMAND)
+    deadline = time.monotonic() + 300
+    while not moment(home):
+        assert process.poll() is None, log.read_text()[-4000:]
+        assert time.monotonic() < deadline, log.read_text()[-4000:]
+        time.sleep(pause)
+    kill_group(process)
+    deadline = time.monotonic() + 30
+    while processes_of(home) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_of(home) == []
+
+
+def test_a_run_killed_three_times_ends_with_the_keys_of_an_undisturbed_one(whole: Path, tmp_path: Path) -> None:
+    home, log = tmp_path / "home", tmp_path / "log.txt"
+    stamps = (
+        "SELECT shard, turn, max(created_at)::VARCHAR t FROM rollouts"
+        " WHERE purpose = 'collect' AND iteration = 1 GROUP BY ALL"
+    )
+
+    kill_when(home, log, sampling, pause=0.2)
+    before = query(home, stamps)
+    assert 0 < len(before) < 8, "the kill came after sampling was over"
+
+    kill_when(home, log, training, pause=0.02)
+    assert all(stamp in query(home, stamps) for stamp in before), "a finished (shard, turn) was sampled again"
+    assert query(home, "SELECT max(iteration) k FROM checkpoints") == [{"k": 0}]
+
+    kill_when(home, log, committing, pause=0.001)
+    last = rise(home, *COMMAND)
+    assert last.returncode == 0, last.stderr[-4000:]
+
+    assert query(home, KEYS) == query(whole, KEYS)
+    for table, key in {
+        "checkpoints": "iteration",
+        "metrics": "iteration, metric",
+        "examples": "iteration, problem_id, turn",
+    }.items():
+        twice = query(home, f"SELECT {key} FROM {table} GROUP BY ALL HAVING count(*) > 1")
+        assert twice == [], table
+    assert query(home, "SELECT iteration FROM checkpoints ORDER BY 1") == [{"iteration": k} for k in range(3)]
+    unmarked = (
+        "SELECT count(*) n FROM examples ANTI JOIN (FROM rollouts WHERE selected) r"
+        " USING (run, iteration, problem_id, turn, sample)"
+    )
+    assert query(home, unmarked) == [{"n": 0}]
+    assert list((home / "runs/whole/staging").glob("*")) == []

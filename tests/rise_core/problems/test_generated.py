@@ -1,0 +1,118 @@
+"""Problems from generators: distinct, deterministic, never on both sides of the split."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from rise_core.config import Config, SourceKind
+from rise_core.errors import UserError
+from rise_core.problems import ProblemSet, load_problems
+from rise_core.verifiers import get
+
+
+def config_for(
+    name: str | None = "two_sum", train: int | None = 60, held_out: int | None = 20, **params: Any
+) -> Config:
+    config = Config()
+    config.problems.source = SourceKind.reasoning_gym
+    config.problems.name, config.problems.params = name, params
+    config.problems.train_size, config.problems.eval_size = train, held_out
+    return config
+
+
+def refusal(config: Config) -> str:
+    with pytest.raises(UserError) as caught:
+        load_problems(config)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def identities(problems: ProblemSet, split: str) -> set[tuple[Any, ...]]:
+    entries = [problem.metadata["entry"]["metadata"] for problem in getattr(problems, split)]
+    return {(*sorted(entry["numbers"]), entry["target"]) for entry in entries}
+
+
+def test_sizes_ids_and_solutions() -> None:
+    config = config_for()
+    config.boost.problems = 100
+    problems = load_problems(config)
+    assert (len(problems.train), len(problems.eval), len(problems.boost)) == (60, 20, 100)
+    everything = problems.train + problems.eval + problems.boost
+    assert len({problem.problem_id for problem in everything}) == 180
+    assert all(problem.problem_id.startswith("two_sum-") for problem in everything)
+    assert {problem.split for problem in problems.train + problems.boost} == {"train"}
+    assert {problem.split for problem in problems.eval} == {"eval"}
+    assert all(problem.solution == problem.answer for problem in everything)
+
+
+def test_train_boost_and_eval_share_no_problem() -> None:
+    config = config_for(train=2000, held_out=500, count=3, low=1, high=30)
+    config.boost.problems = 2000
+    problems = load_problems(config)
+    train, held_out, boost = (identities(problems, split) for split in ("train", "eval", "boost"))
+    assert (len(train), len(held_out), len(boost)) == (2000, 500, 2000)
+    assert not train & held_out
+    assert not train & boost
+    assert not boost & held_out
+
+
+def test_the_split_holds_over_seeds_and_sizes() -> None:
+    config = config_for(train=1500, held_out=300, count=3, low=1, high=20)
+    first = load_problems(config)
+    config.seed, config.problems.train_size = 1, 1400
+    second = load_problems(config)
+    assert first.train[:10] != second.train[:10]
+    assert not identities(first, "train") & identities(second, "eval")
+    assert not identities(first, "eval") & identities(second, "train")
+
+
+def test_the_same_config_gives_the_same_problems() -> None:
+    assert load_problems(config_for()) == load_problems(config_for())
+    larger = load_problems(config_for(train=90, held_out=30))
+    assert larger.train[:60] == load_problems(config_for()).train
+
+
+def test_boost_falls_back_on_training_problems() -> None:
+    config = config_for(train=2, held_out=1, count=3, low=1, high=5)
+    config.boost.problems = 1000
+    (there_are,) = re.findall(r"only (\d+) distinct", refusal(config))
+    config.boost.problems = int(there_are) - 2
+    problems = load_problems(config)
+    assert not {p.problem_id for p in problems.boost} & {p.problem_id for p in problems.train}
+    config.boost.problems = int(there_are)
+    assert load_problems(config).boost == problems.boost + problems.train
+
+
+def test_a_generator_that_runs_out_says_how_many_it_found() -> None:
+    message = refusal(config_for(train=50, held_out=1, count=2, low=1, high=3))
+    assert "problems.train_size is 50" in message
+    assert "has only" in message
+
+
+def test_wrong_names_and_parameters_are_named() -> None:
+    assert "did you mean chain_sum" in refusal(config_for("chain_summ"))
+    assert "problems.name is not set" in refusal(config_for(None))
+    assert "problems.params.cuont is no parameter of two_sum; did you mean count" in refusal(config_for(cuont=6))
+    assert "problems.params.seed cannot be set" in refusal(config_for(seed=6))
+    assert "count must be at least 2" in refusal(config_for(count=1))
+    assert "problems.params does not suit generator chain_sum" in refusal(config_for("chain_sum", min_terms=0))
+    assert "problems.train_size is not set" in refusal(config_for(train=None))
+    assert "problems.eval_size is not set" in refusal(config_for(held_out=None))
+
+
+@pytest.mark.parametrize("name", ["two_sum", "chain_sum", "countdown", "word_ladder", "graph_color"])
+def test_stored_problems_can_be_graded_by_their_generator(name: str) -> None:
+    problems = load_problems(config_for(name, train=5, held_out=2))
+    for problem in problems.train + problems.eval:
+        assert json.loads(json.dumps(problem.metadata)) == problem.metadata
+        if problem.solution is not None:
+            assert get("reasoning_gym").grade(problem.answer, problem).reward == 1.0
+
+
+def test_a_generator_whose_stored_problems_cannot_be_graded_is_refused() -> None:
+    assert "rearc" in refusal(config_for("rearc", train=2, held_out=1))

@@ -1,0 +1,58 @@
+"""A run's own Ray: what it offers, who can reach it, and that it never outlives its run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+
+from rise_core import cluster
+from tests.rise_core.engine.conftest import make_model
+
+DRIVER = Path(__file__).with_name("driver.py")
+
+
+def test_an_own_ray_is_private_and_leaves_nothing_behind() -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with cluster.connect(logical_cpus=3):
+        assert ray.cluster_resources()["CPU"] == 3
+        with cluster.connect(logical_cpus=7):  # connected already: used as it is
+            assert ray.cluster_resources()["CPU"] == 3
+        assert ray.is_initialized()
+        started = set(psutil.Process().children(recursive=True)) - before
+        assert started
+        reachable = {
+            connection.laddr.ip
+            for process in started
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert reachable <= {"127.0.0.1", "::1"}
+    assert not ray.is_initialized()
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert alive == []
+
+
+@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["alone", "with its process group"])
+def test_nothing_outlives_a_killed_driver(kill: Callable[[int, int], None], tmp_path: Path) -> None:
+    """SIGKILL in the middle of sampling: the engine, its Ray and their helpers all go."""
+    weights_dir = make_model(tmp_path / "model", 1)
+    command = [sys.executable, str(DRIVER), weights_dir]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as driver:
+        assert driver.stdout
+        engine = int(driver.stdout.readline())
+        family = psutil.Process(driver.pid).children(recursive=True)
+        assert engine in {process.pid for process in family}
+        kill(driver.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, timeout=60)
+        assert alive == []

@@ -1,0 +1,97 @@
+"""The real thing: Ray Train on a Ray of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from safetensors.torch import load_file
+from torch.testing import assert_close
+
+from rise_core.cluster import connect
+from rise_core.config import Optim
+from rise_core.errors import UserError
+from rise_core.training.job import TrainJob
+from rise_core.training.loop import train
+from rise_core.training.ray_train import fit
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    with connect(logical_cpus=3):
+        yield
+
+
+def trainers_left() -> list[str]:
+    """Processes of this Ray that belong to a training."""
+    names = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    return [name for name in names if "fine_tune" in name or "TrainController" in name or "RayTrainWorker" in name]
+
+
+def test_one_worker_trains_as_the_plain_loop_does(
+    cluster: None, job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = train(job, rank=0, world_size=1, report=lambda entry: None)
+    monkeypatch.chdir(tmp_path)
+    relative = {name: os.path.relpath(getattr(job, name)) for name in ("rows_path", "weights_dir")}
+    out, log = str(tmp_path / "fit"), str(tmp_path / "fit.jsonl")
+    seen: list[dict[str, Any]] = []
+    changed = dataclasses.replace(job, **relative, out_dir=out, log_path=log)
+    result = fit(changed, workers=1, gpus=0, timeout=300, progress=seen.append)
+    assert result.log == plain.log
+    assert seen[-1] == result.log[-1]
+    assert (Path(out) / "model.safetensors").read_bytes() == (Path(job.out_dir) / "model.safetensors").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model", "rows.parquet", "out", "log.jsonl", "fit", "fit.jsonl"
+    }  # fmt: skip
+    assert trainers_left() == []
+
+
+def test_two_workers_share_the_batch(cluster: None, job: TrainJob, tmp_path: Path) -> None:
+    """With 13 examples in steps of 6 each epoch ends on a batch of one example: a worker then has none."""
+    job = dataclasses.replace(job, optim=dataclasses.replace(job.optim, batch_size=6))
+    plain = train(job, rank=0, world_size=1, report=lambda entry: None)
+    out = str(tmp_path / "fit")
+    result = fit(dataclasses.replace(job, out_dir=out), workers=2, gpus=0, timeout=300)
+    assert [entry["loss"] for entry in result.log] == pytest.approx([entry["loss"] for entry in plain.log], rel=1e-4)
+    weights = [load_file(Path(folder) / "model.safetensors") for folder in (job.out_dir, out)]
+    for name, tensor in weights[0].items():
+        assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_users_mistake_comes_back_in_one_line(cluster: None, job: TrainJob, workers: int) -> None:
+    broken = dataclasses.replace(job, optim=Optim(learning_rate=1e30, epochs=5, batch_size=5, max_grad_norm=0))
+    with pytest.raises(UserError, match=r"^training stopped at optimiser step \d+: [^\n]*$"):
+        fit(broken, workers=workers, gpus=0, timeout=300)
+
+
+def test_the_timeout_ends_the_training(cluster: None, job: TrainJob) -> None:
+    endless = dataclasses.replace(job, optim=Optim(epochs=10**6, batch_size=5))
+    with pytest.raises(UserError, match=r"after train\.timeout = 15 s"):
+        fit(endless, workers=1, gpus=0, timeout=15)
+    assert trainers_left() == []
+
+
+def test_a_killed_worker_is_an_error_and_no_hang(cluster: None, job: TrainJob) -> None:
+    endless = dataclasses.replace(job, optim=Optim(epochs=10**6, batch_size=5))
+
+    def kill(_: dict[str, Any]) -> None:
+        for process in psutil.Process().children(recursive=True):
+            if "fine_tune" in " ".join(process.cmdline()):
+                process.kill()
+
+    with pytest.raises(RuntimeError, match=r"^fine-tuning's process died: [^\n]*$"):
+        fit(endless, workers=1, gpus=0, timeout=300, progress=kill)
+
+
+def test_a_cluster_without_gpus_is_named(cluster: None, job: TrainJob) -> None:
+    with pytest.raises(UserError, match="needs 1 GPUs, the Ray cluster has 0"):
+        fit(job, workers=1, gpus=1, timeout=300)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from rise_core.config import Normalise
+from rise_core.errors import UserError
+from rise_core.training.weights import reward_weights
+
+
+def test_published_weights() -> None:
+    assert reward_weights([1, 0, -1], tau=0.4) == pytest.approx([12.1825, 1.0, 0.0821], abs=1e-4)
+
+
+def test_mean_normalisation_keeps_ratios_and_averages_one() -> None:
+    weights = reward_weights([1, 0, -1, 1], tau=0.4, normalise=Normalise.mean)
+    assert sum(weights) / 4 == pytest.approx(1)
+    assert weights[0] / weights[1] == pytest.approx(math.exp(2.5))
+
+
+def test_mean_normalisation_survives_a_tau_at_which_plain_weights_overflow() -> None:
+    assert reward_weights([1, 0], tau=1e-3, normalise=Normalise.mean) == pytest.approx([2, 0])
+    with pytest.raises(UserError, match=r"train\.tau 0\.001 is too small"):
+        reward_weights([1, 0], tau=1e-3)
+
+
+@pytest.mark.parametrize(("rewards", "tau"), [([1.0], 0.0), ([1.0], -1.0), ([math.nan], 0.4), ([math.inf], 0.4)])
+def test_impossible_values_are_refused(rewards: list[float], tau: float) -> None:
+    with pytest.raises(UserError):
+        reward_weights(rewards, tau)
+
+
+def test_no_rewards_no_weights() -> None:
+    assert reward_weights([], tau=0.4, normalise=Normalise.mean) == []
