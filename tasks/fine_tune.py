@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,8 @@ from rise_core.training.rows import write_rows
 from storage import checkpoints, examples
 from tasks.job import Job
 from tasks.stage import stage
+
+EVERY = 10.0  # seconds between lines about a fine-tuning's progress
 
 
 @stage("fine_tune {job.run} {iteration}")
@@ -81,7 +84,13 @@ def run_training(job: Job, plan: TrainJob, label: str) -> TrainResult:
     logger = get_run_logger()
     train = job.config.train
 
+    shown = time.monotonic()
+
     def progress(entry: dict[str, float]) -> None:
+        nonlocal shown
+        if time.monotonic() - shown < EVERY:
+            return
+        shown = time.monotonic()
         logger.info("%s: step %d, loss %.4f, %d tokens", label, entry["step"], entry["loss"], entry["tokens"])
 
     result = fit(plan, workers=train.workers, gpus=train.gpus, timeout=train.timeout, progress=progress)

@@ -110,8 +110,8 @@ def environment(config: Engine) -> dict[str, str]:
     }
     if config.gpus > 0:
         return variables
-    # vLLM forbids torch.set_num_threads on the CPU, and Ray would set one thread for an actor without CPUs. Threads that
-    # spin while they wait make an engine several times slower as soon as anything else runs on its cores.
+    # vLLM forbids torch.set_num_threads on the CPU, and Ray would set one thread for an actor without CPUs.
+    # Threads that spin while they wait make an engine several times slower as soon as its cores have other work too.
     return variables | {"OMP_NUM_THREADS": str(thread_count(config)), "OMP_WAIT_POLICY": "PASSIVE"}
 
 

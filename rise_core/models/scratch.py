@@ -29,9 +29,7 @@ def check(config: Config) -> None:
     """A model made from scratch knows nothing: without a boost there is nothing to improve."""
     shape = config.model.scratch
     if config.boost.problems < 1:
-        raise UserError(
-            "config: model.name=scratch needs boost.problems of at least 1: a new model knows nothing"
-        )
+        raise UserError("config: model.name=scratch needs boost.problems of at least 1: a new model knows nothing")
     if shape.hidden_size % (HEAD_SIZE * shape.heads):
         raise UserError(
             f"config: model.scratch.hidden_size={shape.hidden_size} must be a multiple of {HEAD_SIZE} times "

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.utils import is_flash_attn_2_available
 from transformers.utils.logging import disable_progress_bar
 
@@ -46,6 +46,12 @@ def load_policy(job: TrainJob, device: torch.device) -> Any:
         raise UserError(
             f"model in {job.adapter_dir or job.weights_dir} cannot be loaded for training: {reason}"
         ) from error
+    try:
+        model.generation_config.validate(strict=True)
+    except ValueError:
+        # Published models (Llama 2) carry generation settings that transformers reads but refuses to save, after hours
+        # of training. They say nothing about how this project samples.
+        model.generation_config = GenerationConfig.from_model_config(model.config)
     if job.gradient_checkpointing:
         policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return policy.to(device).train()

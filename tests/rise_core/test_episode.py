@@ -23,7 +23,8 @@ PROBLEM = Problem("p", "train", "1+1", "2")
 def rollout(turn, verdict, sample=0, response="r", problem_id="p"):
     return Rollout(
         run="r", iteration=1, purpose="collect", split="train", problem_id=problem_id, shard=0, turn=turn,
-        sample=sample, policy="c", response=f"{response}{turn}", response_ids=[turn], prompt_tokens=3, finish_reason="stop",
+        sample=sample, policy="c", response=f"{response}{turn}", response_ids=[turn], prompt_tokens=3,
+        finish_reason="stop",
         repetitive=False, seed=0, latency=0.0, verdict=verdict, reward=float(verdict == "correct"),
     )  # fmt: skip
 

@@ -85,6 +85,15 @@ def test_a_checkpoint_is_saved_in_the_dtype_of_the_job(job: TrainJob) -> None:
     assert {tensor.dtype for tensor in load_file(Path(job.out_dir) / "model.safetensors").values()} == {torch.bfloat16}
 
 
+def test_generation_settings_that_cannot_be_saved_do_not_lose_the_training(job: TrainJob) -> None:
+    """As published with Llama 2: a temperature, but no sampling."""
+    path = Path(job.weights_dir) / "generation_config.json"
+    settings = json.loads(path.read_text()) | {"do_sample": False, "temperature": 0.9, "top_p": 0.6}
+    path.write_text(json.dumps(settings))
+    run(job)
+    assert "temperature" not in json.loads((Path(job.out_dir) / "generation_config.json").read_text())
+
+
 def test_an_adapter_covers_all_linear_layers_and_names_no_path(job: TrainJob) -> None:
     result = run(job, adapter=Adapter.lora)
     assert result.kind == "adapter"
