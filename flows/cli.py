@@ -87,6 +87,17 @@ def query(
 
 
 @app.command()
+def attach(home: HomeOption = None) -> None:
+    """Print the SQL after which any DuckDB session sees the lake, for example: duckdb -init <(rise attach)."""
+    use_home(home)
+    with one_line_errors():
+        from storage.home import Home
+        from storage.location import session_sql
+
+        print(*(f"{statement};" for statement in session_sql(Home.from_env().lake)), sep="\n")
+
+
+@app.command()
 def runs(
     format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.table, home: HomeOption = None
 ) -> None:

@@ -92,7 +92,8 @@ class Replica:
             raise EngineLost(f"engine {self.name} failed in {call.what}(): {tidy(error.cause)}") from error
         except RayError as error:
             self.kill(call.actor)
-            raise EngineLost(f"engine {self.name} died during {call.what}(): {tidy(error)}") from error
+            reason = tidy(error).partition(" Some common causes")[0]  # Ray's guesses for every death
+            raise EngineLost(f"engine {self.name} died during {call.what}(): {reason}") from error
 
     def kill(self, actor: Any = None) -> None:
         """End an actor's process, by default the current one's; `ensure` starts another."""

@@ -49,16 +49,21 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=30)
 
 
-def processes_of(home: Path) -> list[int]:
-    """Every living process that was started for a home, whatever its parent and group."""
+# A killed driver's Ray agents go by themselves within about a minute; they hold neither cores nor engines.
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+
+
+def processes_of(home: Path) -> list[str]:
+    """The command lines of the living processes that were started for a home, whatever their parent and group."""
     mark = f"RISE_HOME={home}".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            if mark in (entry / "environ").read_bytes().split(b"\0") and not command.startswith(AGENTS):
+                found.append(command)
         except OSError:  # gone meanwhile, or another user's
             continue
     return found

@@ -4,9 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from tests.flows.command import TINY, processes_of, query, rise
+from tests.flows.command import TINY, finished, processes_of, query, rise
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +110,7 @@ def test_it_prints_the_metrics_and_nothing_else_on_stdout(whole: Path) -> None:
     assert "12 held-out problems" in lines[0]
     assert "iteration 0" in lines[1]
     assert "iteration 2" in lines[1]
-    assert any(line.startswith("m1@t3 ") for line in lines)
+    assert any(line.split()[0] == "m1@t3" for line in lines[3:])
 
 
 def test_a_complete_run_is_left_as_it_is(whole: Path) -> None:
@@ -129,3 +130,12 @@ def test_another_config_for_the_same_run_is_refused_with_the_difference(whole: P
 
 def test_nothing_is_left_running(whole: Path) -> None:
     assert processes_of(whole) == []
+
+
+def test_a_plain_duckdb_session_attaches_the_lake(whole: Path) -> None:
+    with duckdb.connect() as session:
+        session.execute(finished(whole, "attach"))
+        found = session.execute("SELECT iteration FROM leaderboard ORDER BY iteration").fetchall()
+        with pytest.raises(duckdb.Error):
+            session.execute("DELETE FROM metrics")
+    assert found == [(0,), (1,), (2,)]
