@@ -64,7 +64,8 @@ def run(
         check_inputs(run_name, profile, overrides or [])
         from flows.rise import rise
 
-        quiet("prefect.task_runs")
+        for logger in ("prefect.task_runs", "prefect.flow_runs"):
+            logging.getLogger(logger).addFilter(tidy)
         rise(run_name, profile, overrides or [], iterations)
         print_metrics(run_name)
 
@@ -126,11 +127,12 @@ def config(profile: ProfileArgument, overrides: OverridesArgument = None) -> Non
         print(to_yaml(load(profile, overrides or [])), end="")
 
 
-def quiet(logger: str) -> None:
-    """Drop Prefect's line on every task run that ended well: the stages say what they did."""
-    logging.getLogger(logger).addFilter(
-        lambda record: not record.getMessage().startswith("Finished in state Completed")
-    )
+def tidy(record: logging.LogRecord) -> bool:
+    """Drop Prefect's line on every task run that ended well, since the stages say what they did, and the tracebacks of
+    mistakes that the user can mend."""
+    if record.exc_info and isinstance(record.exc_info[1], UserError):
+        record.exc_info = None
+    return not record.getMessage().startswith("Finished in state Completed")
 
 
 def print_metrics(run: str) -> None:

@@ -46,7 +46,9 @@ def as_csv(rows: pa.Table) -> None:
 
 
 def as_json(rows: pa.Table) -> None:
-    json.dump(rows.to_pylist(), sys.stdout, default=str, ensure_ascii=False)
+    # NaN (a metric of nothing) is no JSON: null
+    values = [{name: None if value != value else value for name, value in row.items()} for row in rows.to_pylist()]
+    json.dump(values, sys.stdout, default=str, ensure_ascii=False, allow_nan=False)
     print()
 
 

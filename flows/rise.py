@@ -6,8 +6,10 @@ prefect deployment run rise/iterate -p run=demo  # on a worker
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prefect import flow
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectFuture, as_completed, wait
 
 from rise_core.episode import Plan, collection, evaluations
 from tasks.evaluate import evaluate
@@ -26,8 +28,8 @@ def rise(run: str, profile: str = "demo", overrides: list[str] | None = None, it
     """Advance `run` by `iterations` (none given: up to the profile's own number); what an earlier flow run left
     unfinished is finished first. Every stage skips what the lake already holds."""
     with open_job(run, profile, overrides or [], iterations) as job:
+        prepare(job)
         for iteration in job.open_iterations():
-            prepare(job)
             if iteration > 0:  # iteration 0 is the base model: evaluated, not trained
                 sample(job, iteration, [collection(job.config)], policy=iteration - 1)
                 picked = pick_improved(job, iteration)
@@ -49,16 +51,26 @@ def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:
     job.use_policy(policy)
     job.progress.begin(len(keys))
     at_once = job.config.engine.replicas * job.config.engine.in_flight
-    graded: dict[tuple[str, int], PrefectFuture[None]] = {}
-    running: list[PrefectFuture[None]] = []
-    for key in keys:
-        if len(running) > at_once:  # one more than sample at once: its grading overlaps their sampling
-            finished = next(as_completed(running))
-            finished.result()
-            running.remove(finished)
-        shard = (key.purpose.value, key.shard)
-        sampled = sample_turns.submit(job, key, wait_for=[graded[shard]] if shard in graded else [], return_state=False)
-        graded[shard] = verify_answers.submit(job, key, sampled, return_state=False)
-        running.append(graded[shard])
-    for future in running:
-        future.result()
+    latest: dict[tuple[str, int], PrefectFuture[None]] = {}
+    running: dict[PrefectFuture[None], PrefectFuture[Path | None]] = {}
+    try:
+        for key in keys:
+            if len(running) > at_once:  # one more than sample at once: its grading overlaps their sampling
+                finish(next(as_completed(list(running))), running)
+            shard = (key.purpose.value, key.shard)
+            earlier = [latest[shard]] if shard in latest else []
+            sampled = sample_turns.submit(job, key, wait_for=earlier, return_state=False)
+            latest[shard] = verify_answers.submit(job, key, sampled, return_state=False)
+            running[latest[shard]] = sampled
+        while running:
+            finish(next(as_completed(list(running))), running)
+    except BaseException:
+        job.close()  # what is in flight ends now, before the lake is closed under it
+        wait(list(running))
+        raise
+
+
+def finish(graded: PrefectFuture[None], running: dict[PrefectFuture[None], PrefectFuture[Path | None]]) -> None:
+    """Take one (shard, turn) off the list; raise what failed, sampling first, since grading only waits for it."""
+    running.pop(graded).result()
+    graded.result()

@@ -71,7 +71,7 @@ class Schedule(StrEnum):
 
 
 def key(default: Any, meaning: str) -> Any:
-    """A config key: its default and what it means (shown in the docs)."""
+    """A config key: its default and what it means."""
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata={"help": meaning})
     return field(default=default, metadata={"help": meaning})
@@ -369,6 +369,16 @@ def check(config: Config) -> None:
         ("{problem}" in config.dialogue.problem, "dialogue.problem", "must contain {problem}"),
         (config.train.tau > 0, "train.tau", "must be above 0"),
         (config.model.dtype in ("float32", "bfloat16"), "model.dtype", "must be float32 or bfloat16"),
+        (config.collect.top_p > 0, "collect.top_p", "must be above 0"),
+        (config.eval.top_p > 0, "eval.top_p", "must be above 0"),
+        (config.verify.timeout > 0, "verify.timeout", "must be above 0"),
+        (config.train.optim.learning_rate > 0, "train.optim.learning_rate", "must be above 0"),
+        (config.boost.optim.learning_rate > 0, "boost.optim.learning_rate", "must be above 0"),
+        (
+            config.collect.max_new_tokens < config.engine.max_model_len,
+            "collect.max_new_tokens",
+            "must be below engine.max_model_len",
+        ),
         (config.iterations >= 0, "iterations", "must be at least 0"),
         (config.eval.bootstrap >= 100, "eval.bootstrap", "must be at least 100"),
     ]
@@ -396,7 +406,12 @@ def positive_counts(config: Config) -> dict[str, float]:
         "train.optim.batch_size": config.train.optim.batch_size,
         "train.row_tokens": config.train.row_tokens,
         "train.micro_rows": config.train.micro_rows,
+        "train.lora.r": config.train.lora.r,
         "boost.per_sequence": config.boost.per_sequence,
+        "boost.optim.epochs": config.boost.optim.epochs,
+        "boost.optim.batch_size": config.boost.optim.batch_size,
+        "engine.max_num_seqs": config.engine.max_num_seqs,
+        "engine.block_size": config.engine.block_size,
         "verify.workers": config.verify.workers,
     }
     return {name: value for name, value in counts.items() if value is not None}
@@ -422,11 +437,17 @@ def to_yaml(config: Config) -> str:
 
 def from_yaml(text: str) -> Config:
     """The config that `to_yaml` stored; keys that are newer than it take their defaults."""
-    return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
+    try:
+        return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the run's stored config is of another version of RISE: {reason}") from error
 
 
 # Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
-FREE_KEYS = re.compile(r"iterations$|engine\.|verify\.workers$|train\.(workers|gpus|threads|timeout)$")
+FREE_KEYS = re.compile(
+    r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
+)
 
 
 def differences(stored: Config, given: Config) -> list[str]:

@@ -74,6 +74,8 @@ def publish(home: Path, built_dir: Path) -> Published:
     size = sum((built_dir / name).stat().st_size for name in files)
     sync(built_dir, files)
     (home / "checkpoints").mkdir(parents=True, exist_ok=True)
+    if (home / relative).is_dir() and not is_intact(home / relative, files):
+        shutil.rmtree(home / relative)  # damaged since; what was built now takes its place
     try:
         os.rename(built_dir, home / relative)
     except OSError:
@@ -92,6 +94,11 @@ def hash_files(folder: Path) -> dict[str, str]:
     if not any(path.suffix == ".safetensors" for path in files):
         raise UserError(f"checkpoint folder {folder} has no .safetensors file")
     return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+
+
+def is_intact(folder: Path, files: dict[str, str]) -> bool:
+    """Whether a folder holds these files as they were hashed."""
+    return all((folder / name).is_file() and file_hash(folder / name) == digest for name, digest in files.items())
 
 
 def file_hash(path: Path) -> str:

@@ -30,13 +30,13 @@ class RunRecord:
     iterations_done: int | None = None
 
 
-def create_run(lake: Lake, run: str, profile: str, config_yaml: str, versions: dict[str, str]) -> int:
-    """Commit a new run with goal 0; returns the snapshot's version. Raises KeyExists when the run is there already."""
+def create_run(lake: Lake, run: str, profile: str, config_yaml: str, versions: dict[str, str], goal: int = 0) -> int:
+    """Commit a new run with its goal; returns the version. Raises KeyExists when the run is there already."""
 
     def write(tx: Transaction) -> None:
         if tx.execute("SELECT 1 FROM lake.main.runs WHERE run = ?", (run,)):
             raise KeyExists(f"run {run}")
-        row = (run, profile, config_yaml, json.dumps(versions, sort_keys=True), 0, datetime.now(UTC))
+        row = (run, profile, config_yaml, json.dumps(versions, sort_keys=True), goal, datetime.now(UTC))
         tx.execute("INSERT INTO lake.main.runs VALUES (?, ?, ?, ?, ?, ?)", row)
 
     return lake.commit(write, run=run, iteration=0, stage="prepare", note="new run")

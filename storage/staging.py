@@ -26,5 +26,5 @@ def read(path: Path) -> list[Rollout] | None:
     """The rollouts of a staged file; None where there is none, or it is damaged (it is sampled again then)."""
     try:
         return rollouts.from_arrow(pq.read_table(path))
-    except (FileNotFoundError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowInvalid):
         return None

@@ -10,13 +10,14 @@ from typing import Literal
 
 from prefect import get_run_logger
 
-from rise_core.config import Adapter, TrainData, TrainInit
+from rise_core.config import Adapter, Train, TrainData, TrainInit
 from rise_core.models import folder
 from rise_core.records import Example, TrainRow
 from rise_core.seeds import seed_of
 from rise_core.training.job import TrainJob, TrainResult
 from rise_core.training.ray_train import fit
 from rise_core.training.rows import write_rows
+from rise_core.training.weights import reward_weights
 from storage import checkpoints, examples
 from tasks.job import Job
 from tasks.stage import stage
@@ -31,26 +32,31 @@ def fine_tune(job: Job, iteration: int) -> None:
         return
     train = job.config.train
     iterations = list(range(1, iteration + 1)) if train.data is TrainData.all else [iteration]
-    rows = [to_row(example) for example in examples.read_examples(job.lake, job.run, iterations)]
+    rows = training_rows(examples.read_examples(job.lake, job.run, iterations), train)
     start = job.policy(iteration - 1 if train.init is TrainInit.previous else 0)
     plan = training_job(job, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
     get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rows), start.checkpoint_id)
     if job.engines is not None:
         job.engines.release()
-    try:
-        result = run_training(job, plan, f"iteration {iteration}")
-    finally:
-        if job.engines is not None:
-            job.engines.resume()
+    result = run_training(job, plan, f"iteration {iteration}")
     if result.kind == "full":
         folder.copy_companions(job.base_folder, Path(result.out_dir))
     publish(job, iteration, Path(result.out_dir), result)
+    if job.engines is not None:  # last: what was trained is safe, whatever becomes of the engines
+        job.engines.resume()
 
 
-def to_row(example: Example) -> TrainRow:
-    """Loss on the response and its end-of-turn token, nothing else."""
-    mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
-    return TrainRow([*example.state_ids, *example.response_ids], mask, example.weight)
+def training_rows(chosen: list[Example], train: Train) -> list[TrainRow]:
+    """Examples as token sequences with loss on the response and its end-of-turn token, nothing else."""
+    weights = reward_weights([example.reward for example in chosen], train.tau, train.normalise)
+    return [
+        TrainRow(
+            [*example.state_ids, *example.response_ids],
+            [False] * len(example.state_ids) + [True] * len(example.response_ids),
+            weight,
+        )
+        for example, weight in zip(chosen, weights, strict=True)
+    ]
 
 
 def training_job(job: Job, name: str, rows: list[TrainRow], weights_dir: str, adapter_dir: str | None) -> TrainJob:

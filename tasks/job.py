@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 import threading
 from collections.abc import Iterator
@@ -13,9 +12,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from prefect import get_run_logger
+
 from rise_core import cluster, episode, models, verifiers
 from rise_core.config import Adapter, Config, differences, from_yaml, load, to_yaml
-from rise_core.dialogue import state_ids
+from rise_core.dialogue import response_text, state_ids
 from rise_core.engine.pool import EnginePool
 from rise_core.episode import Plan, ShardTurn, State
 from rise_core.errors import UserError
@@ -24,11 +25,9 @@ from rise_core.problems import ProblemSet, load_problems
 from rise_core.records import Policy, Problem, Purpose, SamplingSettings
 from rise_core.seeds import seed_of
 from rise_core.verifiers.pool import GradingPool
-from storage import checkpoints, rollouts, runs
+from storage import checkpoints, examples, rollouts, runs
 from storage.home import Home, check_run_name
 from storage.lake import Lake
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,10 @@ def check_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     config = load(profile, overrides)
     models.check(config)
     verifiers.get(config.verify.verifier)
+    catalog = Home.from_env().lake.catalog_file
+    if catalog is not None and catalog.exists():  # a catalog on a server is asked once the run is locked
+        with Lake(Home.from_env().lake, read_only=True) as lake:
+            refuse_other_config(runs.get_run(lake, run), config)
     return Inputs(run, profile, config, load_problems(config))
 
 
@@ -80,6 +83,8 @@ class Job:
         self.rendering = threading.Lock()  # a tokenizer serves one thread at a time
         self.engines: EnginePool | None = None
         self.progress = Progress()
+        self.intact: set[str] = set()  # checkpoints whose files were found as they were published
+        self.sharded: dict[tuple[int, Purpose], list[list[Problem]]] = {}
 
     # -- what is left to do ------------------------------------------------------------------------------------------
 
@@ -92,20 +97,36 @@ class Job:
         """The (shard, turn)s of the plans that the lake lacks, turn by turn, so that every shard's earlier turn comes
         before its later one."""
         done = rollouts.done_keys(self.lake, self.run, iteration)
+        collected = examples.has_examples(self.lake, self.run, iteration)  # also where a shard's last turns were empty
         keys = [
             ShardTurn(iteration, plan.purpose, shard, turn)
             for plan in plans
+            if not (collected and plan.purpose is Purpose.COLLECT)
             for turn in range(1, len(plan.samples) + 1)
             for shard in range(len(self.shards(iteration, plan.purpose)))
         ]
-        return [key for key in keys if (key.purpose.value, key.shard, key.turn) not in done]
+        still_open = [key for key in keys if (key.purpose.value, key.shard, key.turn) not in done]
+        for key in set(keys) - set(still_open):
+            self.staged(key).unlink(missing_ok=True)  # of a crash between its commit and its removal
+        return still_open
+
+    def staged(self, key: ShardTurn) -> Path:
+        """Where the responses of a key wait for their grades."""
+        return self.folder / "staging" / f"{key}.parquet"
 
     def shards(self, iteration: int, purpose: Purpose) -> list[list[Problem]]:
         """The problems of a purpose, shard by shard; the same at every resume."""
-        problems = self.problems.eval
-        if purpose is Purpose.COLLECT:
-            problems = episode.chosen(self.problems.train, self.config.collect.problems, self.config.seed, iteration)
-        return episode.shards(problems, self.config.collect.shard_size)
+        if (iteration, purpose) not in self.sharded:
+            problems, collect = self.problems.eval, self.config.collect
+            if purpose is Purpose.COLLECT:
+                problems = episode.chosen(self.problems.train, collect.problems, self.config.seed, iteration)
+            self.sharded[iteration, purpose] = episode.shards(problems, collect.shard_size)
+        return self.sharded[iteration, purpose]
+
+    @cached_property
+    def problem(self) -> dict[str, Problem]:
+        """Every problem by its id."""
+        return {problem.problem_id: problem for problem in [*self.problems.train, *self.problems.eval]}
 
     def plan(self, purpose: Purpose) -> Plan:
         plans = [episode.collection(self.config), *episode.evaluations(self.config)]
@@ -122,11 +143,17 @@ class Job:
     def policy(self, iteration: int) -> Policy:
         """The checkpoint of an iteration as the engines take it, its files checked against their hashes."""
         record = self.checkpoint(iteration)
-        checkpoints.verify(self.home.path, record)
-        own = str(self.home.path / record.path)
+        own = str(self.checked(record))
         if record.kind == "full":
             return Policy(record.checkpoint_id, own)
-        return Policy(record.checkpoint_id, str(self.base_folder), own)
+        return Policy(record.checkpoint_id, str(self.checked(self.checkpoint(0))), own)
+
+    def checked(self, record: checkpoints.CheckpointRecord) -> Path:
+        """A checkpoint's folder; its hashes are compared once."""
+        if record.checkpoint_id not in self.intact:
+            checkpoints.verify(self.home.path, record)
+            self.intact.add(record.checkpoint_id)
+        return self.home.path / record.path
 
     @cached_property
     def base_folder(self) -> Path:
@@ -150,6 +177,11 @@ class Job:
                 for s in states
             ]
 
+    def decode(self, responses: list[list[int]]) -> list[str]:
+        """Texts of responses."""
+        with self.rendering:
+            return [response_text(self.tokenizer, response) for response in responses]
+
     def sampling(self, plan: Plan) -> SamplingSettings:
         stop = folder.stop_token_ids(self.base_folder, self.tokenizer)
         return SamplingSettings(plan.temperature, plan.top_p, self.config.collect.max_new_tokens, stop)
@@ -159,7 +191,9 @@ class Job:
         policy = self.policy(iteration)
         if self.engines is None:
             train, engine = self.config.train, self.config.engine
-            log.info("starting %d vLLM engine(s) with checkpoint %s", engine.replicas, policy.checkpoint_id)
+            get_run_logger().info(
+                "starting %d vLLM engine(s) with checkpoint %s", engine.replicas, policy.checkpoint_id
+            )
             self.engines = EnginePool(
                 engine,
                 self.config.model,
@@ -193,7 +227,7 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
             goal = next_goal(lake, inputs, iterations)
             job = Job(inputs, home, lake, goal)
             if not job.open_iterations():
-                log.info("run %s is complete: %d iteration(s); --iterations N goes on", run, goal)
+                get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
                 yield job
                 return
             # A CPU slot for each training worker and one for their controller; engines take none.
@@ -209,24 +243,25 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
 def next_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
     """The iteration to reach: that of an interrupted advance, or the last one plus `iterations`."""
     record = runs.get_run(lake, inputs.run)
-    if record is None:
-        runs.create_run(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions())
-    else:
-        refuse_other_config(record, inputs.config)
+    refuse_other_config(record, inputs.config)
     done = runs.iterations_done(lake, inputs.run)
     reached = -1 if done is None else done
     if record is not None and record.goal > reached:
-        log.info("run %s: finishing the advance to iteration %d", inputs.run, record.goal)
+        get_run_logger().info("finishing the advance to iteration %d", record.goal)
         return record.goal
     goal = inputs.config.iterations if iterations is None else max(reached, 0) + iterations
     goal = max(goal, reached)
-    if record is None or goal != record.goal:
+    if record is None:
+        runs.create_run(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions(), goal)
+    elif goal != record.goal:
         runs.set_goal(lake, inputs.run, goal)
     return goal
 
 
-def refuse_other_config(record: runs.RunRecord, config: Config) -> None:
+def refuse_other_config(record: runs.RunRecord | None, config: Config) -> None:
     """A run keeps the config it began with. Raises UserError that names every difference."""
+    if record is None:
+        return
     changed = differences(from_yaml(record.config), config)
     if changed:
         raise UserError(

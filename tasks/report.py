@@ -14,16 +14,7 @@ from tasks.stage import stage
 @stage("report {job.run} {iteration}")
 def report(job: Job, iteration: int) -> None:
     """Attach the metrics of every iteration so far to the flow run, under a key that stays the same over time."""
-    rows = [
-        {
-            "iteration": k,
-            "metric": m.metric,
-            "value": percent(m.value),
-            "low": percent(m.ci_low),
-            "high": percent(m.ci_high),
-        }
-        for k, m in metrics.read_metrics(job.lake, job.run)
-    ]
+    rows = [as_row(k, metric) for k, metric in metrics.read_metrics(job.lake, job.run)]
     create_table_artifact(
         key=f"rise-{job.run.lower().replace('_', '-')}-metrics",
         table=rows,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise_core.dialogue import response_text
 from rise_core.episode import ShardTurn, State, is_repetitive, open_states, request_seed
 from rise_core.records import Completion, Rollout, SampleRequest
 from storage import rollouts, staging
@@ -15,9 +14,12 @@ from tasks.stage import stage
 @stage("sample {job.run} {key}")
 def sample_turns(job: Job, key: ShardTurn) -> Path | None:
     """Sample every open state of the key. Returns the staged file, or None where no episode is open any more."""
-    path = staged_path(job, key)
-    if staging.read(path) is not None:
-        return path
+    if job.engines is None:
+        raise RuntimeError("no engine pool: call Job.use_policy before sampling")
+    policy = job.engines.policy.checkpoint_id
+    path = job.staged(key)
+    if [rollout.policy for rollout in staging.read(path) or []][:1] == [policy]:
+        return path  # sampled before a crash, not yet committed
     states = states_of(job, key)
     if not states:
         return None
@@ -27,18 +29,14 @@ def sample_turns(job: Job, key: ShardTurn) -> Path | None:
     requests = [
         SampleRequest(prompt, plan.samples[key.turn - 1], seed) for prompt, seed in zip(prompts, seeds, strict=True)
     ]
-    if job.engines is None:
-        raise RuntimeError("no engine pool: call Job.use_policy before sampling")
-    policy = job.engines.policy.checkpoint_id
     answers = job.engines.sample(requests, job.sampling(plan))
-    staging.write(
-        path,
-        [
-            to_rollout(job, key, policy, state, request, sample, completion)
-            for state, request, completions in zip(states, requests, answers, strict=True)
-            for sample, completion in enumerate(completions)
-        ],
-    )
+    flat = [
+        (state, request, sample, completion)
+        for state, request, completions in zip(states, requests, answers, strict=True)
+        for sample, completion in enumerate(completions)
+    ]
+    texts = job.decode([completion.token_ids for *_, completion in flat])
+    staging.write(path, [to_rollout(job, key, policy, *row, text) for row, text in zip(flat, texts, strict=True)])
     return path
 
 
@@ -52,7 +50,14 @@ def states_of(job: Job, key: ShardTurn) -> list[State]:
 
 
 def to_rollout(
-    job: Job, key: ShardTurn, policy: str, state: State, request: SampleRequest, sample: int, completion: Completion
+    job: Job,
+    key: ShardTurn,
+    policy: str,
+    state: State,
+    request: SampleRequest,
+    sample: int,
+    completion: Completion,
+    text: str,
 ) -> Rollout:
     return Rollout(
         run=job.run,
@@ -64,7 +69,7 @@ def to_rollout(
         turn=key.turn,
         sample=sample,
         policy=policy,
-        response=response_text(job.tokenizer, completion.token_ids),
+        response=text,
         response_ids=completion.token_ids,
         prompt_tokens=len(request.prompt_ids),
         finish_reason=completion.finish_reason,
@@ -72,7 +77,3 @@ def to_rollout(
         seed=request.seed + sample,
         latency=completion.latency,
     )
-
-
-def staged_path(job: Job, key: ShardTurn) -> Path:
-    return job.folder / "staging" / f"{key}.parquet"

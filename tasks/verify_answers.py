@@ -31,8 +31,7 @@ def verify_answers(job: Job, key: ShardTurn, staged: Path | None) -> None:
 
 
 def grade(job: Job, sampled: list[Rollout]) -> list[Rollout]:
-    by_id = {problem.problem_id: problem for problem in [*job.problems.train, *job.problems.eval]}
-    grades = job.graders.grade([(rollout.response, by_id[rollout.problem_id]) for rollout in sampled])
+    grades = job.graders.grade([(rollout.response, job.problem[rollout.problem_id]) for rollout in sampled])
     return [
         replace(rollout, answer=found.answer, verdict=found.verdict.value, reward=found.reward)
         for rollout, found in zip(sampled, grades, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
+from rise_core.config import Normalise
 from rise_core.episode import State
 from rise_core.improve import reward, turns_of
 from rise_core.records import Example, Purpose, Rollout
@@ -30,10 +31,10 @@ def build(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> list[
         episodes.setdefault(rollout.problem_id, []).append(rollout)
     by_key = {(r.problem_id, r.turn, r.sample): r for r in collected}
     targets = [by_key[key] for key in picked]
-    problems = {problem.problem_id: problem for problem in job.problems.train}
     lines = {name: [first[0].response for first in turns_of(rows).values()] for name, rows in episodes.items()}
-    prompts = job.render([State(problems[t.problem_id], tuple(lines[t.problem_id][: t.turn - 1])) for t in targets])
-    weights = reward_weights([reward(t) for t in targets], job.config.train.tau, job.config.train.normalise)
+    prompts = job.render([State(job.problem[t.problem_id], tuple(lines[t.problem_id][: t.turn - 1])) for t in targets])
+    # As they are: `train.normalise` looks at all that is trained on, which may be more than this iteration.
+    weights = reward_weights([reward(t) for t in targets], job.config.train.tau, Normalise.none)
     return [example(*parts) for parts in zip(targets, prompts, weights, strict=True)]
 
 

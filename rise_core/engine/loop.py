@@ -117,13 +117,12 @@ class EngineLoop:
     def step(self) -> None:
         try:
             outputs = self.engine.step()
+            now = time.monotonic()
+            for output in outputs:
+                if output.finished:
+                    self.collect(output, now)
         except Exception as error:  # noqa: BLE001 every waiting shard gets it
             self.fail(error)
-            return
-        now = time.monotonic()
-        for output in outputs:
-            if output.finished:
-                self.collect(output, now)
 
     def collect(self, output: Any, now: float) -> None:
         shard, position = self.running.pop(output.request_id)

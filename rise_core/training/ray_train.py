@@ -41,7 +41,7 @@ def fit(
 ) -> TrainResult:
     """Trains `job` on `workers` Ray Train workers with `gpus` GPUs each (0: CPU) and returns what it made.
 
-    `progress` gets the latest log entry whenever there are new ones, at most once a second. Nothing is left
+    `progress` gets the latest log entry whenever there are new ones, at most once a second. No training is left
     running when this returns or raises. Raises UserError for what the user can mend (also: `timeout` seconds are over)
     and RuntimeError for the rest, both in one line that names the cause, with Ray's error behind it.
     """
@@ -51,11 +51,7 @@ def fit(
     Path(job.out_dir).mkdir(parents=True, exist_ok=True)
     Path(job.log_path).unlink(missing_ok=True)
     scratch = tempfile.mkdtemp(prefix=".ray-train-", dir=Path(job.out_dir).parent)
-    alone = workers == 1
-    task = ray.remote(run_trainer).options(
-        name="fine_tune", num_cpus=WORKER_CPUS if alone else 0, num_gpus=gpus if alone else 0, max_retries=0
-    )
-    running = task.remote(job, workers, gpus, timeout, scratch)
+    running = trainer_task(workers, gpus).remote(job, workers, gpus, timeout, scratch)
     log = LogReader(Path(job.log_path), progress)
     try:
         while not ray.wait([running], timeout=POLL_SECONDS)[0]:
@@ -75,6 +71,17 @@ def fit(
     finally:
         stop(running)
         shutil.rmtree(scratch, ignore_errors=True)  # holds Ray Train's own bookkeeping only
+
+
+def trainer_task(workers: int, gpus: float) -> Any:
+    """The Ray task that the trainer runs in; with one worker it is the worker, and takes the worker's resources."""
+    alone = workers == 1
+    # A CPU process stays in Ray's pool, so the next fit() finds its imports done. With a GPU it must end, to free the
+    # GPU's memory, and with a group, to let go of Ray Train's controller.
+    reusable = alone and gpus == 0
+    return ray.remote(max_calls=0 if reusable else 1)(run_trainer).options(
+        name="fine_tune", num_cpus=WORKER_CPUS if alone else 0, num_gpus=gpus if alone else 0, max_retries=0
+    )
 
 
 def stop(running: ray.ObjectRef) -> None:

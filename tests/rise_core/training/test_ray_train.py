@@ -76,6 +76,7 @@ def test_two_workers_share_the_batch(cluster: None, job: TrainJob, tmp_path: Pat
     weights = [load_file(Path(folder) / "model.safetensors") for folder in (job.out_dir, out)]
     for name, tensor in weights[0].items():
         assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
+    assert_nothing_left()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
