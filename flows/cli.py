@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from flows.environment import use_home
-from rise_core.config import load, profiles, to_yaml
 from rise_core.errors import UserError
+from rise_core.profiles import load, profiles, to_yaml
 
 app = typer.Typer(
     help="RISE: fine-tune a language model to improve its own answer over several turns.",

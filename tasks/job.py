@@ -15,13 +15,14 @@ from typing import Any
 from prefect import get_run_logger
 
 from rise_core import cluster, episode, models, verifiers
-from rise_core.config import Adapter, Config, differences, from_yaml, load, to_yaml
+from rise_core.config import Adapter, Config
 from rise_core.dialogue import response_text, state_ids
 from rise_core.engine.pool import EnginePool
 from rise_core.episode import Plan, ShardTurn, State
 from rise_core.errors import UserError
 from rise_core.models import folder
 from rise_core.problems import ProblemSet, load_problems
+from rise_core.profiles import differences, from_yaml, load, to_yaml
 from rise_core.records import Policy, Problem, Purpose, SamplingSettings
 from rise_core.seeds import seed_of
 from rise_core.verifiers.pool import GradingPool

@@ -2,8 +2,9 @@
 
 import pytest
 
-from rise_core.config import CONF_DIR, Config, differences, from_yaml, load, profiles, to_yaml
+from rise_core.config import Config
 from rise_core.errors import UserError
+from rise_core.profiles import CONF_DIR, differences, from_yaml, load, profiles, to_yaml
 
 
 def test_every_shipped_profile_loads():

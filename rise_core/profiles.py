@@ -1,0 +1,126 @@
+"""Configs from profiles in conf/*.yaml and `key=value` overrides, and to and from the YAML that is stored with a run.
+
+from rise_core.profiles import load
+config = load("demo", ["collect.problems=100"])
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from rise_core.config import Config
+from rise_core.errors import UserError
+from rise_core.rules import check
+
+CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+
+
+def profiles() -> list[str]:
+    """Names of the shipped profiles."""
+    return sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
+
+
+def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """The config of a profile (a name in conf/ or a path to a .yaml file) with `key=value` overrides applied.
+
+    Raises UserError naming the profile, key or value that is wrong.
+    """
+    schema = OmegaConf.structured(Config)
+    merged = merge(schema, read_profile(profile), f"profile {profile}")
+    for override in overrides:
+        merged = merge(merged, parse_override(override), f"override {override}")
+    config = cast(Config, OmegaConf.to_object(merged))
+    check(config)
+    return config
+
+
+def read_profile(profile: str) -> DictConfig:
+    is_file = profile.endswith((".yaml", ".yml"))
+    if not is_file and profile not in profiles():
+        raise UserError(f"no profile {profile!r}: give a .yaml file or one of {', '.join(profiles())}")
+    path = Path(profile) if is_file else CONF_DIR / f"{profile}.yaml"
+    if not path.is_file():
+        raise UserError(f"no profile file {profile}: give an existing .yaml file or one of {', '.join(profiles())}")
+    try:
+        loaded = OmegaConf.load(path)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise UserError(f"profile {path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, DictConfig):
+        raise UserError(f"profile {path} must be a mapping of keys to values")
+    return loaded
+
+
+def parse_override(override: str) -> DictConfig:
+    name, equals, _ = override.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"override {override!r} must look like key=value, for example collect.problems=100")
+    try:
+        return OmegaConf.from_dotlist([override])
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"override {override!r} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
+    try:
+        refuse_interpolation(extra)
+        return cast(DictConfig, OmegaConf.merge(base, extra))
+    except (OmegaConfBaseException, TypeError, ValueError, IndexError) as error:
+        where = getattr(error, "full_key", None)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{origin}: {f'key {where}: ' if where else ''}{reason}") from error
+
+
+def refuse_interpolation(extra: DictConfig) -> None:
+    """A config holds plain values: `${oc.env:…}` could put a secret into the run's stored config."""
+    for name, value in flat(OmegaConf.to_container(extra, resolve=False)).items():
+        if isinstance(value, str) and "${" in value:
+            raise ValueError(f"key {name}: ${{…}} is not resolved here; write the value itself")
+
+
+def to_yaml(config: Config) -> str:
+    """The whole config as YAML, as stored with the run."""
+    return str(OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+
+def from_yaml(text: str) -> Config:
+    """The config that `to_yaml` stored; keys that are newer than it take their defaults."""
+    try:
+        return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the run's stored config is of another version of RISE: {reason}") from error
+
+
+# Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
+FREE_KEYS = re.compile(
+    r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
+)
+
+
+def differences(stored: Config, given: Config) -> list[str]:
+    """The keys that decide what a run is and that differ, as `key: stored value, now given value`."""
+    before, now = flat(OmegaConf.structured(stored)), flat(OmegaConf.structured(given))
+    return [
+        f"{name}: stored {before.get(name)}, now {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and not FREE_KEYS.match(name)
+    ]
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """A config as dotted keys and plain values."""
+    plain = OmegaConf.to_container(node, enum_to_str=True) if not isinstance(node, dict | list) else node
+    items = plain.items() if isinstance(plain, dict) else enumerate(plain)
+    found: dict[str, Any] = {}
+    for name, value in items:
+        if isinstance(value, dict | list) and value:
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
