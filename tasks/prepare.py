@@ -81,6 +81,11 @@ def boost_rows(job: Job, base: Path) -> list[TrainRow]:
             ids, mask = lesson(tokenizer, [(p.problem, solution(p)) for p in group], job.config.dialogue)
         except ValueError as error:
             raise UserError(f"boost: {error}") from error
+        if len(ids) > job.config.engine.max_model_len:
+            raise UserError(
+                f"boost: {len(group)} problems from {group[0].problem_id} on take {len(ids)} tokens but"
+                f" engine.max_model_len is {job.config.engine.max_model_len}: raise it or lower boost.per_sequence"
+            )
         rows.append(TrainRow(ids, mask, 1.0))
     return rows
 
