@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from uuid import uuid4
 
 from rise_core.config import Engine, Model
 from rise_core.engine.checks import check_gpus, check_requests, check_tokens
@@ -47,9 +46,8 @@ class EnginePool:
         self.changed = threading.Condition()
         self.exclusive = False
         self.closed = False
-        own = uuid4().hex[:6]  # a killed driver's actors may linger on a shared Ray
         self.replicas = [
-            Replica(f"{name}-engine-{index}-{own}", config, EngineSpec(arguments, cores_of(config, index)))
+            Replica(f"{name}-engine-{index}", config, EngineSpec(arguments, cores_of(config, index)))
             for index in range(config.replicas)
         ]
         self.apply(policy)

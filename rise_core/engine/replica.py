@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
@@ -39,16 +40,14 @@ class Replica:
         self.spec = spec
         self.actor: Any = None  # None: not started, or gone
         self.info: EngineInfo | None = None
-        self.starts = 0
         self.in_flight = 0  # shards; kept by the pool
         self.lock = threading.Lock()
 
     def launch(self, policy: Policy) -> Call:
         """Start an actor with a policy; hand the call to `settle`."""
-        # A dead actor's name may linger, so every start has its own.
-        options = actor_options(self.config, f"{self.name}-{self.starts}")
+        # The name of a dead actor may linger, also that of a killed driver on a shared Ray, so every start has its own.
+        options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
         spec = replace(self.spec, arguments={**self.spec.arguments, "model": policy.weights_dir})
-        self.starts += 1
         try:
             self.actor = ray.remote(EngineActor).options(**options).remote(spec, policy)
         except ValueError as error:
