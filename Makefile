@@ -14,6 +14,7 @@ demo: setup  ## run the demo: a tiny model, from its base to the final report
 	$(BIN)/rise run demo
 
 test: setup  ## run the tests (ARGS="-k name" passes arguments to pytest)
+	@deployments/browser.sh
 	$(BIN)/python -m pytest --durations=10 $(ARGS)
 
 lint: setup  ## check style, types and the direction of imports

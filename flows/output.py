@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rise_core.errors import UserError
 from rise_core.metrics import Metric
+from rise_core.records import EVAL_SPLIT
 from storage.lake import Lake
 from storage.metrics import read_metrics
 
@@ -52,9 +53,9 @@ def as_json(rows: pa.Table) -> None:
     print()
 
 
-def write_metrics(lake: Lake, run: str) -> None:
-    """Print a run's metrics in percent with their 95% intervals, a column for each iteration."""
-    rows = read_metrics(lake, run)
+def write_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> None:
+    """Print a run's metrics on a split in percent with their 95% intervals, a column for each iteration."""
+    rows = read_metrics(lake, run, split)
     if not rows:
         raise UserError(f"run {run!r} has no metrics: list the runs with `rise runs`, start one with `rise run`")
     iterations = sorted({k for k, _ in rows})
@@ -63,7 +64,8 @@ def write_metrics(lake: Lake, run: str) -> None:
     for name in dict.fromkeys(found.metric for _, found in rows):
         table.add_row(name, *(cell(cells.get((name, k))) for k in iterations))
     problems = max(found.n for _, found in rows)
-    print(f"run {run}: percent of {problems} held-out problems, with 95% intervals")
+    where = "" if split == EVAL_SPLIT else f", split {split}"
+    print(f"run {run}{where}: percent of {problems} held-out problems, with 95% intervals")
     console().print(table)
 
 

@@ -12,9 +12,10 @@ from prefect import flow
 from prefect.futures import PrefectFuture, as_completed, wait
 
 from rise_core.episode import Plan, collection, evaluations
+from tasks.advance import open_job
 from tasks.evaluate import evaluate
 from tasks.fine_tune import fine_tune
-from tasks.job import Job, open_job
+from tasks.job import Job
 from tasks.pick_improved import pick_improved
 from tasks.prepare import prepare
 from tasks.report import report
@@ -35,7 +36,7 @@ def rise(run: str, profile: str = "demo", overrides: list[str] | None = None, it
                 picked = pick_improved(job, iteration)
                 write_parquet(job, iteration, picked)
                 fine_tune(job, iteration)
-            sample(job, iteration, evaluations(job.config), policy=iteration)
+            sample(job, iteration, evaluations(job.config, job.split), policy=iteration)
             evaluate(job, iteration)
             report(job, iteration)
 
@@ -48,7 +49,7 @@ def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:
     keys = job.open_keys(iteration, plans)
     if not keys:
         return
-    job.use_policy(policy)
+    job.use_policies(keys, policy)
     job.progress.begin(len(keys))
     at_once = job.config.engine.replicas * job.config.engine.in_flight
     latest: dict[tuple[str, int], PrefectFuture[None]] = {}

@@ -10,11 +10,13 @@ from typing import Any
 class PolicyKind(StrEnum):
     learner = "learner"
     teacher = "teacher"
+    gold = "gold"
 
 
 class SourceKind(StrEnum):
     file = "file"
     reasoning_gym = "reasoning_gym"
+    hub = "hub"
 
 
 class Criterion(StrEnum):
@@ -118,12 +120,17 @@ class Fields:
 class Problems:
     """Where problems come from."""
 
-    source: SourceKind = key(SourceKind.file, "file (JSON lines or Parquet) or reasoning_gym (a generator)")
-    train: str | None = key(None, "file of training problems")
-    eval: str | None = key(None, "file of held-out problems")
+    source: SourceKind = key(
+        SourceKind.file, "file (JSON lines or Parquet), reasoning_gym (a generator) or hub (a Hugging Face dataset)"
+    )
+    train: str | None = key(None, "file of training problems; hub: name of the split")
+    eval: str | None = key(None, "file of held-out problems; hub: name of the split")
     fields: Fields = section(Fields)
-    name: str | None = key(None, "name of the reasoning-gym generator")
+    name: str | None = key(None, "name of the reasoning-gym generator; hub: a dataset's id or a local folder")
+    subset: str | None = key(None, "hub: the dataset's configuration")
+    revision: str | None = key(None, "hub: commit or tag of the dataset")
     params: dict[str, Any] = key({}, "parameters of the generator")
+    seed: int | None = key(None, "seed of the generator; none: the run's seed")
     train_size: int | None = key(None, "number of training problems; none: the whole file")
     eval_size: int | None = key(None, "number of held-out problems; none: the whole file")
 
@@ -132,7 +139,10 @@ class Problems:
 class Verify:
     """How answers are graded."""
 
-    verifier: str = key("gsm8k", "gsm8k, math, exact, numeric or reasoning_gym")
+    verifier: str = key(
+        "gsm8k",
+        "gsm8k, math, gsm8k_reference, math_reference, exact, numeric, reasoning_gym, or your own `module:function`",
+    )
     timeout: float = key(5.0, "seconds that grading one answer may take")
     workers: int = key(1, "grading processes")
 
@@ -141,7 +151,7 @@ class Verify:
 class Turn:
     """One entry of the turn plan."""
 
-    policy: PolicyKind = key(PolicyKind.learner, "who answers: learner or teacher")
+    policy: PolicyKind = key(PolicyKind.learner, "who answers: learner, teacher, or gold (the worked solution)")
     n: int = key(1, "responses sampled from the state")
 
 
@@ -259,6 +269,24 @@ class Engine:
 
 
 @dataclass
+class Teacher:
+    """Who answers the turns of policy `teacher`: an endpoint, or a second model in engines of its own. It samples
+    with collect.temperature, collect.top_p and collect.max_new_tokens."""
+
+    model: str | None = key(None, "the endpoint's name for its model; without an endpoint: a model as in model.name")
+    base_url: str | None = key(
+        None, "an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; none: engines of its own"
+    )
+    api_key: str = key("env:OPENAI_API_KEY", "where the key is: env:VARIABLE or block:NAME (a Prefect Secret block)")
+    concurrency: int = key(16, "requests at a time")
+    timeout: float = key(120.0, "seconds that one request may take")
+    retries: int = key(6, "further tries after status 429, 5xx, a time-out or a lost connection")
+    max_requests: int | None = key(None, "budget of the whole run in answered requests; none: no limit")
+    max_tokens: int | None = key(None, "budget of the whole run in tokens, prompts included; none: no limit")
+    engine: Engine = section(Engine)
+
+
+@dataclass
 class Config:
     """Everything that decides what a run does."""
 
@@ -274,3 +302,4 @@ class Config:
     train: Train = section(Train)
     eval: Eval = section(Eval)
     engine: Engine = section(Engine)
+    teacher: Teacher = section(Teacher)

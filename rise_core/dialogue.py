@@ -43,16 +43,25 @@ def render(tokenizer: Any, chat: list[Message]) -> list[int]:
     return list(ids)
 
 
+def state(
+    tokenizer: Any, problem: str, attempts: Sequence[str], dialogue: Dialogue, budget: int | None = None
+) -> tuple[list[Message], list[int]]:
+    """Chat and token ids of a state. Where the ids exceed `budget`, the oldest attempts in view are dropped: a smaller
+    window."""
+    kept = in_view(attempts, dialogue.window)
+    while True:
+        chat = messages(problem, kept, dialogue)
+        ids = render(tokenizer, chat)
+        if budget is None or len(ids) <= budget or not kept:
+            return chat, ids
+        kept = kept[1:]
+
+
 def state_ids(
     tokenizer: Any, problem: str, attempts: Sequence[str], dialogue: Dialogue, budget: int | None = None
 ) -> list[int]:
-    """Token ids of a state. Where they exceed `budget`, the oldest attempts in view are dropped: a smaller window."""
-    kept = in_view(attempts, dialogue.window)
-    while True:
-        ids = render(tokenizer, messages(problem, kept, dialogue))
-        if budget is None or len(ids) <= budget or not kept:
-            return ids
-        kept = kept[1:]
+    """Token ids of a state, as `state` gives them."""
+    return state(tokenizer, problem, attempts, dialogue, budget)[1]
 
 
 def response_text(tokenizer: Any, response_ids: Sequence[int]) -> str:

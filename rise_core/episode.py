@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rise_core.config import Config
-from rise_core.records import Problem, Purpose, Rollout, Verdict
+from rise_core.config import Config, PolicyKind
+from rise_core.records import EVAL_SPLIT, Problem, Purpose, Rollout, Verdict
 from rise_core.seeds import seed_of
 
 SHORTEST_LOOP = 48  # tokens; shorter repetitions occur in honest answers
@@ -20,6 +20,7 @@ class Plan:
     purpose: Purpose
     split: str
     samples: tuple[int, ...]  # responses from each open state, turn by turn
+    policies: tuple[PolicyKind, ...]  # who answers, turn by turn
     stop_on_success: bool
     grades_matter: bool  # whether a verdict may decide if an episode goes on
     temperature: float
@@ -32,11 +33,12 @@ class ShardTurn:
 
     iteration: int
     purpose: Purpose
+    split: str
     shard: int
     turn: int
 
     def __str__(self) -> str:
-        return f"{self.purpose}-{self.iteration}-shard-{self.shard}-turn-{self.turn}"
+        return f"{self.purpose}-{self.iteration}-{self.split}-shard-{self.shard}-turn-{self.turn}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def collection(config: Config) -> Plan:
         Purpose.COLLECT,
         "train",
         tuple(turn.n for turn in collect.turns),
+        tuple(turn.policy for turn in collect.turns),
         collect.stop_on_success,
         True,
         collect.temperature,
@@ -61,12 +64,15 @@ def collection(config: Config) -> Plan:
     )
 
 
-def evaluations(config: Config) -> list[Plan]:
+def evaluations(config: Config, split: str = EVAL_SPLIT) -> list[Plan]:
     """Sequential episodes without an oracle, and parallel responses at turn 1."""
     ev = config.eval
+    learner = (PolicyKind.learner,)
     return [
-        Plan(Purpose.EVAL_SEQUENTIAL, "eval", (1,) * ev.turns, False, False, ev.temperature, ev.top_p),
-        Plan(Purpose.EVAL_PARALLEL, "eval", (ev.samples,), False, False, ev.temperature, ev.top_p),
+        Plan(
+            Purpose.EVAL_SEQUENTIAL, split, (1,) * ev.turns, learner * ev.turns, False, False, ev.temperature, ev.top_p
+        ),
+        Plan(Purpose.EVAL_PARALLEL, split, (ev.samples,), learner, False, False, ev.temperature, ev.top_p),
     ]
 
 
@@ -112,7 +118,10 @@ def goes_on(plan: Plan, last: Rollout) -> bool:
 
 
 def request_seed(seed: int, key: ShardTurn, problem_id: str) -> int:
-    """The seed of sample 0 of a state; sample j has this plus j. Independent of shards and of what runs beside it."""
+    """The seed of sample 0 of a state; sample j has this plus j. Independent of shards and of what runs beside it.
+
+    The split is left out: more turns or samples of the same problems go on from the same first ones.
+    """
     return seed_of(seed, key.iteration, key.purpose.value, problem_id, key.turn)
 
 

@@ -59,13 +59,18 @@ def compute_metrics(
     `bootstrap`: resamples behind an interval, drawn with `seed`. Raises ValueError where a response is missing or twice
     there: a hole must not pass for a result.
     """
-    outcomes = gather(rollouts, split, turns, samples)
+    scores = problem_scores(gather(rollouts, split, turns, samples), turns, samples)
+    return [summarise(split, name, values, bootstrap, seed) for name, values in scores.items()]
+
+
+def problem_scores(outcomes: Sequence[Outcome], turns: int, samples: int) -> dict[str, list[Score]]:
+    """Metric name → one value for each outcome, in order."""
     scores = {name: [score(outcome) for outcome in outcomes] for name, score in scorers(turns, samples).items()}
     scores["gain_turns"] = differences(scores[f"m1@t{turns}"], scores["m1@t1"])
     scores["gain_parallel"] = differences(scores[f"m1@t{turns}"], [vote_correct(o.parallel) for o in outcomes])
     scores["gain_oracle"] = differences(scores[f"p1@t{turns}"], [any_correct(o.parallel) for o in outcomes])
     scores["ungraded"] = [share_ungraded(outcome) for outcome in outcomes]
-    return [summarise(split, name, values, bootstrap, seed) for name, values in scores.items()]
+    return scores
 
 
 def vote(answers: Sequence[str | None]) -> str | None:

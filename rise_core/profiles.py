@@ -19,34 +19,63 @@ from rise_core.errors import UserError
 from rise_core.rules import check
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+BASELINES_DIR = CONF_DIR / "baselines"
 
 
 def profiles() -> list[str]:
-    """Names of the shipped profiles."""
+    """Names of the shipped profiles, each complete."""
     return sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
 
 
-def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
-    """The config of a profile (a name in conf/ or a path to a .yaml file) with `key=value` overrides applied.
+def baselines() -> list[str]:
+    """Names of the shipped overlays, each a baseline of the profile that it is joined to: `demo+rft`."""
+    return sorted(path.stem for path in BASELINES_DIR.glob("*.yaml"))
 
+
+def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """The config of a profile with `key=value` overrides applied.
+
+    `profile`: a name in conf/ or a path to a .yaml file, or several joined by `+`, each laid over those before it.
     Raises UserError naming the profile, key or value that is wrong.
     """
-    schema = OmegaConf.structured(Config)
-    merged = merge(schema, read_profile(profile), f"profile {profile}")
+    merged = OmegaConf.structured(Config)
+    for part in parts(profile):
+        merged = merge(merged, read_profile(part), f"profile {part}")
+    return overridden(merged, overrides)
+
+
+def overridden(base: DictConfig, overrides: list[str] | tuple[str, ...]) -> Config:
+    """A config with `key=value` overrides applied, checked."""
     for override in overrides:
-        merged = merge(merged, parse_override(override), f"override {override}")
-    config = cast(Config, OmegaConf.to_object(merged))
+        base = merge(base, parse_override(override), f"override {shown(override)}")
+    config = cast(Config, OmegaConf.to_object(base))
     check(config)
     return config
 
 
+def parts(profile: str) -> list[str]:
+    """The names and paths that a profile is joined of. Raises UserError where no complete profile comes first."""
+    found = [profile] if Path(profile).is_file() else profile.split("+")
+    if found[0] in baselines():
+        raise UserError(f"{found[0]!r} is a baseline of another profile: join them, for example demo+{found[0]}")
+    return found
+
+
+def run_name(profile: str) -> str:
+    """The default name of a profile's run: demo+rft gives demo-rft."""
+    return "-".join(Path(part).stem for part in parts(profile))
+
+
 def read_profile(profile: str) -> DictConfig:
+    """One part of a profile, as it stands in its file."""
+    known = f"one of {', '.join(profiles())}, and after a + one of {', '.join(baselines())}"
     is_file = profile.endswith((".yaml", ".yml"))
-    if not is_file and profile not in profiles():
-        raise UserError(f"no profile {profile!r}: give a .yaml file or one of {', '.join(profiles())}")
-    path = Path(profile) if is_file else CONF_DIR / f"{profile}.yaml"
+    shipped = [folder / f"{profile}.yaml" for folder in (CONF_DIR, BASELINES_DIR)]
+    if not is_file and profile not in (*profiles(), *baselines()):
+        raise UserError(f"no profile {profile!r}: give a .yaml file or {known}")
+    path = Path(profile) if is_file else next(path for path in shipped if path.is_file())
     if not path.is_file():
-        raise UserError(f"no profile file {profile}: give an existing .yaml file or one of {', '.join(profiles())}")
+        raise UserError(f"no profile file {profile}: give an existing .yaml file or {known}")
     try:
         loaded = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
@@ -56,6 +85,11 @@ def read_profile(profile: str) -> DictConfig:
     return loaded
 
 
+def shown(override: str) -> str:
+    """An override as an error may show it: the teacher's without their values, one of which may be a key by mistake."""
+    return override.partition("=")[0] if override.lstrip().startswith("teacher") else override
+
+
 def parse_override(override: str) -> DictConfig:
     name, equals, _ = override.partition("=")
     if not equals or not name.strip():
@@ -63,7 +97,8 @@ def parse_override(override: str) -> DictConfig:
     try:
         return OmegaConf.from_dotlist([override])
     except (YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"override {override!r} cannot be read: {' '.join(str(error).split())}") from error
+        reason = "" if shown(override) != override else f": {' '.join(str(error).split())}"
+        raise UserError(f"override {shown(override)!r} cannot be read{reason}") from error
 
 
 def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
@@ -100,6 +135,7 @@ def from_yaml(text: str) -> Config:
 # Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
 FREE_KEYS = re.compile(
     r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
+    r"|teacher\.(base_url|api_key|concurrency|timeout|retries|max_requests|max_tokens|engine\..*)$"
 )
 
 

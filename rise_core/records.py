@@ -31,6 +31,9 @@ class Purpose(StrEnum):
     EVAL_PARALLEL = "eval_parallel"
 
 
+EVAL_SPLIT = "eval"  # the held-out problems of the flow; `rise eval` stores its own splits beside it
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One problem x with its gold answer.
@@ -41,7 +44,7 @@ class Problem:
     """
 
     problem_id: str
-    split: str  # "train" or "eval"
+    split: str  # "train", "eval", or the name of a split that `rise eval` made
     problem: str
     answer: str
     solution: str | None = None

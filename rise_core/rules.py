@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from rise_core.config import Config, PolicyKind
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from rise_core.config import Config, PolicyKind, Teacher
 from rise_core.errors import UserError
+
+Rule = tuple[bool, str, str]  # whether it holds, the key, the complaint
+KEY_PLACE = re.compile(r"env:[A-Za-z_]\w*|block:[A-Za-z0-9][\w -]*")
 
 
 def check(config: Config) -> None:
@@ -14,9 +20,9 @@ def check(config: Config) -> None:
         (all(turn.n >= 1 for turn in turns), "collect.turns", "needs n >= 1 at every turn"),
         (all(turn.n == 1 for turn in turns[:-1]), "collect.turns", "may have n > 1 at the last turn only"),
         (
-            all(turn.policy is PolicyKind.learner for turn in turns),
+            all(turn.n == 1 for turn in turns if turn.policy is PolicyKind.gold),
             "collect.turns",
-            "has a teacher turn, which needs a teacher endpoint; this version samples from the learner only",
+            "has a gold turn with n > 1, but a problem has one worked solution",
         ),
         (config.dialogue.window >= 1, "dialogue.window", "must be at least 1"),
         ("{problem}" in config.dialogue.problem, "dialogue.problem", "must contain {problem}"),
@@ -35,12 +41,67 @@ def check(config: Config) -> None:
         (config.iterations >= 0, "iterations", "must be at least 0"),
         (config.eval.bootstrap >= 100, "eval.bootstrap", "must be at least 100"),
     ]
+    rules += secrets(config.teacher)
+    if any(turn.policy is PolicyKind.teacher for turn in turns):
+        rules += teaching(config)
     rules += [(value >= 1, name, "must be at least 1") for name, value in positive_counts(config).items()]
     rules += [(0 <= value <= 1, name, "must lie between 0 and 1") for name, value in shares(config).items()]
     rules += [(value >= 0, name, "must not be negative") for name, value in temperatures(config).items()]
     for holds, name, complaint in rules:
         if not holds:
             raise UserError(f"config: {name} {complaint}")
+
+
+def secrets(teacher: Teacher) -> list[Rule]:
+    """No secret may stand in a config, which is stored; the complaints do not repeat it."""
+    place = address(teacher)
+    return [
+        (
+            KEY_PLACE.fullmatch(teacher.api_key) is not None,
+            "teacher.api_key",
+            "must be env:VARIABLE or block:NAME (a Prefect Secret block), not the key itself, which would be stored",
+        ),
+        (
+            "@" not in place.netloc and not place.query and not place.fragment,
+            "teacher.base_url",
+            "must hold no user name, password or query, which would be stored: teacher.api_key says where the key is",
+        ),
+    ]
+
+
+def address(teacher: Teacher) -> SplitResult:
+    try:
+        return urlsplit(teacher.base_url or "")
+    except ValueError as error:
+        raise UserError("config: teacher.base_url must look like https://host/v1") from error
+
+
+def teaching(config: Config) -> list[Rule]:
+    """What a turn of policy `teacher` needs."""
+    teacher, engine, place = config.teacher, config.teacher.engine, address(config.teacher)
+    rules: list[Rule] = [
+        (bool(teacher.model), "teacher.model", "is not set, but collect.turns has a teacher turn"),
+        (teacher.retries >= 0, "teacher.retries", "must not be negative"),
+        (teacher.timeout > 0, "teacher.timeout", "must be above 0"),
+    ]
+    for name in ("concurrency", "max_requests", "max_tokens"):
+        count = getattr(teacher, name)
+        rules.append((count is None or count >= 1, f"teacher.{name}", "must be at least 1"))
+    if teacher.base_url is not None:
+        well_formed = place.scheme in ("http", "https") and bool(place.hostname)
+        return [*rules, (well_formed, "teacher.base_url", "must look like https://host/v1")]
+    budget = teacher.max_requests is None and teacher.max_tokens is None
+    return [
+        *rules,
+        (teacher.model != "scratch", "teacher.model", "must not be scratch: a new model knows nothing"),
+        (budget, "teacher", "has a budget (max_requests, max_tokens) but no endpoint (base_url) that it could be for"),
+        (engine.replicas >= 1, "teacher.engine.replicas", "must be at least 1"),
+        (
+            config.collect.max_new_tokens < engine.max_model_len,
+            "teacher.engine.max_model_len",
+            "must be above collect.max_new_tokens",
+        ),
+    ]
 
 
 def positive_counts(config: Config) -> dict[str, float]:

@@ -44,6 +44,15 @@ class Home:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def report(self, run: str) -> Path:
+        """Where the run's page is written."""
+        return self.run_folder(run) / "report.html"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again at any time."""
+        return self.path / "cache"
+
     @contextmanager
     def lock(self, run: str) -> Iterator[None]:
         """Hold a run, so that two processes never advance it at once. The lock goes when its process goes."""

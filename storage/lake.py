@@ -23,7 +23,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from rise_core.errors import UserError
 from storage.location import LakeLocation, lock_down, open_session
-from storage.schema import SCHEMA_VERSION, creation
+from storage.schema import SCHEMA_VERSION, additions, creation
 
 __all__ = ["KeyExists", "Lake", "LakeLocation", "Transaction"]
 
@@ -92,7 +92,7 @@ class Lake:
             raise UserError(f"the lake {self.location.catalog} cannot be opened: {first_line(error)}") from error
 
     def _prepare(self, session: duckdb.DuckDBPyConnection, version: int | None) -> None:
-        """Create the schema in an empty lake; refuse a lake of another schema version."""
+        """Create the schema in an empty lake, complete an older one; refuse a lake of another schema version."""
         found = session.execute(
             "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = 'rise_schema'"
         ).fetchone()
@@ -110,6 +110,13 @@ class Lake:
                 f"the lake {self.location.catalog} has schema version {written}, this rise reads {SCHEMA_VERSION}: "
                 f"{'update rise' if written and written > SCHEMA_VERSION else 'use the rise that wrote it'}"
             )
+        if not self.read_only:
+            names = session.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake'"
+                " UNION ALL SELECT view_name FROM duckdb_views() WHERE database_name = 'lake'"
+            ).fetchall()
+            for statement in additions([name for (name,) in names]):
+                session.execute(statement)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from rise_core.records import EVAL_SPLIT
 from storage.arrow import records_of, table_of
 from storage.lake import Lake, Transaction
 
@@ -41,9 +42,9 @@ def write_metrics(lake: Lake, run: str, iteration: int, rows: list[Metric]) -> i
     return lake.commit(write, run=run, iteration=iteration, stage="evaluate", note=f"metrics={len(rows)}")
 
 
-def read_metrics(lake: Lake, run: str) -> list[tuple[int, Metric]]:
-    """(iteration, metric) of a run, ordered by iteration and split, as written within them."""
+def read_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> list[tuple[int, Metric]]:
+    """(iteration, metric) of a run on one split, ordered by iteration, as written within them."""
     from rise_core.metrics import Metric
 
-    found = lake.query("SELECT * FROM metrics WHERE run = ? ORDER BY iteration, split, rowid", [run])
+    found = lake.query("SELECT * FROM metrics WHERE run = ? AND split = ? ORDER BY iteration, rowid", [run, split])
     return [(row[0], Metric(*row[1:])) for row in records_of(lambda *v: v, ("iteration", *COLUMNS.names), found)]

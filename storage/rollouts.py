@@ -34,7 +34,7 @@ COLUMNS = pa.schema(
         "selected": pa.bool_(),
     }
 )
-Key = tuple[str, int, str, int, int]  # run, iteration, purpose, shard, turn
+Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, shard, turn
 
 
 def to_arrow(rollouts: list[Rollout]) -> pa.Table:
@@ -48,49 +48,51 @@ def from_arrow(table: pa.Table) -> list[Rollout]:
 def append_rollouts(lake: Lake, rollouts: list[Rollout], stage: str = "verify_answers") -> int:
     """Commit one shard's turn; returns the snapshot's version.
 
-    All rollouts must share run, iteration, purpose, shard and turn. Raises KeyExists when that key has rows already.
+    All rollouts must share run, iteration, purpose, split, shard and turn. Raises KeyExists when that key has rows.
     """
-    keys: set[Key] = {(r.run, r.iteration, r.purpose, r.shard, r.turn) for r in rollouts}
+    keys: set[Key] = {(r.run, r.iteration, r.purpose, r.split, r.shard, r.turn) for r in rollouts}
     if len(keys) != 1:
         raise ValueError(f"a commit holds the rollouts of one shard's turn, not of {len(keys)}")
     (key,) = keys
-    run, iteration, purpose, shard, turn = key
+    run, iteration, purpose, split, shard, turn = key
     moment = pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(rollouts))
     table = to_arrow(rollouts).append_column(pa.field("created_at", MOMENT), moment)
 
     def write(tx: Transaction) -> None:
         if key_has_rows(tx, key):
-            raise KeyExists(f"run {run}, iteration {iteration}, {purpose}, shard {shard}, turn {turn}")
+            raise KeyExists(f"run {run}, iteration {iteration}, {purpose}, split {split}, shard {shard}, turn {turn}")
         tx.append("rollouts", table)
 
-    note = f"purpose={purpose} shard={shard} turn={turn}"
+    note = f"purpose={purpose} split={split} shard={shard} turn={turn}"
     return lake.commit(write, run=run, iteration=iteration, stage=stage, note=note)
 
 
 def key_has_rows(tx: Transaction, key: Key) -> bool:
     found = tx.execute(
-        "SELECT 1 FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ? AND shard = ? AND turn = ?"
-        " LIMIT 1",
+        "SELECT 1 FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ? AND split = ? AND shard = ?"
+        " AND turn = ? LIMIT 1",
         key,
     )
     return bool(found)
 
 
-def done_keys(lake: Lake, run: str, iteration: int) -> set[tuple[str, int, int]]:
-    """(purpose, shard, turn) of every shard's turn that an iteration has in the lake."""
+def done_keys(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, int]]:
+    """(purpose, split, shard, turn) of every shard's turn that an iteration has in the lake."""
     found = lake.query(
-        "SELECT DISTINCT purpose, shard, turn FROM rollouts WHERE run = ? AND iteration = ?", [run, iteration]
+        "SELECT DISTINCT purpose, split, shard, turn FROM rollouts WHERE run = ? AND iteration = ?", [run, iteration]
     )
-    return set(records_of(lambda *key: key, ("purpose", "shard", "turn"), found))
+    return set(records_of(lambda *key: key, ("purpose", "split", "shard", "turn"), found))
 
 
-def read_rollouts(lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None) -> list[Rollout]:
-    """The rollouts of an iteration (of one shard), ordered by problem, turn and sample."""
+def read_rollouts(
+    lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
+) -> list[Rollout]:
+    """The rollouts of an iteration (of one shard, of one split), ordered by problem, turn and sample."""
     names = ", ".join(field_names(Rollout))
     return from_arrow(
         lake.query(
             f"SELECT {names} FROM rollouts WHERE run = ? AND iteration = ? AND purpose = ?"  # noqa: S608
-            " AND (shard = ? OR ? IS NULL) ORDER BY problem_id, turn, sample",
-            [run, iteration, purpose, shard, shard],
+            " AND (shard = ? OR ? IS NULL) AND (split = ? OR ? IS NULL) ORDER BY problem_id, turn, sample",
+            [run, iteration, purpose, shard, shard, split, split],
         )
     )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from rise_core.errors import UserError
-from rise_core.records import Problem
+from rise_core.records import EVAL_SPLIT, Problem
 from storage.arrow import records_of
 from storage.lake import KeyExists, Lake, Transaction
 
@@ -18,7 +18,7 @@ from storage.lake import KeyExists, Lake, Transaction
 class RunRecord:
     """A row of table `runs`; `config` is YAML, `goal` the iteration to reach.
 
-    `iterations_done` is the newest iteration with metrics, None before the base was evaluated.
+    `iterations_done` is the newest iteration with metrics of split `eval`, None before the base was evaluated.
     """
 
     run: str
@@ -49,8 +49,9 @@ def get_run(lake: Lake, run: str) -> RunRecord | None:
 def list_runs(lake: Lake) -> list[RunRecord]:
     """Every run, oldest first."""
     found = lake.query(
-        "SELECT *, (SELECT max(iteration) FROM metrics m WHERE m.run = r.run) AS iterations_done"
-        " FROM runs r ORDER BY created_at, run"
+        "SELECT *, (SELECT max(iteration) FROM metrics m WHERE m.run = r.run AND m.split = ?) AS iterations_done"
+        " FROM runs r ORDER BY created_at, run",
+        [EVAL_SPLIT],
     )
     return [RunRecord(**{**row, "versions": json.loads(row["versions"])}) for row in found.to_pylist()]
 
@@ -66,14 +67,26 @@ def set_goal(lake: Lake, run: str, goal: int) -> int:
 
 
 def iterations_done(lake: Lake, run: str) -> int | None:
-    """The newest evaluated iteration (0: the base), None when nothing was evaluated yet."""
-    newest = lake.query("SELECT max(iteration) AS newest FROM metrics WHERE run = ?", [run])["newest"][0].as_py()
+    """The newest iteration that the flow evaluated (0: the base), None when nothing was yet."""
+    found = lake.query("SELECT max(iteration) AS newest FROM metrics WHERE run = ? AND split = ?", [run, EVAL_SPLIT])
+    newest = found["newest"][0].as_py()
     return None if newest is None else int(newest)
 
 
 def write_problems(lake: Lake, run: str, problems: list[Problem]) -> int:
     """Commit a run's problems in their order; returns the version. Raises KeyExists when the run has some already."""
-    table = pa.table(
+
+    def write(tx: Transaction) -> None:
+        if tx.execute("SELECT 1 FROM lake.main.problems WHERE run = ? LIMIT 1", (run,)):
+            raise KeyExists(f"problems of run {run}")
+        tx.append("problems", problem_table(run, problems))
+
+    return lake.commit(write, run=run, iteration=0, stage="prepare", note=f"problems={len(problems)}")
+
+
+def problem_table(run: str, problems: list[Problem]) -> pa.Table:
+    """Problems as rows of table `problems`."""
+    return pa.table(
         {
             "run": pa.repeat(run, len(problems)),
             "split": pa.array([p.split for p in problems], pa.string()),
@@ -85,13 +98,6 @@ def write_problems(lake: Lake, run: str, problems: list[Problem]) -> int:
             "metadata": pa.array([json.dumps(p.metadata) for p in problems], pa.string()),
         }
     )
-
-    def write(tx: Transaction) -> None:
-        if tx.execute("SELECT 1 FROM lake.main.problems WHERE run = ? LIMIT 1", (run,)):
-            raise KeyExists(f"problems of run {run}")
-        tx.append("problems", table)
-
-    return lake.commit(write, run=run, iteration=0, stage="prepare", note=f"problems={len(problems)}")
 
 
 def read_problems(lake: Lake, run: str, split: str) -> list[Problem]:

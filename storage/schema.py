@@ -1,6 +1,8 @@
-"""Tables and views of the lake. A change of shape raises SCHEMA_VERSION."""
+"""Tables and views of the lake. A change of shape raises SCHEMA_VERSION; one that is new is added to older lakes."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +34,8 @@ TABLES = {
     "metrics": """
         run VARCHAR NOT NULL, iteration INTEGER NOT NULL, split VARCHAR NOT NULL, metric VARCHAR NOT NULL,
         value DOUBLE, ci_low DOUBLE, ci_high DOUBLE, n INTEGER NOT NULL""",
+    "evaluations": """
+        run VARCHAR NOT NULL, split VARCHAR NOT NULL, config VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
 }
 
 # Only these verdicts say something about a response; the others say that grading failed and count neither way.
@@ -97,23 +101,73 @@ VIEWS = {
             ON p.run = r.run AND p.split = r.split AND p.problem_id = r.problem_id
         GROUP BY r.run, r.iteration, r.purpose, r.split, r.problem_id
         ORDER BY r.run, r.iteration, r.purpose, r.split, r.problem_id""",
+    # What turns solve that parallel samples do not: for each B, problems right at some turn from 2 on but in none of
+    # the first B parallel responses. A problem counts only where every response that is read was graded.
+    "solved_by_turns": f"""
+        WITH parallel AS (
+            SELECT run, iteration, split, problem_id, sample + 1 AS samples,
+                count(*) FILTER ({GRADED}) OVER so_far AS graded,
+                coalesce(bool_or(verdict = 'correct') OVER so_far, false) AS solved
+            FROM rollouts WHERE purpose = 'eval_parallel' AND turn = 1
+            WINDOW so_far AS (PARTITION BY run, iteration, split, problem_id ORDER BY sample)
+        ), episode AS (
+            SELECT run, iteration, split, problem_id,
+                count(*) FILTER ({GRADED}) AS graded,
+                coalesce(bool_or(verdict = 'correct'), false) AS solved
+            FROM rollouts WHERE purpose = 'eval_sequential' AND sample = 0 AND turn > 1
+            GROUP BY run, iteration, split, problem_id
+        ), depth AS (
+            SELECT run, iteration, split, max(turn) AS turns
+            FROM rollouts WHERE purpose = 'eval_sequential' GROUP BY run, iteration, split
+        )
+        SELECT run, iteration, split, samples, turns,
+            count(*) AS n,
+            count(*) FILTER (NOT parallel.solved) AS unsolved,
+            count(*) FILTER (episode.solved AND NOT parallel.solved) AS new,
+            count(*) FILTER (episode.solved AND NOT parallel.solved) / count(*) AS new_share
+        FROM parallel JOIN episode USING (run, iteration, split, problem_id) JOIN depth USING (run, iteration, split)
+        WHERE parallel.graded = samples AND episode.graded = turns - 1
+        GROUP BY run, iteration, split, samples, turns
+        ORDER BY run, iteration, split, samples""",  # noqa: S608
+    "example_weights": """
+        SELECT run, iteration, reward, weight, count(*) AS count
+        FROM examples
+        GROUP BY run, iteration, reward, weight
+        ORDER BY run, iteration, reward""",
 }
 
 
 def creation() -> list[str]:
     """The statements that make all tables and views in an empty lake attached as `lake`, as one snapshot."""
-    tables = [f"CREATE TABLE lake.main.{name} ({columns})" for name, columns in TABLES.items()]
-    # View bodies name tables without a database, so that a session may attach the lake under any name.
-    views = [f"CREATE VIEW lake.main.{name} AS {query}" for name, query in VIEWS.items()]
     return [
         # Small commits become Parquet files like all others, not rows inside the catalog.
         "CALL lake.set_option('data_inlining_row_limit', 0)",
         "USE lake",
         "BEGIN",
-        *tables,
+        *(create_table(name) for name in TABLES),
         f"INSERT INTO lake.main.rise_schema VALUES ({SCHEMA_VERSION})",  # noqa: S608
-        *views,
+        *(create_view(name) for name in VIEWS),
         "CALL lake.set_commit_message('rise', 'create the lake')",
         "COMMIT",
         "USE memory",
     ]
+
+
+def additions(present: Collection[str]) -> list[str]:
+    """The statements that give a lake of this version what was added since it was made, as one snapshot; none where
+    every name is `present`."""
+    missing = [create_table(name) for name in TABLES if name not in present]
+    missing += [create_view(name) for name in VIEWS if name not in present]
+    if not missing:
+        return []
+    message = "CALL lake.set_commit_message('rise', 'add what is new in this version of rise')"
+    return ["USE lake", "BEGIN", *missing, message, "COMMIT", "USE memory"]
+
+
+def create_table(name: str) -> str:
+    return f"CREATE TABLE lake.main.{name} ({TABLES[name]})"
+
+
+def create_view(name: str) -> str:
+    # View bodies name tables without a database, so that a session may attach the lake under any name.
+    return f"CREATE VIEW lake.main.{name} AS {VIEWS[name]}"

@@ -14,16 +14,16 @@ from tasks.stage import stage
 
 @stage("evaluate {job.run} {iteration}")
 def evaluate(job: Job, iteration: int) -> None:
-    """Compute and commit every metric of the iteration."""
+    """Compute and commit every metric of the iteration on the job's split."""
     responses = [
         rollout
         for purpose in (Purpose.EVAL_SEQUENTIAL, Purpose.EVAL_PARALLEL)
-        for rollout in rollouts.read_rollouts(job.lake, job.run, iteration, purpose.value)
+        for rollout in rollouts.read_rollouts(job.lake, job.run, iteration, purpose.value, split=job.split)
     ]
     ev = job.config.eval
     found = compute_metrics(
         responses,
-        split="eval",
+        split=job.split,
         turns=ev.turns,
         samples=ev.samples,
         bootstrap=ev.bootstrap,

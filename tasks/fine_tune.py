@@ -30,20 +30,24 @@ def fine_tune(job: Job, iteration: int) -> None:
     """Train checkpoint `iteration` and publish it, unless the lake has it."""
     if checkpoints.get(job.lake, job.run, iteration) is not None:
         return
-    train = job.config.train
-    iterations = list(range(1, iteration + 1)) if train.data is TrainData.all else [iteration]
-    rows = training_rows(examples.read_examples(job.lake, job.run, iterations), train)
-    start = job.policy(iteration - 1 if train.init is TrainInit.previous else 0)
-    plan = training_job(job, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
-    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rows), start.checkpoint_id)
-    if job.engines is not None:
-        job.engines.release()
+    plan = plan_training(job, iteration)
+    job.release()
     result = run_training(job, plan, f"iteration {iteration}")
     if result.kind == "full":
         folder.copy_companions(job.base_folder, Path(result.out_dir))
     publish(job, iteration, Path(result.out_dir), result)
     if job.engines is not None:  # last: what was trained is safe, whatever becomes of the engines
         job.engines.resume()
+
+
+def plan_training(job: Job, iteration: int) -> TrainJob:
+    """What checkpoint `iteration` is trained on and from: the examples of `train.data`, the weights of `train.init`."""
+    train = job.config.train
+    iterations = list(range(1, iteration + 1)) if train.data is TrainData.all else [iteration]
+    rows = training_rows(examples.read_examples(job.lake, job.run, iterations), train)
+    start = job.policy(iteration - 1 if train.init is TrainInit.previous else 0)
+    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rows), start.checkpoint_id)
+    return training_job(job, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
 
 
 def training_rows(chosen: list[Example], train: Train) -> list[TrainRow]:

@@ -9,15 +9,17 @@ from pathlib import Path
 from prefect import get_run_logger
 
 from rise_core import models
-from rise_core.config import Adapter, LossReduction
-from rise_core.dialogue import lesson, state_ids
+from rise_core.config import Adapter, LossReduction, PolicyKind
+from rise_core.dialogue import lesson, solution_ids, state_ids
 from rise_core.episode import shards
 from rise_core.errors import UserError
 from rise_core.models import folder
 from rise_core.records import Problem, TrainRow
 from rise_core.seeds import seed_of
+from rise_core.training.job import TrainJob
 from storage import checkpoints, runs
 from tasks.fine_tune import publish, run_training, training_job
+from tasks.inputs import has_turn
 from tasks.job import Job
 from tasks.stage import stage
 
@@ -50,17 +52,22 @@ def build_base(job: Job) -> None:
         publish(job, 0, built)
         return
     logger.info("boost: %d worked problems", len(job.problems.boost))
-    boost = replace(
-        training_job(job, "boost", boost_rows(job, built), str(built), None),
+    result = run_training(job, plan_boost(job, built), "boost")
+    folder.copy_companions(built, Path(result.out_dir))
+    publish(job, 0, Path(result.out_dir), result)
+    shutil.rmtree(built)
+
+
+def plan_boost(job: Job, base: Path) -> TrainJob:
+    """The supervised fine-tuning of the base model: all weights, every worked problem of the same weight."""
+    plan = training_job(job, "boost", boost_rows(job, base), str(base), None)
+    return replace(
+        plan,
         adapter=Adapter.none,
         loss=LossReduction.token_mean,
         optim=job.config.boost.optim,
         seed=seed_of(job.config.seed, "boost"),
     )
-    result = run_training(job, boost, "boost")
-    folder.copy_companions(built, Path(result.out_dir))
-    publish(job, 0, Path(result.out_dir), result)
-    shutil.rmtree(built)
 
 
 def vocabulary(job: Job) -> list[str]:
@@ -99,12 +106,26 @@ def solution(problem: Problem) -> str:
 def check_lengths(job: Job) -> None:
     """Refuse problems that leave no room for a response, before an engine is started for them."""
     problems = [*job.problems.train, *job.problems.eval]
+    if has_turn(job.config, PolicyKind.gold):
+        check_solutions(job)
     for problem in sorted(problems, key=lambda p: -len(p.problem))[:LONGEST]:
         length = len(state_ids(job.tokenizer, problem.problem, [], job.config.dialogue))
         if length > job.prompt_budget:
             raise UserError(
                 f"problem {problem.problem_id} has {length} tokens, over engine.max_model_len - collect.max_new_tokens"
                 f" = {job.prompt_budget}: raise the first or take the problem out"
+            )
+
+
+def check_solutions(job: Job) -> None:
+    """Refuse worked solutions that are longer than a response may be: they could not stand after every prompt."""
+    longest = job.config.collect.max_new_tokens
+    for problem in job.problems.train:
+        length = len(solution_ids(job.tokenizer, solution(problem)))
+        if length > longest:
+            raise UserError(
+                f"the worked solution of problem {problem.problem_id} has {length} tokens, over collect.max_new_tokens"
+                f" = {longest}: raise that or take the problem out"
             )
 
 

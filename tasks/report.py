@@ -1,26 +1,49 @@
-"""Stage `report`: the metrics table of a run, for people and for the Prefect UI."""
+"""Stage `report`: the metrics and the main plot of a run in the Prefect UI, and its page among the run's files."""
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+
 from prefect import get_run_logger
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from rise_core.metrics import Metric
 from storage import metrics
+from storage.lake import Lake
+from storage.report import data, plot, write_page
 from tasks.job import Job
 from tasks.stage import stage
 
 
 @stage("report {job.run} {iteration}")
 def report(job: Job, iteration: int) -> None:
-    """Attach the metrics of every iteration so far to the flow run, under a key that stays the same over time."""
-    rows = [as_row(k, metric) for k, metric in metrics.read_metrics(job.lake, job.run)]
+    """Write the run's page, and attach metrics, main plot and the page's place to the flow run, each under a key that
+    stays the same over time."""
+    page = write_page(job.lake, job.run, job.home.report(job.run), job.home.cache)
     create_table_artifact(
-        key=f"rise-{job.run.lower().replace('_', '-')}-metrics",
-        table=rows,
+        key=artifact_key(job.run, "metrics"),
+        table=[as_row(k, metric) for k, metric in metrics.read_metrics(job.lake, job.run)],
         description=f"Metrics of run {job.run} in percent, up to iteration {iteration}",
     )
-    get_run_logger().info("iteration %d: complete at version %d of the lake", iteration, job.lake.version())
+    create_markdown_artifact(
+        key=artifact_key(job.run, "plot"),
+        markdown=plot_markdown(job.lake, job.run),
+        description=f"Accuracy of run {job.run}, up to iteration {iteration}",
+    )
+    create_markdown_artifact(
+        key=artifact_key(job.run, "report"),
+        markdown=report_markdown(job.lake, job.run, page),
+        description=f"Page, version and time by stage of run {job.run}",
+    )
+    get_run_logger().info(
+        "iteration %d: complete at version %d of the lake; page: %s", iteration, job.lake.version(), page
+    )
+
+
+def artifact_key(run: str, what: str) -> str:
+    """Prefect takes lower-case letters, digits and dashes."""
+    return f"rise-{run.lower().replace('_', '-')}-{what}"
 
 
 def as_row(iteration: int, metric: Metric) -> dict[str, str | float]:
@@ -30,3 +53,23 @@ def as_row(iteration: int, metric: Metric) -> dict[str, str | float]:
 
 def percent(share: float) -> float:
     return round(100 * share, 1)
+
+
+def plot_markdown(lake: Lake, run: str) -> str:
+    """The main plot inside the text: Prefect's image artifacts take only public addresses."""
+    picture = base64.b64encode(plot.png(plot.main_plot(lake, run), scale=1)).decode()
+    return f"![Accuracy by turn, and turns against parallel samples by iteration](data:image/png;base64,{picture})\n"
+
+
+def report_markdown(lake: Lake, run: str, page: Path) -> str:
+    """Where the page lies (a browser opens no file from Prefect's UI), the lake's version, and the time by stage."""
+    times = "".join(
+        f"| {row['iteration']} | {row['stage'].replace('_', ' ')} | {row['minutes']:.2f} |\n"
+        for row in data.stage_times(lake, run)
+    )
+    place = str(page).replace("\n", "\\n")
+    return (
+        f"The page with charts and all rollouts, on the machine that ran this:\n\n    {place}\n\n"
+        f"Version {lake.version()} of the lake.\n\n"
+        f"| iteration | stage | minutes |\n|---:|---|---:|\n{times}"
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rise_core.episode import ShardTurn, State, is_repetitive, open_states, request_seed
-from rise_core.records import Completion, Rollout, SampleRequest
+from rise_core.records import Rollout
+from rise_core.wording import Answer, Question
 from storage import rollouts, staging
 from tasks.job import Job
 from tasks.stage import stage
@@ -13,31 +14,31 @@ from tasks.stage import stage
 
 @stage("sample {job.run} {key}")
 def sample_turns(job: Job, key: ShardTurn) -> Path | None:
-    """Sample every open state of the key. Returns the staged file, or None where no episode is open any more."""
-    if job.engines is None:
-        raise RuntimeError("no engine pool: call Job.use_policy before sampling")
-    policy = job.engines.policy.checkpoint_id
+    """Have every open state of the key answered. Returns the staged file, or None where no episode is open any more."""
+    policy = job.turn_policy(key)
     path = job.staged(key)
-    if [rollout.policy for rollout in staging.read(path) or []][:1] == [policy]:
+    if [rollout.policy for rollout in staging.read(path) or []][:1] == [policy.name]:
         return path  # sampled before a crash, not yet committed
     states = states_of(job, key)
     if not states:
         return None
-    plan = job.plan(key.purpose)
-    prompts = job.render(states)
-    seeds = [request_seed(job.config.seed, key, state.problem.problem_id) for state in states]
-    requests = [
-        SampleRequest(prompt, plan.samples[key.turn - 1], seed) for prompt, seed in zip(prompts, seeds, strict=True)
+    questions = questions_of(job, key, states)
+    answers = policy.answer(questions, job.sampling(job.plan(key.purpose)))
+    sampled = [
+        to_rollout(job, key, policy.name, question, sample, answer)
+        for question, several in zip(questions, answers, strict=True)
+        for sample, answer in enumerate(several)
     ]
-    answers = job.engines.sample(requests, job.sampling(plan))
-    flat = [
-        (state, request, sample, completion)
-        for state, request, completions in zip(states, requests, answers, strict=True)
-        for sample, completion in enumerate(completions)
-    ]
-    texts = job.decode([completion.token_ids for *_, completion in flat])
-    staging.write(path, [to_rollout(job, key, policy, *row, text) for row, text in zip(flat, texts, strict=True)])
+    staging.write(path, sampled)
     return path
+
+
+def questions_of(job: Job, key: ShardTurn, states: list[State]) -> list[Question]:
+    n = job.plan(key.purpose).samples[key.turn - 1]
+    return [
+        Question(state.problem, chat, ids, n, request_seed(job.config.seed, key, state.problem.problem_id))
+        for state, (chat, ids) in zip(states, job.wording.states(states), strict=True)
+    ]
 
 
 def states_of(job: Job, key: ShardTurn) -> list[State]:
@@ -45,35 +46,29 @@ def states_of(job: Job, key: ShardTurn) -> list[State]:
     problems = job.shards(key.iteration, key.purpose)[key.shard]
     earlier = []
     if key.turn > 1:
-        earlier = rollouts.read_rollouts(job.lake, job.run, key.iteration, key.purpose.value, shard=key.shard)
+        earlier = rollouts.read_rollouts(
+            job.lake, job.run, key.iteration, key.purpose.value, key.shard, split=key.split
+        )
     return open_states(job.plan(key.purpose), problems, earlier, key.turn)
 
 
-def to_rollout(
-    job: Job,
-    key: ShardTurn,
-    policy: str,
-    state: State,
-    request: SampleRequest,
-    sample: int,
-    completion: Completion,
-    text: str,
-) -> Rollout:
+def to_rollout(job: Job, key: ShardTurn, policy: str, question: Question, sample: int, answer: Answer) -> Rollout:
+    completion = answer.completion
     return Rollout(
         run=job.run,
         iteration=key.iteration,
         purpose=key.purpose.value,
-        split=state.problem.split,
-        problem_id=state.problem.problem_id,
+        split=key.split,
+        problem_id=question.problem.problem_id,
         shard=key.shard,
         turn=key.turn,
         sample=sample,
         policy=policy,
-        response=text,
+        response=answer.text,
         response_ids=completion.token_ids,
-        prompt_tokens=len(request.prompt_ids),
+        prompt_tokens=len(question.prompt_ids),
         finish_reason=completion.finish_reason,
         repetitive=is_repetitive(completion.token_ids),
-        seed=request.seed + sample,
+        seed=question.seed + sample,
         latency=completion.latency,
     )

@@ -45,11 +45,18 @@ def check_tokens(batch: RequestBatch, vocabulary: int) -> None:
         )
 
 
-def check_gpus(config: Engine) -> None:
-    """Raise UserError when Ray has fewer GPUs than the engines need: their start would wait for ever."""
+def check_gpus(config: Engine, beside: Engine | None = None) -> None:
+    """Raise UserError when Ray has fewer GPUs than the engines need, and those of a pool that lives beside them: their
+    start would wait for ever."""
     needed, found = config.gpus * config.replicas, ray.cluster_resources().get("GPU", 0.0)
     if needed > found:
         raise UserError(
             f"config: engine.gpus = {config.gpus:g} for {config.replicas} engines needs {needed:g} GPUs, "
             f"but Ray has {found:g}; engine.gpus = 0 samples on the CPU"
+        )
+    taken = beside.gpus * beside.replicas if beside else 0.0
+    if config.gpus and needed + taken > found:
+        raise UserError(
+            f"config: teacher.engine.gpus needs {needed:g} GPUs beside the learner's {taken:g}, but Ray has {found:g}; "
+            "give both a share below 1, or serve the teacher elsewhere and set teacher.base_url"
         )

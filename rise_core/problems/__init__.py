@@ -1,4 +1,4 @@
-"""Where problems come from: files (JSON lines, Parquet) and reasoning-gym generators.
+"""Where problems come from: files (JSON lines, Parquet), reasoning-gym generators and Hugging Face datasets.
 
 from rise_core.problems import load_problems
 problems = load_problems(config)   # problems.train, problems.eval, problems.boost
@@ -22,6 +22,10 @@ def load_problems(config: Config) -> ProblemSet:
         from rise_core.problems.generated import generate_problems
 
         return generate_problems(config)
+    if config.problems.source is SourceKind.hub:
+        from rise_core.problems.hub import read_hub_dataset
+
+        return read_hub_dataset(config)
     from rise_core.problems.files import read_problem_files
 
     return read_problem_files(config)

@@ -21,7 +21,10 @@ BLOCK = 1000  # problems of one generator object
 
 
 def generate_problems(config: Config) -> ProblemSet:
-    """Draw the problems of `problems.name` with the run's seed. Raises UserError naming the key that is wrong."""
+    """Draw the problems of `problems.name` with `problems.seed`, or else the run's seed.
+
+    Raises UserError naming the key that is wrong.
+    """
     sizes = {split: wanted_size(config, split) for split in ("train", "eval")}
     boost = max(config.boost.problems, 0)
     drawn = draw(config, {"train": sizes["train"] + boost, "eval": sizes["eval"]})
@@ -77,7 +80,7 @@ def draw(config: Config, wanted: dict[str, int]) -> dict[str, list[Problem]]:
 
 def stream(config: Config) -> Iterator[tuple[Any, int]]:
     """Endless (generator, index): generators of BLOCK problems one after another, since some prepare all they hold."""
-    first_seed = dataset_seed(config.seed)
+    first_seed = dataset_seed(config.seed if config.problems.seed is None else config.problems.seed)
     for block in count():
         dataset = make_dataset(config.problems.name, config.problems.params, first_seed + block * BLOCK, BLOCK)
         for index in range(block * BLOCK, (block + 1) * BLOCK):
@@ -85,7 +88,7 @@ def stream(config: Config) -> Iterator[tuple[Any, int]]:
 
 
 def dataset_seed(seed: int) -> int:
-    """The generator's seed: far from those of neighbouring run seeds, since problem i is drawn with this seed + i."""
+    """The generator's seed: far from those of neighbouring seeds, since problem i is drawn with this seed + i."""
     return int.from_bytes(hashlib.sha256(f"problems/{seed}".encode()).digest()[:4], "big") >> 1
 
 

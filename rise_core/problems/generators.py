@@ -8,7 +8,7 @@ from typing import Any
 
 from reasoning_gym.factory import DATASETS, create_dataset
 
-import rise_core.problems.two_sum  # noqa: F401  (registers the generator)
+import rise_core.problems.subset_sum  # noqa: F401  (registers the generator)
 from rise_core.errors import UserError
 from rise_core.problems.problem_set import fold
 
@@ -27,9 +27,9 @@ def make_dataset(name: str | None, params: dict[str, Any], seed: int, size: int)
 
 def check_name(name: str | None) -> None:
     if not name:
-        raise UserError("config: problems.name is not set; name a reasoning-gym generator, for example two_sum")
+        raise UserError("config: problems.name is not set; name a reasoning-gym generator, for example subset_sum")
     if name not in DATASETS:
-        close = difflib.get_close_matches(name, DATASETS, n=5) or ["two_sum", "chain_sum", "countdown"]
+        close = difflib.get_close_matches(name, DATASETS, n=5) or ["subset_sum", "chain_sum", "countdown"]
         raise UserError(f"config: problems.name: there is no generator {name!r}; did you mean {', '.join(close)}?")
 
 
@@ -37,7 +37,7 @@ def check_params(name: str | None, params: dict[str, Any]) -> None:
     known = [field.name for field in fields(DATASETS[name][1]) if field.name not in ("seed", "size")]
     for key in params:
         if key in ("seed", "size"):
-            raise UserError(f"config: problems.params.{key} cannot be set; use seed, problems.train_size and eval_size")
+            raise UserError(f"config: problems.params.{key} cannot be set; use problems.seed, train_size and eval_size")
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=3) or known
             raise UserError(

@@ -21,8 +21,8 @@ from threading import Lock
 from pebble import ProcessExpired, ProcessPool
 
 from rise_core.errors import UserError
-from rise_core.records import Grade, Verdict
-from rise_core.verifiers import NAMES, worker
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import NAMES, get, worker
 from rise_core.verifiers.worker import Graded, Pair
 
 CHUNK = 64  # answers in one message to a process: the hop costs more than a cheap verifier
@@ -45,9 +45,7 @@ class GradingPool:
     def __init__(self, verifier: str, workers: int = 1, timeout: float = 5.0) -> None:
         """`timeout`: seconds that one answer may take. Raises UserError for an unknown verifier."""
         if verifier not in NAMES:
-            raise UserError(
-                f"config: verify.verifier: there is no verifier {verifier!r}; choose from {', '.join(NAMES)}"
-            )
+            get(verifier)
         if timeout <= 0:
             raise UserError(f"config: verify.timeout must be above 0, not {timeout}")
         self.verifier, self.workers, self.timeout = verifier, workers, timeout
@@ -69,6 +67,19 @@ class GradingPool:
         graded = dict(zip(unique, self._grade_chunks(chunks), strict=True))
         report_failures(graded.values())
         return [graded[key][0] for key in keys]
+
+    def refuse_failing(self, problem: Problem) -> None:
+        """Grade the problem's gold answer as a response. Raises UserError where that fails: a verifier that cannot do
+        this can grade nothing."""
+        try:
+            ((grade, why),) = self._grade_chunks([[(problem.answer, problem)]])
+        except RuntimeError as error:
+            raise UserError(f"config: verify.verifier={self.verifier} cannot be loaded: {error}") from error
+        if why is not None:
+            raise UserError(
+                f"config: verify.verifier={self.verifier} gives verdict {grade.verdict.value} for the gold answer of "
+                f"problem {problem.problem_id}: {why}"
+            )
 
     def close(self) -> None:
         """End the processes at once; a `grade` still waiting in another thread raises RuntimeError."""

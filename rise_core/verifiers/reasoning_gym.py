@@ -22,14 +22,25 @@ def grade(response: str, problem: Problem) -> Grade:
     if not text:
         return Grade(Verdict.NO_ANSWER, 0.0)
     dataset = dataset_of(problem.metadata["generator"], json.dumps(problem.metadata["params"]))
-    entry = problem.metadata["entry"] | {"question": problem.problem}
     answer = dataset.canonical(text) if hasattr(dataset, "canonical") else fold_space(text)
-    if dataset.score_answer(text, entry) >= 1.0:
+    if "entry" not in problem.metadata:  # a problem typed in, without a gold answer: only read, not graded
+        return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
+    entry = problem.metadata["entry"] | {"question": problem.problem}
+    if full_marks(dataset, text, entry):
         return Grade(Verdict.CORRECT, 1.0, answer)
     # Some entries do not survive being stored as JSON: a scorer that refuses its own answer says nothing about others.
-    if entry["answer"] is not None and dataset.score_answer(entry["answer"], entry) < 1.0:
+    if entry["answer"] is not None and not full_marks(dataset, entry["answer"], entry):
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     return Grade(Verdict.WRONG, 0.0, answer)
+
+
+def full_marks(dataset: Any, text: str, entry: dict[str, Any]) -> bool:
+    try:
+        return bool(dataset.score_answer(text, entry) >= 1.0)
+    except (KeyError, TypeError):
+        if "metadata" in entry:
+            raise
+        return False  # an entry that is an answer and nothing else (a problem typed in): this scorer needs the rest
 
 
 def answer_text(response: str) -> str:

@@ -8,6 +8,10 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import NoReturn
 
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers import get
@@ -27,16 +31,26 @@ def interrupt(*_: object) -> None:
     raise Overtime
 
 
+load = lru_cache(get)  # a user's own is imported and checked once, not at every answer
+
+
 def start(verifier: str) -> None:
     """Load the verifier (outside any deadline) and limit the memory, so that 10**10**10 fails here and nowhere else."""
+    # pebble takes a process that ends with status 0 for one that was told to, and waits for its answers in vain.
+    os._exit = partial(leave, os._exit)  # type: ignore[assignment]
+    os.dup2(2, 1)  # standard output carries results only: what a user's own verifier prints is not one
     # pebble's own handler is Python code, which a long big-integer product would keep waiting.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, interrupt)
-    get(verifier)
+    load(verifier)
     if sys.platform == "linux":
         with open("/proc/self/statm", encoding="ascii") as statm:
             held = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def leave(end: Callable[[int], NoReturn], status: int) -> NoReturn:
+    end(status or 1)
 
 
 def grade_all(verifier: str, pairs: list[Pair], deadline: float) -> list[Graded]:
@@ -64,13 +78,22 @@ def grade_in_time(verifier: str, response: str, problem: Problem, deadline: floa
     try:
         signal.setitimer(signal.ITIMER_REAL, deadline)
         try:
-            return get(verifier).grade(response, problem), None
-        except Exception as error:  # noqa: BLE001  whatever a verifier raises is reported with its verdict
+            return storable(load(verifier).grade(response, problem)), None
+        except Overtime:
+            raise
+        except BaseException as error:  # noqa: BLE001  whatever a verifier raises, exit() too, is reported
             return Grade(Verdict.ERROR, 0.0), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except Overtime:
         return out_of_time(deadline)
+
+
+def storable(grade: Grade) -> Grade:
+    """The grade with an answer that is valid Unicode: half a surrogate pair could not be written to the lake."""
+    if grade.answer is None or grade.answer.isascii():
+        return grade
+    return replace(grade, answer=grade.answer.encode("utf-8", "replace").decode("utf-8"))
 
 
 def out_of_time(deadline: float) -> Graded:

@@ -139,7 +139,10 @@ def test_a_run_without_a_name_is_refused(env: Environment) -> None:
 
 @pytest.mark.slow
 def test_a_deployed_run_fills_the_lake(env: Environment) -> None:
-    parameters = [f"--param={name}={value}" for name, value in {"run": "deployed", "profile": TINY}.items()]
+    # With a user's own verifier, which the worker's flow run and its grading processes find in their folder.
+    own = json.dumps(["verify.verifier=tests.rise_core.verifiers.own_rules:whole_text"])
+    given = {"run": "deployed", "profile": TINY, "overrides": own}
+    parameters = [f"--param={name}={value}" for name, value in given.items()]
     watch = ["--watch", "--watch-timeout", "600"]
     result = call(env, "prefect", "deployment", "run", "rise/iterate", *parameters, *watch, timeout=660)
 
@@ -156,3 +159,6 @@ def test_a_deployed_run_fills_the_lake(env: Environment) -> None:
         {"some": True}
     ]
     assert query(env, "SELECT count(*) AS n FROM checkpoints WHERE run = 'deployed' AND iteration = 1") == [{"n": 1}]
+    assert query(env, "SELECT DISTINCT answer[:4] AS own, verdict IN ('correct', 'wrong') AS graded FROM rollouts") == [
+        {"own": "own ", "graded": True}
+    ]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows import adapted as lora
 from tests.flows.command import TINY, finished
 
 
@@ -14,3 +15,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     printed = finished(home, "run", TINY, "--run", "whole")
     (home / "printed.txt").write_text(printed)
     return home
+
+
+@pytest.fixture(scope="session")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of run `adapted`, whose iteration 1 is a LoRA checkpoint on a tiny random Mistral. Not evaluated."""
+    return lora.make_home(tmp_path_factory.mktemp("adapted") / "home")

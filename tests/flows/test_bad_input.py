@@ -91,6 +91,8 @@ def test_an_evaluation_problem_that_is_trained_on_is_refused(invoke, files) -> N
     ("arguments", "named"),
     [
         (("nosuch",), ("nosuch", "demo")),
+        (("demo+nosuch",), ("nosuch", "rft")),
+        (("rft",), ("rft", "demo+rft")),
         (("demo", "collect.nosuch=1"), ("collect.nosuch",)),
         (("demo", "train.tau=hot"), ("train.tau", "hot")),
         (("demo", "boost.problems=0"), ("boost.problems",)),
@@ -144,3 +146,31 @@ def test_help_names_every_command_and_profile(invoke) -> None:
 
 def test_a_query_without_a_lake_says_how_to_get_one(invoke) -> None:
     refused(invoke("query", "FROM runs"), "rise run")
+
+
+@pytest.mark.parametrize("arguments", [("solve", "demo", "What is 1 + 1?"), ("export", "demo", "out")])
+def test_a_trained_model_needs_a_lake(invoke, arguments: tuple[str, ...]) -> None:
+    refused(invoke(*arguments), "no lake", "rise run")
+    assert not Path("out").exists()
+
+
+OWN = "tests.rise_core.verifiers.own_rules"
+
+
+@pytest.mark.parametrize(
+    ("verifier", "named"),
+    [
+        ("no_such_rules:grade", "module no_such_rules cannot be imported"),
+        (f"{OWN}:no_such", "has no no_such"),
+        (f"{OWN}:NOT_A_FUNCTION", "is not a function"),
+        (f"{OWN}:text", "a verifier must return a Grade, a bool or a number, not a value of type str"),
+    ],
+)
+def test_an_own_verifier_that_cannot_grade(invoke: Callable[..., Result], verifier: str, named: str) -> None:
+    refused(invoke("run", TINY, f"verify.verifier={verifier}"), "verify.verifier", named)
+
+
+def test_a_hub_dataset_that_is_not_there(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    source = ["problems.source=hub", f"problems.name={tmp_path}/folder", "problems.train=train", "problems.eval=test"]
+    refused(invoke("run", TINY, *source), f"dataset {tmp_path}/folder split train cannot be loaded")

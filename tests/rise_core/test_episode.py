@@ -95,7 +95,7 @@ def test_chosen_problems_are_stable_and_change_with_the_iteration():
 
 
 def test_seeds_depend_on_the_state_and_not_on_its_shard():
-    key = ShardTurn(1, Purpose.COLLECT, 0, 1)
+    key = ShardTurn(1, Purpose.COLLECT, "train", 0, 1)
     seed = request_seed(7, key, "p")
     assert seed == request_seed(7, replace(key, shard=3), "p")
     others = [

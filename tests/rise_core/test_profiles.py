@@ -4,7 +4,16 @@ import pytest
 
 from rise_core.config import Config
 from rise_core.errors import UserError
-from rise_core.profiles import CONF_DIR, differences, from_yaml, load, profiles, to_yaml
+from rise_core.profiles import (
+    CONF_DIR,
+    baselines,
+    differences,
+    from_yaml,
+    load,
+    profiles,
+    run_name,
+    to_yaml,
+)
 
 
 def test_every_shipped_profile_loads():
@@ -77,3 +86,58 @@ def test_a_stored_config_comes_back_equal():
 def test_differences_name_key_and_both_values_and_leave_machine_keys_free():
     before, now = load("demo"), load("demo", ["train.tau=9", "engine.replicas=7", "iterations=99"])
     assert differences(before, now) == ["train.tau: stored 0.4, now 9.0"]
+
+
+def test_every_baseline_lies_over_a_profile_and_does_not_stand_alone():
+    assert baselines() == ["rft", "self-consistency", "self-refine", "sft"]
+    assert not set(baselines()) & set(profiles())
+    whole = {profile: load(profile) for profile in ("demo", "mistral-7b-math")}
+    for baseline in baselines():
+        for profile, config in whole.items():
+            changed = differences(config, load(f"{profile}+{baseline}"))
+            assert all(
+                line.startswith(("collect.turns", "select.", "train.normalise", "dialogue.")) for line in changed
+            )
+        with pytest.raises(UserError, match=f"demo\\+{baseline}"):
+            load(baseline)
+        with pytest.raises(UserError, match=baseline):
+            load(f"{baseline}+demo")
+
+
+def test_baselines_are_what_their_names_say():
+    assert load("demo+self-consistency").iterations == load("demo+self-refine").iterations == 0
+    assert differences(load("demo"), load("demo+self-consistency")) == []
+    assert "{problem}" in load("demo+self-refine").dialogue.feedback
+    rft, sft = load("demo+rft"), load("demo+sft")
+    assert [(turn.policy.value, turn.n) for turn in rft.collect.turns] == [("learner", 17)]
+    assert sum(turn.n for turn in load("demo").collect.turns) == 17, "no equal number of sampled responses"
+    assert [(turn.policy.value, turn.n) for turn in sft.collect.turns] == [("gold", 1)]
+    assert rft.select == sft.select
+    assert (rft.select.criterion.value, rft.select.first_turn.correct) == ("success", 1.0)
+    assert rft.eval == sft.eval == load("demo").eval
+
+
+def test_joined_profiles_lie_over_each_other_from_left_to_right(tmp_path):
+    last = tmp_path / "last.yaml"
+    last.write_text("collect: {turns: [{n: 3}]}\nseed: 5\n")
+    config = load(f"demo+rft+{last}", ["seed=6"])
+    assert [turn.n for turn in config.collect.turns] == [3]
+    assert (config.seed, config.select.criterion.value) == (6, "success")
+    assert run_name(f"demo+rft+{last}") == "demo-rft-last"
+    assert run_name("demo") == "demo"
+
+
+def test_a_file_whose_name_holds_a_plus_is_one_profile(tmp_path):
+    path = tmp_path / "a+b.yaml"
+    path.write_text((CONF_DIR / "demo.yaml").read_text())
+    assert load(str(path)) == load("demo")
+
+
+@pytest.mark.parametrize("profile", ["demo+nosuch", "demo+", "+rft", "demo++rft", "nosuch+rft", "demo+../rft"])
+def test_an_unknown_part_is_named(profile):
+    unknown = next(part for part in profile.split("+") if part not in ("demo", "rft"))
+    with pytest.raises(UserError) as caught:
+        load(profile)
+    assert repr(unknown) in str(caught.value)
+    assert "self-refine" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -14,7 +14,7 @@ if __name__ == "__main__":
     with Lake(LakeLocation.from_home(Path(sys.argv[1]))) as lake:
         done = done_keys(lake, "r1", 1)
         for shard in range(int(sys.argv[2]), int(sys.argv[3])):
-            if ("collect", shard, 1) in done:
+            if ("collect", "train", shard, 1) in done:
                 continue
             with suppress(KeyExists):
                 append_rollouts(lake, shard_rows(shard))

@@ -137,6 +137,25 @@ def test_a_creation_that_was_cut_short_is_made_good(home: Path) -> None:
         assert {row["name"] for row in lake.query("SHOW TABLES").to_pylist()} == {*TABLES, *VIEWS}
 
 
+def test_a_lake_of_an_earlier_rise_gets_what_is_new_and_keeps_its_rows(lake: Lake) -> None:
+    append_rollouts(lake, shard_rows(0, 3))
+
+    def forget(tx: Transaction) -> None:
+        tx.execute("DROP VIEW lake.main.solved_by_turns")
+        tx.execute("DROP VIEW lake.main.example_weights")
+        tx.execute("DROP TABLE lake.main.evaluations")
+
+    before = lake.commit(forget, run="r", iteration=0, stage="test")
+    with Lake(lake.location, read_only=True) as reader:
+        assert count(reader) == 3
+    with Lake(lake.location) as writer:
+        assert {row["name"] for row in writer.query("SHOW TABLES").to_pylist()} == {*TABLES, *VIEWS}
+        assert writer.version() == before + 1
+        assert count(writer) == 3
+    with Lake(lake.location) as again:
+        assert again.version() == before + 1
+
+
 def test_a_lake_of_a_newer_schema_is_refused(lake: Lake) -> None:
     lake.commit(lambda tx: tx.execute("UPDATE rise_schema SET version = 2"), run="r", iteration=0, stage="test")
     for read_only in (False, True):

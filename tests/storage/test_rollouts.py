@@ -47,12 +47,18 @@ def test_reading_is_ordered_and_narrowed(lake: Lake) -> None:
 
 def test_a_key_is_written_once(lake: Lake) -> None:
     version = append_rollouts(lake, shard_rows(0))
-    with pytest.raises(KeyExists, match="shard 0, turn 1"):
+    with pytest.raises(KeyExists, match="split train, shard 0, turn 1"):
         append_rollouts(lake, shard_rows(0))
     assert lake.version() == version
     append_rollouts(lake, shard_rows(1))
     append_rollouts(lake, [rollout(turn=2)])
-    assert done_keys(lake, "r1", 1) == {("collect", 0, 1), ("collect", 1, 1), ("collect", 0, 2)}
+    append_rollouts(lake, [rollout(purpose="eval_parallel", split="eval")])
+    append_rollouts(lake, [rollout(purpose="eval_parallel", split="wide", answer="8")])
+    assert done_keys(lake, "r1", 1) == {
+        *(("collect", "train", 0, 1), ("collect", "train", 1, 1), ("collect", "train", 0, 2)),
+        *(("eval_parallel", "eval", 0, 1), ("eval_parallel", "wide", 0, 1)),
+    }
+    assert [r.answer for r in read_rollouts(lake, "r1", 1, "eval_parallel", split="wide")] == ["8"]
     assert done_keys(lake, "r1", 2) == set()
 
 

@@ -37,6 +37,8 @@ def test_an_iteration_is_done_when_it_has_metrics(lake: Lake) -> None:
         write_metrics(lake, "r1", iteration, [metric("m1@t1", 0.25)])
         assert iterations_done(lake, "r1") == iteration
         assert list_runs(lake)[0].iterations_done == iteration
+    write_metrics(lake, "r1", 2, [metric("m1@t1", 0.25, split="turns-10")])
+    assert iterations_done(lake, "r1") == list_runs(lake)[0].iterations_done == 1
     assert iterations_done(lake, "r2") is None
 
 
@@ -58,9 +60,11 @@ def test_metrics_are_replaced_not_doubled(lake: Lake) -> None:
     write_metrics(lake, "r1", 0, [metric("m1@t1", 0.1)])
     write_metrics(lake, "r1", 1, [metric("m1@t1", 0.2), metric("acc@t1", 0.2)])
     write_metrics(lake, "r1", 1, [metric("m1@t1", 0.3), metric("acc@t1", 0.3)])
+    write_metrics(lake, "r1", 1, [metric("m1@t1", 0.4, split="wide")])
     assert read_metrics(lake, "r1") == [
         *((0, metric("m1@t1", 0.1)), (1, metric("m1@t1", 0.3)), (1, metric("acc@t1", 0.3)))
     ]
+    assert read_metrics(lake, "r1", "wide") == [(1, metric("m1@t1", 0.4, split="wide"))]
 
 
 @pytest.mark.parametrize(("votes", "turns"), [(5, 5), (3, 8)])

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from rise_core.records import Problem, Rollout
+from rise_core.records import Example, Problem, Rollout
+from storage.examples import write_examples
 from storage.lake import Lake
 from storage.rollouts import append_rollouts
 from storage.runs import write_problems
@@ -76,3 +79,68 @@ def test_episodes_hold_the_problem_and_its_turns_in_order(lake: Lake) -> None:
         *((1, 0, "wrong"), (2, 0, "correct"), (2, 1, "correct"))
     ]
     assert set(episode["turns"][0]) == {"turn", "sample", "response", "answer", "verdict", "reward", "selected"}
+
+
+# Problem: verdicts of turns 1 to 3, verdicts of three parallel responses (c correct, w wrong, n no answer, t timeout).
+SOLVED = {
+    "by turns only": ("wwc", "wwn"),
+    "by both": ("wcw", "wcw"),
+    "late in parallel": ("wwc", "wwc"),
+    "by parallel only": ("wnw", "cww"),
+    "by neither": ("www", "www"),
+    "at turn 1 only": ("cww", "www"),
+    "ungraded turn": ("wtc", "www"),
+    "ungraded second sample": ("wcc", "wtw"),
+    "ungraded first turn": ("twc", "www"),
+}
+
+
+@pytest.fixture
+def sampled(lake: Lake) -> Lake:
+    words = {"c": "correct", "w": "wrong", "n": "no_answer", "t": "timeout"}
+    for turn in range(1, 4):
+        append_rollouts(lake, [graded(p, turn, words[turns[turn - 1]]) for p, (turns, _) in SOLVED.items()])
+    append_rollouts(
+        lake,
+        [
+            graded(problem, 1, words[verdict], sample=sample, purpose="eval_parallel")
+            for problem, (_, parallel) in SOLVED.items()
+            for sample, verdict in enumerate(parallel)
+        ],
+    )
+    return lake
+
+
+def test_problems_that_turns_solve_and_parallel_samples_do_not(sampled: Lake) -> None:
+    # Without the ungraded turn 8 problems count at B = 1, 7 from B = 2 on; turn 1 is no revision and is not read.
+    rows = sampled.query("SELECT samples, turns, n, unsolved, new, new_share FROM solved_by_turns").to_pylist()
+    assert rows == [
+        {"samples": 1, "turns": 3, "n": 8, "unsolved": 7, "new": 5, "new_share": 5 / 8},
+        {"samples": 2, "turns": 3, "n": 7, "unsolved": 5, "new": 3, "new_share": 3 / 7},
+        {"samples": 3, "turns": 3, "n": 7, "unsolved": 4, "new": 2, "new_share": 2 / 7},
+    ]
+
+
+def test_problems_of_another_split_are_counted_apart(sampled: Lake) -> None:
+    rows = [graded("by turns only", turn, verdict) for turn, verdict in ((1, "wrong"), (2, "wrong"))]
+    rows += [graded("by turns only", 1, "wrong", sample=s, purpose="eval_parallel") for s in range(2)]
+    for row in rows[:2]:
+        append_rollouts(sampled, [replace(row, split="wide")])
+    append_rollouts(sampled, [replace(row, split="wide") for row in rows[2:]])
+    found = sampled.query("SELECT samples, turns, n, new FROM solved_by_turns WHERE split = 'wide'").to_pylist()
+    assert found == [{"samples": b, "turns": 2, "n": 1, "new": 0} for b in (1, 2)]
+    assert sampled.query("SELECT n FROM solved_by_turns WHERE split = 'eval'")["n"].to_pylist() == [8, 7, 7]
+
+
+def test_the_histogram_of_rewards_and_weights(lake: Lake) -> None:
+    rewards = {"a": 1.0, "b": 0.0, "c": 1.0, "d": -1.0}
+    weights = {1.0: 12.2, 0.0: 1.0, -1.0: 0.08}
+    append_rollouts(lake, [rollout(problem_id=p, reward=reward) for p, reward in rewards.items()])
+    write_examples(
+        lake, "r1", 1, [Example(p, 1, 0, [1], [2], reward, weights[reward]) for p, reward in rewards.items()]
+    )
+    rows = lake.query("SELECT * FROM example_weights").to_pylist()
+    assert rows == [
+        {"run": "r1", "iteration": 1, "reward": reward, "weight": weight, "count": count}
+        for reward, weight, count in ((-1.0, 0.08, 1), (0.0, 1.0, 1), (1.0, 12.2, 2))
+    ]

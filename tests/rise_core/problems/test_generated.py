@@ -15,7 +15,7 @@ from rise_core.verifiers import get
 
 
 def config_for(
-    name: str | None = "two_sum", train: int | None = 60, held_out: int | None = 20, **params: Any
+    name: str | None = "subset_sum", train: int | None = 60, held_out: int | None = 20, **params: Any
 ) -> Config:
     config = Config()
     config.problems.source = SourceKind.reasoning_gym
@@ -44,7 +44,7 @@ def test_sizes_ids_and_solutions() -> None:
     assert (len(problems.train), len(problems.eval), len(problems.boost)) == (60, 20, 100)
     everything = problems.train + problems.eval + problems.boost
     assert len({problem.problem_id for problem in everything}) == 180
-    assert all(problem.problem_id.startswith("two_sum-") for problem in everything)
+    assert all(problem.problem_id.startswith("subset_sum-") for problem in everything)
     assert {problem.split for problem in problems.train + problems.boost} == {"train"}
     assert {problem.split for problem in problems.eval} == {"eval"}
     assert all(problem.solution == problem.answer for problem in everything)
@@ -97,21 +97,59 @@ def test_a_generator_that_runs_out_says_how_many_it_found() -> None:
 def test_wrong_names_and_parameters_are_named() -> None:
     assert "did you mean chain_sum" in refusal(config_for("chain_summ"))
     assert "problems.name is not set" in refusal(config_for(None))
-    assert "problems.params.cuont is no parameter of two_sum; did you mean count" in refusal(config_for(cuont=6))
+    assert "problems.params.cuont is no parameter of subset_sum; did you mean count" in refusal(config_for(cuont=6))
     assert "problems.params.seed cannot be set" in refusal(config_for(seed=6))
-    assert "count must be at least 2" in refusal(config_for(count=1))
+    assert "count must be at least choose = 2" in refusal(config_for(count=1))
     assert "problems.params does not suit generator chain_sum" in refusal(config_for("chain_sum", min_terms=0))
     assert "problems.train_size is not set" in refusal(config_for(train=None))
     assert "problems.eval_size is not set" in refusal(config_for(held_out=None))
 
 
-@pytest.mark.parametrize("name", ["two_sum", "chain_sum", "countdown", "word_ladder", "graph_color"])
+@pytest.mark.parametrize("name", ["subset_sum", "chain_sum", "countdown", "word_ladder", "graph_color"])
 def test_stored_problems_can_be_graded_by_their_generator(name: str) -> None:
     problems = load_problems(config_for(name, train=5, held_out=2))
     for problem in problems.train + problems.eval:
         assert json.loads(json.dumps(problem.metadata)) == problem.metadata
         if problem.solution is not None:
             assert get("reasoning_gym").grade(problem.answer, problem).reward == 1.0
+
+
+def test_a_seed_of_their_own_holds_the_problems_while_the_runs_seed_varies() -> None:
+    config = config_for()
+    by_run_seed = load_problems(config)
+    config.problems.seed = 0
+    assert load_problems(config) == by_run_seed, "the run's seed is 0 too"
+    config.seed = 7
+    assert load_problems(config) == by_run_seed
+    config.problems.seed = None
+    assert load_problems(config).train != by_run_seed.train
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("basic_arithmetic", "no number"),
+        ("leg_counting", "-1"),
+        ("letter_counting", "-1"),
+        ("number_sorting", "['a']"),
+        ("prime_factorization", "0"),
+        ("spell_backward", "?"),
+        ("maze", "-1"),
+        ("propositional_logic", "nothing follows"),
+        ("family_relationships", "nobody"),
+        ("simple_equations", "-0.5"),
+    ],
+)
+def test_every_kind_of_generator_grades_its_own_answer_and_a_wrong_one(name: str, wrong: str) -> None:
+    config = config_for(name, train=4, held_out=2)
+    problems = load_problems(config)
+    assert (len(problems.train), len(problems.eval)) == (4, 2)
+    for problem in problems.train + problems.eval:
+        right = get("reasoning_gym").grade(f"It is <answer>{problem.answer}</answer>", problem)
+        if problem.solution is not None:
+            assert (right.verdict, right.reward) == ("correct", 1.0)
+        other = get("reasoning_gym").grade(wrong, problem)
+        assert (other.verdict, other.reward) == ("wrong", 0.0)
 
 
 def test_a_generator_whose_stored_problems_cannot_be_graded_is_refused() -> None:

@@ -12,10 +12,10 @@ from rise_core.errors import UserError
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers import NAMES, get
 
-TWO_SUM: dict[str, Any] = {
-    "generator": "two_sum",
+SUBSET_SUM: dict[str, Any] = {
+    "generator": "subset_sum",
     "params": {"count": 3},
-    "entry": {"answer": "3 25", "metadata": {"numbers": [25, 8, 3], "target": 28}},
+    "entry": {"answer": "3 25", "metadata": {"numbers": [25, 8, 3], "choose": 2, "target": 28}},
 }
 
 
@@ -24,7 +24,7 @@ def grade(name: str, response: str, gold: str, metadata: dict[str, Any] | None =
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(UserError, match="no verifier 'gsm9k'; choose from gsm8k, math, exact, numeric, reasoning_gym"):
+    with pytest.raises(UserError, match="no verifier 'gsm9k'; choose from gsm8k, math, gsm8k_reference"):
         get("gsm9k")
     assert all(callable(get(name).grade) for name in NAMES)
 
@@ -58,14 +58,14 @@ def test_numeric_takes_any_text(text: str) -> None:
 
 @pytest.mark.parametrize("response", ["3 25", "25 3", " 25\n3 ", "hm <answer> 25 3 </answer> there"])
 def test_reasoning_gym_correct_in_one_class(response: str) -> None:
-    assert grade("reasoning_gym", response, "3 25", TWO_SUM) == Grade(Verdict.CORRECT, 1.0, "3 25")
+    assert grade("reasoning_gym", response, "3 25", SUBSET_SUM) == Grade(Verdict.CORRECT, 1.0, "3 25")
 
 
 def test_reasoning_gym_other_verdicts() -> None:
-    assert grade("reasoning_gym", "8 3", "3 25", TWO_SUM) == Grade(Verdict.WRONG, 0.0, "3 8")
-    assert grade("reasoning_gym", "<answer>3 25</answer><answer>8 3</answer>", "3 25", TWO_SUM).answer == "3 8"
+    assert grade("reasoning_gym", "8 3", "3 25", SUBSET_SUM) == Grade(Verdict.WRONG, 0.0, "3 8")
+    assert grade("reasoning_gym", "<answer>3 25</answer><answer>8 3</answer>", "3 25", SUBSET_SUM).answer == "3 8"
     for nothing in ("", "  ", "3 25 <answer> </answer>"):
-        assert grade("reasoning_gym", nothing, "3 25", TWO_SUM) == Grade(Verdict.NO_ANSWER, 0.0)
+        assert grade("reasoning_gym", nothing, "3 25", SUBSET_SUM) == Grade(Verdict.NO_ANSWER, 0.0)
     assert grade("reasoning_gym", "3 25", "3 25").verdict is Verdict.GOLD_UNPARSEABLE
 
 
@@ -76,5 +76,7 @@ def test_partial_credit_is_not_correct() -> None:
 
 
 def test_a_scorer_that_refuses_its_own_answer_says_nothing() -> None:
-    broken = TWO_SUM | {"entry": {"answer": "3 25", "metadata": {"numbers": ["25", "8", "3"], "target": "28"}}}
+    broken = SUBSET_SUM | {
+        "entry": {"answer": "3 25", "metadata": {"numbers": ["25", "8", "3"], "choose": 2, "target": "28"}}
+    }
     assert grade("reasoning_gym", "8 3", "3 25", broken).verdict is Verdict.GOLD_UNPARSEABLE

@@ -1,0 +1,1 @@
+"""The commands of `rise`, a file each. They import what they use when they run, so that `rise --help` is quick."""

@@ -1,0 +1,33 @@
+"""`rise compare`: runs side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import Format, FormatOption, HomeOption, one_line_errors
+from flows.environment import use_home
+from rise_core.records import EVAL_SPLIT
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(help="RUN or RUN@ITERATION …; the first is what the others are held to.")
+    ],
+    split: Annotated[str, typer.Option(help="Split whose evaluations are compared.")] = EVAL_SPLIT,
+    format: FormatOption = Format.table,
+    home: HomeOption = None,
+) -> None:
+    """Print runs side by side: metrics with 95% intervals, paired differences, and what their training took.
+
+    Differences are over the problems that both runs were evaluated on. `best` is the better of m1@tK and m{B}@t1.
+    """
+    use_home(home)
+    with one_line_errors():
+        from flows.comparison import load_comparison, write_comparison
+        from storage.home import Home
+        from storage.lake import Lake
+
+        with Lake(Home.from_env().lake, read_only=True) as lake:
+            write_comparison(load_comparison(lake, runs, split), format.value)

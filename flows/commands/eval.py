@@ -1,0 +1,56 @@
+"""`rise eval`: a checkpoint of a run under other settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import (
+    HomeOption,
+    IterationOption,
+    OverridesArgument,
+    RunArgument,
+    one_line_errors,
+    quiet_flow_logs,
+)
+from flows.environment import use_home
+
+
+def evaluate(
+    run: RunArgument,
+    overrides: OverridesArgument = None,
+    iteration: IterationOption = None,
+    split: Annotated[
+        str | None, typer.Option(help="Name of the result in the lake (default: what differs, such as turns-10).")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Evaluate a checkpoint under other settings: eval.turns=10, eval.samples=20, problems.name=… (another family).
+
+    Rollouts, problems and metrics are stored under a split of their own. The same command goes on where an interrupted
+    one stopped.
+    """
+    use_home(home)
+    with one_line_errors():
+        from tasks.evaluation import check_evaluation
+
+        found = check_evaluation(run, overrides or [], iteration, split)
+        if found.done:
+            print(f"iteration {found.iteration} is evaluated on split {found.split} already", file=sys.stderr)
+        else:
+            from flows.evaluate import rise_eval
+
+            quiet_flow_logs()
+            rise_eval(run, overrides or [], found.iteration, found.split)
+        print_split(run, found.split)
+
+
+def print_split(run: str, split: str) -> None:
+    from flows.output import write_metrics
+    from storage.home import Home
+    from storage.lake import Lake
+
+    with Lake(Home.from_env().lake, read_only=True) as lake:
+        write_metrics(lake, run, split)

@@ -1,0 +1,43 @@
+"""`rise run` and `rise config`: start the flow, or print what it would run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import HomeOption, OverridesArgument, ProfileArgument, one_line_errors, quiet_flow_logs
+from flows.commands.report import print_metrics
+from flows.environment import use_home
+from rise_core.profiles import load, run_name, to_yaml
+
+
+def run(
+    profile: ProfileArgument,
+    overrides: OverridesArgument = None,
+    name: Annotated[
+        str | None, typer.Option("--run", help="Name of the run (default: the profile's name; demo-rft for demo+rft).")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=0, help="Advance by so many (default: up to the profile's own number).")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Advance a run through RISE iterations. The same command goes on where an interrupted one stopped."""
+    use_home(home)
+    with one_line_errors():
+        named = run_name(profile) if name is None else name
+        from tasks.inputs import check_inputs
+
+        check_inputs(named, profile, overrides or [])
+        from flows.rise import rise
+
+        quiet_flow_logs()
+        rise(named, profile, overrides or [], iterations)
+        print_metrics(named)
+
+
+def config(profile: ProfileArgument, overrides: OverridesArgument = None) -> None:
+    """Print the config that would run, as YAML."""
+    with one_line_errors():
+        print(to_yaml(load(profile, overrides or [])), end="")

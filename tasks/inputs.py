@@ -1,0 +1,73 @@
+"""What the user gave, loaded and checked before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rise_core import models, verifiers
+from rise_core.config import Config, PolicyKind
+from rise_core.engine.policies import worked
+from rise_core.errors import UserError
+from rise_core.problems import ProblemSet, load_problems
+from rise_core.profiles import differences, from_yaml, load
+from rise_core.records import EVAL_SPLIT, Problem
+from rise_core.verifiers.pool import GradingPool
+from storage import runs
+from storage.home import Home, check_run_name
+from storage.lake import Lake
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A run's name, profile, config and problems, all checked: nothing was started for them."""
+
+    run: str
+    profile: str
+    config: Config
+    problems: ProblemSet
+    split: str = EVAL_SPLIT  # under which evaluations are stored
+
+
+def check_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
+    """Load and check everything the user gave. Raises UserError before any costly work."""
+    check_run_name(run)
+    config = load(profile, overrides)
+    models.check(config)
+    verifiers.get(config.verify.verifier)
+    if has_turn(config, PolicyKind.teacher):
+        from tasks import teacher
+
+        teacher.check(config)
+    catalog = Home.from_env().lake.catalog_file
+    if catalog is not None and catalog.exists():  # a catalog on a server is asked once the run is locked
+        with Lake(Home.from_env().lake, read_only=True) as lake:
+            refuse_other_config(runs.get_run(lake, run), config)
+    problems = load_problems(config)
+    if has_turn(config, PolicyKind.gold):
+        for problem in problems.train:
+            worked(problem)
+    refuse_failing_verifier(config, problems.train[0])
+    return Inputs(run, profile, config, problems)
+
+
+def refuse_failing_verifier(config: Config, problem: Problem) -> None:
+    """Refuse the user's own verifier where it cannot grade a problem at all."""
+    if verifiers.is_own(config.verify.verifier):
+        with GradingPool(config.verify.verifier, timeout=config.verify.timeout) as graders:
+            graders.refuse_failing(problem)
+
+
+def has_turn(config: Config, kind: PolicyKind) -> bool:
+    return any(turn.policy is kind for turn in config.collect.turns)
+
+
+def refuse_other_config(record: runs.RunRecord | None, config: Config) -> None:
+    """A run keeps the config it began with. Raises UserError that names every difference."""
+    if record is None:
+        return
+    changed = differences(from_yaml(record.config), config)
+    if changed:
+        raise UserError(
+            f"run {record.run!r} was begun with another config ({'; '.join(changed)}): "
+            "give the stored values, or another run name with --run"
+        )

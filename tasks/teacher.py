@@ -1,0 +1,67 @@
+"""The teacher of a run: its key, checked early and never stored, and its start."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from prefect.blocks.system import Secret
+from prefect.exceptions import ObjectNotFound
+
+from rise_core.config import Config, Teacher
+from rise_core.engine import local_teacher
+from rise_core.engine.checks import check_gpus
+from rise_core.engine.local_teacher import LocalTeacher
+from rise_core.engine.teacher import Endpoint
+from rise_core.errors import UserError
+from tasks.job import Job
+
+DEFAULT_KEY = Teacher().api_key
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def check(config: Config) -> None:
+    """Refuse a teacher that cannot work, before anything is started. A key in a Prefect block is looked for when the
+    flow starts and there is a server to ask."""
+    if config.teacher.base_url is None:
+        local_teacher.check(config)
+    elif config.teacher.api_key.startswith("env:"):
+        check_key(config.teacher)
+
+
+def check_key(config: Teacher) -> None:
+    """Raises UserError where an endpoint's key is missing."""
+    if config.base_url is not None:
+        api_key(config)
+
+
+def api_key(config: Teacher) -> str | None:
+    """The endpoint's key; None where a loopback endpoint is not given one. Raises UserError where it is missing."""
+    place, _, name = config.api_key.partition(":")
+    key = os.environ.get(name, "") if place == "env" else secret_block(name)
+    if not key and config.api_key == DEFAULT_KEY and urlsplit(config.base_url or "").hostname in LOOPBACK:
+        return None
+    if not key:
+        where = f"environment variable {name} is" if place == "env" else f"Prefect Secret block {name} is"
+        raise UserError(f"teacher.api_key = {config.api_key}: {where} not set, or empty")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        # The transport would refuse it with a message that holds it.
+        raise UserError(f"teacher.api_key = {config.api_key}: its value holds white space or odd characters")
+    return key
+
+
+def secret_block(name: str) -> str:
+    try:
+        block = Secret.load(name)  # type: ignore[var-annotated]
+    except (ValueError, ObjectNotFound):
+        return ""
+    return str(block.get())  # type: ignore[union-attr]
+
+
+def open_teacher(job: Job) -> Endpoint | LocalTeacher:
+    """The teacher of the job: a client of its endpoint, or engines of its own."""
+    config = job.config
+    if config.teacher.base_url is not None:
+        return Endpoint(config.teacher, api_key(config.teacher), job.folder / "teacher.sqlite")
+    check_gpus(config.teacher.engine, beside=config.engine)
+    return LocalTeacher(config, job.folder / "teacher", f"{job.run}-engine-teacher")

@@ -1,0 +1,216 @@
+"""A real vLLM server on loopback as a teacher, and a proxy in front of it that misbehaves on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+MODEL = "tiny-teacher"
+# As rise_core.engine.settings has it for the CPU.
+CPU = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+OPTIONS = (
+    *("--dtype", "float32", "--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", "50000000"),
+    *("--no-enable-chunked-prefill", "--max-model-len", "96", "--max-num-batched-tokens", "2048"),
+    *("--max-num-seqs", "32", "--generation-config", "vllm"),
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def vllm_server(weights: Path, key: str, log: Path) -> Iterator[str]:
+    """`vllm serve` of a model folder that asks for a key; gives its address, without /v1."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_API_KEY": key}
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(weights)]
+    command += ["--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), *OPTIONS]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=os.environ | CPU | quiet, stdout=output, stderr=output, cwd=log.parent)
+    try:
+        deadline = time.monotonic() + 240
+        while not healthy(address):
+            assert process.poll() is None, log.read_text()[-4000:]
+            assert time.monotonic() < deadline, log.read_text()[-4000:]
+            time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=30)
+
+
+def healthy(address: str) -> bool:
+    try:
+        return bool(urlopen(f"{address}/health", timeout=5).status == 200)  # noqa: S310
+    except (URLError, OSError):
+        return False
+
+
+Fault = Callable[["Handler"], bool]  # True: it has answered, False: the server shall
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Passes a request on, unless a fault is due."""
+
+    proxy: Proxy
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.proxy.count(self.body):
+            fault = self.proxy.next_fault()
+            if not (fault and fault(self)):
+                self.pass_on()
+
+    def pass_on(self) -> None:
+        headers = {"Content-Type": "application/json", "Authorization": self.headers["Authorization"]}
+        request = Request(f"{self.proxy.upstream}{self.path}", json.dumps(self.body).encode(), headers)  # noqa: S310
+        try:
+            with urlopen(request, timeout=60) as reply:  # noqa: S310
+                self.reply(reply.status, reply.read())
+        except HTTPError as error:
+            self.reply(error.code, error.read())
+
+    def reply(self, status: int, content: bytes, kind: str = "application/json", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: pytest's output is for the tests."""
+
+
+class Proxy:
+    """Counts the requests that reach it, and those side by side; `faults` happen to the next requests, in order, then
+    `always` to all others."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.lock = threading.Lock()
+        handler = type("BoundHandler", (Handler,), {"proxy": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        self.reset()
+
+    def reset(self) -> None:
+        self.faults: list[Fault] = []
+        self.always: Fault | None = None
+        self.bodies: list[dict[str, Any]] = []
+        self.side_by_side = self.most_side_by_side = 0
+
+    @contextmanager
+    def count(self, body: dict[str, Any]) -> Iterator[None]:
+        with self.lock:
+            self.bodies.append(dict(body))
+            self.side_by_side += 1
+            self.most_side_by_side = max(self.most_side_by_side, self.side_by_side)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.side_by_side -= 1
+
+    def next_fault(self) -> Fault | None:
+        with self.lock:
+            return self.faults.pop(0) if self.faults else self.always
+
+
+@contextmanager
+def proxy_to(upstream: str) -> Iterator[Proxy]:
+    proxy = Proxy(upstream)
+    thread = threading.Thread(target=proxy.server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.server.shutdown()
+        proxy.server.server_close()
+        thread.join(timeout=30)
+
+
+# -- faults ------------------------------------------------------------------------------------------------------------
+
+
+def status(code: int, message: str = "no", **headers: str) -> Fault:
+    def fault(handler: Handler) -> bool:
+        handler.reply(code, json.dumps({"error": {"message": message}}).encode(), **headers)
+        return True
+
+    return fault
+
+
+def slow(seconds: float) -> Fault:
+    def fault(_: Handler) -> bool:
+        time.sleep(seconds)
+        return False
+
+    return fault
+
+
+def drop(handler: Handler) -> bool:
+    """Close the connection without an answer."""
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    return True
+
+
+def drip(handler: Handler) -> bool:
+    """An answer that begins at once and grows by a byte now and then, for a minute."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", "600")
+    handler.end_headers()
+    handler.close_connection = True
+    try:
+        for _ in range(600):
+            handler.wfile.write(b" ")
+            time.sleep(0.1)
+    except OSError:  # the client has had enough
+        pass
+    return True
+
+
+def web_page(handler: Handler) -> bool:
+    handler.reply(200, b"<html>Welcome</html>", kind="text/html")
+    return True
+
+
+def one_choice(handler: Handler) -> bool:
+    """An endpoint that does not know `n`."""
+    handler.body.pop("n", None)
+    return False
+
+
+def tell_key(code: int, padding: int = 0) -> Fault:
+    """An endpoint that sends the caller's key back, in an error or as the answer."""
+
+    def fault(handler: Handler) -> bool:
+        told = f"{'x' * padding}you said {handler.headers['Authorization']}"
+        choice = {"index": 0, "message": {"role": "assistant", "content": told}, "finish_reason": "stop"}
+        handler.reply(code, json.dumps({"choices": [choice], "error": {"message": told}}).encode())
+        return True
+
+    return fault

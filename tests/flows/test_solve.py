@@ -1,0 +1,131 @@
+"""`rise solve`: a finished run answers one problem over several turns."""
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from flows.cli import app
+from flows.episode_output import JsonEpisode, ShownEpisode
+from rise_core.config import Config
+from rise_core.metrics import vote
+from rise_core.solving import Attempt
+from storage.trained import Trained
+from tests.flows.adapted import RUN
+from tests.flows.command import RISE, environment, finished, query
+from tests.flows.test_bad_input import refused
+
+QUESTION = "What is 20 + 1?"
+
+
+def solved(home: Path, *arguments: str) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(finished(home, "solve", *arguments, "--json"))
+    return whole
+
+
+@pytest.mark.slow
+def test_a_held_out_problem_gets_the_responses_of_its_evaluation(whole: Path) -> None:
+    episodes = query(
+        whole,
+        "SELECT p.problem, r.policy, list(r.response ORDER BY turn) responses, list(r.answer ORDER BY turn) answers"
+        " FROM rollouts r JOIN problems p USING (run, split, problem_id)"
+        " WHERE r.run = 'whole' AND iteration = 2 AND purpose = 'eval_sequential' AND split = 'eval'"
+        " GROUP BY ALL ORDER BY len(list(DISTINCT r.response)) DESC, p.problem LIMIT 1",
+    )
+    expected = episodes[0]
+    assert len(set(expected["responses"])) > 1
+    found = solved(whole, "whole", expected["problem"])
+    assert list(found) == ["run", "iteration", "checkpoint", "problem", "turns", "votes", "answer"]
+    assert [found[key] for key in ("run", "iteration", "checkpoint")] == ["whole", 2, expected["policy"]]
+    assert [turn["turn"] for turn in found["turns"]] == [1, 2, 3]
+    assert [turn["response"] for turn in found["turns"]] == expected["responses"]
+    answers = [turn["answer"] for turn in found["turns"]]
+    assert answers == expected["answers"]
+    assert found["answer"] == vote(answers)
+    assert {vote["answer"]: vote["votes"] for vote in found["votes"]} == {a: answers.count(a) for a in answers if a}
+    assert all("verdict" not in turn for turn in found["turns"])
+
+
+@pytest.mark.slow
+def test_an_adapter_answers_and_an_oracle_stops_it(adapted: Path) -> None:
+    options = ["--turns", "4", "--seed", "3", "--temperature", "0.8"]
+    free = solved(adapted, RUN, QUESTION, *options)
+    responses = [turn["response"] for turn in free["turns"]]
+    assert len(responses) == 4  # more than the run's own three, the window kept
+    assert len(set(responses)) > 2
+
+    # A problem with the response of turn 2 for its right answer: the same seed gives the same turns, and stops there.
+    asked = subprocess.run(
+        [RISE, "solve", RUN, "-", *options, "--oracle", free["turns"][1]["answer"]],
+        input=f"{QUESTION}\n", env=environment(adapted), capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    lines = asked.stdout.splitlines()
+    heads = [line for line in lines if line.startswith("turn ")]
+    assert len(heads) == 2
+    assert heads[0].endswith("wrong")
+    assert heads[1].endswith("correct")
+    assert "starting a vLLM engine" in asked.stderr
+    assert lines[-1].startswith("answer  ")
+
+    base = solved(adapted, RUN, QUESTION, *options, "--iteration", "0")
+    assert base["checkpoint"] != free["checkpoint"]
+    assert [turn["response"] for turn in base["turns"]] != responses
+
+
+@pytest.fixture
+def invoke(adapted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    monkeypatch.setenv("RISE_HOME", str(adapted))
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "VLLM_LOGGING_LEVEL"):
+        monkeypatch.setenv(name, "")  # what the command sets is taken back
+    return lambda *arguments, **more: CliRunner().invoke(app, list(arguments), catch_exceptions=False, **more)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("nosuch", "x"), ("nosuch", "rise runs")),
+        ((RUN, "x", "--iteration", "7"), ("iteration 7", "0, 1")),
+        ((RUN, "  "), ("problem is empty",)),
+        ((RUN, "x", "--oracle", " "), ("--oracle",)),
+        ((RUN, "word " * 300), ("tokens", "max_new_tokens = 244", "shorten")),
+    ],
+)
+def test_bad_input_is_one_line(invoke, arguments: tuple[str, ...], named: tuple[str, ...]) -> None:
+    refused(invoke("solve", *arguments), *named)
+
+
+def test_a_problem_that_is_no_text_is_refused(invoke) -> None:
+    refused(invoke("solve", RUN, "-", input=b"\xff\xfe"), "UTF-8")
+    refused(invoke("solve", RUN, "half \udc80"), "UTF-8")
+
+
+def test_a_changed_checkpoint_is_not_used(invoke, adapted: Path) -> None:
+    path = query(adapted, "SELECT path FROM checkpoints WHERE iteration = 1")[0]["path"]
+    file = adapted / path / "adapter_config.json"
+    before = file.read_bytes()
+    file.write_bytes(before.replace(b'"r": 4', b'"r": 2'))
+    try:
+        assert file.read_bytes() != before
+        refused(invoke("solve", RUN, "x"), str(file))
+    finally:
+        file.write_bytes(before)
+
+
+def test_terminal_control_sequences_are_shown_not_sent() -> None:
+    checkpoint = SimpleNamespace(run="r", iteration=1, checkpoint_id="c")
+    found = cast(Trained, SimpleNamespace(checkpoint=checkpoint))
+    hostile = "\x1b[2J\x9b31m [bold]7"
+    for kind in (ShownEpisode, JsonEpisode):
+        out = io.StringIO()
+        episode = kind(out, found, Config(), hostile)
+        episode.add(Attempt(1, hostile, hostile, None))
+        episode.end()
+        assert not {"\x1b", "\x9b"} & set(out.getvalue())
+        assert "[bold]7" in out.getvalue()  # and no markup is obeyed

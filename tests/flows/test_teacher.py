@@ -1,0 +1,349 @@
+"""Teacher turns against a real vLLM server: what is stored, what faults do, what it costs, where the key goes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rise_core.config import Teacher
+from rise_core.dialogue import solution_ids, state
+from rise_core.engine import teacher as module
+from rise_core.engine.errors import EngineError
+from rise_core.engine.teacher import Endpoint
+from rise_core.errors import UserError
+from rise_core.models import folder, scratch
+from rise_core.problems import load_problems
+from rise_core.profiles import load
+from rise_core.records import SamplingSettings
+from rise_core.wording import Question
+from tests.flows.command import ROOT, TINY, environment, finished, query, rise
+from tests.flows.teacher_server import (
+    MODEL,
+    Fault,
+    Proxy,
+    drip,
+    drop,
+    one_choice,
+    proxy_to,
+    slow,
+    status,
+    tell_key,
+    vllm_server,
+    web_page,
+)
+
+pytestmark = pytest.mark.slow
+
+KEY = "planted-4f1c9d27e8"
+CONFIG = load(TINY)
+SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6, stop_token_ids=())
+Ask = Callable[..., Endpoint]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A teacher that knows the learner's words under other numbers."""
+    home = tmp_path_factory.mktemp("teacher")
+    words = " ".join(str(number) for number in range(30, 0, -1))
+    scratch.build(CONFIG, [f"zebra zebra zebra {words} of of sum to which two ? no"], home / "weights")
+    with vllm_server(home / "weights", KEY, home / "log.txt") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def running(server: str) -> Iterator[Proxy]:
+    with proxy_to(server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(running: Proxy) -> Proxy:
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def endpoint(proxy: Proxy, tmp_path: Path) -> Iterator[Ask]:
+    """Makes a client; those of one test share a ledger, as the starts of one run do."""
+    made: list[Endpoint] = []
+
+    def make(key: str = KEY, **settings: object) -> Endpoint:
+        config = replace(Teacher(model=MODEL, base_url=proxy.url, timeout=30.0), **settings)
+        made.append(Endpoint(config, key, tmp_path / "teacher.sqlite"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def questions(count: int, n: int = 1) -> list[Question]:
+    problems = load_problems(CONFIG).train[:count]
+    chats = [[{"role": "user", "content": problem.problem}] for problem in problems]
+    return [
+        Question(p, chat, list(range(16)), n, 2**50 + 1000 * i)
+        for i, (p, chat) in enumerate(zip(problems, chats, strict=True))
+    ]
+
+
+def texts(teacher: Endpoint, asked: list[Question]) -> list[list[str]]:
+    return [[said.text for said in several] for several in teacher.say(asked, SETTINGS)]
+
+
+def test_answers_come_by_seed_and_are_paid_for_once(endpoint: Ask, proxy: Proxy, tmp_path: Path) -> None:
+    first = endpoint()
+    said = texts(first, questions(4, n=3))
+    assert [len(several) for several in said] == [3] * 4
+    assert len({text for several in said for text in several}) == 12, "samples and problems differ"
+    assert [body["n"] for body in proxy.bodies] == [3] * 4, "one request pays the prompt once"
+    assert first.used.requests == 4
+    assert first.used.tokens > 4 * 8
+
+    again = endpoint()
+    assert again.used == first.used, "what was spent is known after a restart"
+    assert texts(again, questions(4, n=3)) == said
+    assert len(proxy.bodies) == 4, "the ledger answered"
+
+    (tmp_path / "teacher.sqlite").rename(tmp_path / "away.sqlite")
+    assert texts(endpoint(), questions(4, n=3)) == said, "the same seeds give the same texts"
+    assert len(proxy.bodies) == 8
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [status(429, Retry_After="0"), status(429, Retry_After="0")],
+        [status(500), status(503)],
+        [drop],
+        [slow(3)],
+        [drip],
+    ],
+    ids=["429", "5xx", "dropped", "slow", "drip"],
+)
+def test_a_passing_fault_is_tried_again(endpoint: Ask, proxy: Proxy, faults: list[Fault]) -> None:
+    proxy.faults = list(faults)
+    teacher = endpoint(timeout=1.5)
+    assert len(texts(teacher, questions(1))) == 1
+    assert len(proxy.bodies) == len(faults) + 1
+    assert teacher.used.requests == 1, "only an answer counts"
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404])
+def test_a_refusal_is_not_tried_again_and_ends_all(endpoint: Ask, proxy: Proxy, code: int) -> None:
+    proxy.always = status(code, "this is why")
+    teacher = endpoint(concurrency=2)
+    with pytest.raises(UserError) as caught:
+        teacher.say(questions(8), SETTINGS)
+    assert str(code) in str(caught.value)
+    assert "this is why" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert 1 <= len(proxy.bodies) <= 2, "no request is sent after a refusal"
+
+
+def test_a_lasting_fault_ends_in_one_line_and_keeps_what_was_answered(endpoint: Ask, proxy: Proxy) -> None:
+    proxy.faults = [slow(0), slow(0)]
+    proxy.always = status(500, "out of order")
+    teacher = endpoint(concurrency=1, retries=1)
+    with pytest.raises(UserError, match=r"status 500.*out of order.*same command"):
+        teacher.say(questions(4), SETTINGS)
+    assert len(proxy.bodies) == 4, "two answers, and one request tried twice"
+
+    proxy.reset()
+    texts(endpoint(), questions(4))
+    assert len(proxy.bodies) == 2
+
+
+@pytest.mark.parametrize(("fault", "tries"), [(slow(2), 2), (drip, 2), (web_page, 1)], ids=["slow", "drip", "web page"])
+def test_no_answer_in_time_and_no_chat_completion_are_one_line(
+    endpoint: Ask, proxy: Proxy, fault: Fault, tries: int
+) -> None:
+    proxy.always = fault
+    with pytest.raises(UserError) as caught:
+        endpoint(timeout=0.7, retries=1).say(questions(1), SETTINGS)
+    assert proxy.url in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(proxy.bodies) == tries
+
+
+def test_no_more_requests_run_side_by_side_than_allowed(endpoint: Ask, proxy: Proxy) -> None:
+    proxy.always = slow(0.7)
+    teacher = endpoint(concurrency=3)
+    shards = [questions(12)[start : start + 6] for start in (0, 6)]
+    threads = [threading.Thread(target=teacher.say, args=(shard, SETTINGS)) for shard in shards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(proxy.bodies) == 12
+    assert proxy.most_side_by_side == 3
+
+
+def test_a_budget_in_requests_is_kept_over_restarts(endpoint: Ask, proxy: Proxy) -> None:
+    with pytest.raises(UserError, match=r"5 requests .*max_requests = 5.*same command") as caught:
+        endpoint(max_requests=5).say(questions(12), SETTINGS)
+    assert "\n" not in str(caught.value)
+    assert len(proxy.bodies) == 5
+    with pytest.raises(UserError, match="5 requests"):
+        endpoint(max_requests=5).say(questions(12), SETTINGS)
+    assert len(proxy.bodies) == 5
+
+    raised = endpoint(max_requests=12)
+    assert len(texts(raised, questions(12))) == 12
+    assert len(proxy.bodies) == raised.used.requests == 12
+
+
+def test_a_budget_in_tokens_is_not_overdrawn(endpoint: Ask, proxy: Proxy) -> None:
+    teacher = endpoint(max_tokens=120)
+    with pytest.raises(UserError, match=r"max_tokens = 120"):
+        teacher.say(questions(12), SETTINGS)
+    assert 2 <= len(proxy.bodies) < 12
+    assert 60 < teacher.used.tokens <= 120
+    assert endpoint().used == teacher.used
+
+
+def test_an_endpoint_that_gives_one_choice_is_asked_again(endpoint: Ask, proxy: Proxy) -> None:
+    proxy.always = one_choice
+    [said] = texts(endpoint(), questions(1, n=3))
+    assert len(said) == 3
+    assert [body["n"] for body in proxy.bodies] == [3, 2, 1]
+    assert len({body["seed"] for body in proxy.bodies}) == 3
+
+
+def test_the_key_is_hidden_should_the_endpoint_send_it_back(endpoint: Ask, proxy: Proxy) -> None:
+    proxy.faults = [tell_key(401), tell_key(200)]
+    refused = endpoint()
+    with pytest.raises(UserError, match=r"you said Bearer \*\*\*") as caught:
+        refused.say(questions(1), SETTINGS)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert texts(endpoint(), questions(1)) == [["you said Bearer ***"]]
+    assert KEY not in repr(refused)
+
+
+def test_no_part_of_the_key_stands_where_a_long_message_is_cut(endpoint: Ask, proxy: Proxy) -> None:
+    for padding in range(210, 290, 8):
+        proxy.faults = [tell_key(401, padding)]
+        with pytest.raises(UserError) as caught:
+            endpoint().say(questions(1), SETTINGS)
+        assert KEY[:4] not in str(caught.value)
+
+
+def test_the_server_itself_refuses_a_wrong_key(endpoint: Ask) -> None:
+    with pytest.raises(UserError, match=r"status 401.*teacher\.api_key"):
+        endpoint(key="wrong").say(questions(1), SETTINGS)
+
+
+def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.2)
+    proxy.always = slow(20)
+    teacher = endpoint()
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            teacher.say(questions(2), SETTINGS)
+        except EngineError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while len(proxy.bodies) < 2:
+        time.sleep(0.01)
+    teacher.close()
+    thread.join(timeout=10)
+    assert len(failures) == 1
+    with pytest.raises(EngineError):
+        teacher.say(questions(1), SETTINGS)
+
+
+# -- the whole flow ---------------------------------------------------------------------------------------------------
+
+TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"
+SAVE_BLOCK = """
+import os
+from flows.environment import use_home
+use_home(None)
+from prefect.blocks.system import Secret
+Secret(value=os.environ["PLANTED"]).save("teacher-key")
+"""
+
+
+def look_at_command_lines(found: list[str]) -> Fault:
+    """While the run asks its teacher, look for the key in every process's arguments."""
+
+    def fault(_: object) -> bool:
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    command = (entry / "cmdline").read_bytes().decode(errors="replace")
+                except OSError:  # gone meanwhile
+                    continue
+                found.extend([command] if KEY in command else [])
+        return False
+
+    return fault
+
+
+def test_a_flow_run_learns_from_its_teacher_within_the_budget(
+    proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    leaks: list[str] = []
+    proxy.always = look_at_command_lines(leaks)
+    command = ("run", TINY, "--run", "taught", "iterations=1", TURNS, f"teacher.model={MODEL}")
+    command += (f"teacher.base_url={proxy.url}", "teacher.concurrency=2")
+
+    monkeypatch.setenv("PLANTED", KEY)
+    stopped = rise(home, *command, "teacher.api_key=env:PLANTED", "teacher.max_requests=5")
+    assert stopped.returncode == 2, stopped.stderr[-4000:]
+    [line] = [line for line in stopped.stderr.splitlines() if line.startswith("rise: ")]
+    assert "teacher.max_requests = 5" in line
+    assert "Traceback" not in stopped.stderr
+    assert len(proxy.bodies) == 5
+
+    subprocess.run([sys.executable, "-c", SAVE_BLOCK], env=environment(home), cwd=ROOT, check=True, timeout=300)
+    monkeypatch.delenv("PLANTED")
+    printed = finished(home, *command, "teacher.api_key=block:teacher-key", "teacher.max_requests=50")
+    assert len(proxy.bodies) == 16, "every state was paid for once, over both starts"
+    assert leaks == []
+    assert KEY not in stopped.stdout + stopped.stderr + printed
+    assert [path for path in home.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
+
+    check_rollouts(home, proxy)
+
+
+def check_rollouts(home: Path, proxy: Proxy) -> None:
+    """What the teacher said stands in the learner's tokens, is graded, selected and trained on."""
+    taught = query(home, "FROM rollouts WHERE purpose = 'collect' AND turn = 2 ORDER BY problem_id, sample")
+    assert len(taught) == 32
+    assert {row["policy"] for row in taught} == {f"teacher:{MODEL}"}
+    assert all(row["verdict"] for row in taught)
+    [weights] = query(home, "SELECT path FROM checkpoints WHERE iteration = 0")
+    tokenizer = folder.load_tokenizer(home / weights["path"])
+    for row in taught:
+        ids = solution_ids(tokenizer, row["response"])
+        assert row["response_ids"] == (ids if row["finish_reason"] == "stop" else ids[:-1])
+
+    examples = query(home, "FROM examples WHERE turn = 2")
+    kept = {(row["problem_id"], row["sample"]): row["response_ids"] for row in taught if row["selected"]}
+    assert len(kept) > 8
+    assert {(row["problem_id"], row["sample"]): row["response_ids"] for row in examples} == kept
+
+    # The teacher saw the learner's first attempt and the feedback on it, as the learner would.
+    attempts = query(
+        home,
+        "SELECT p.problem, r.response FROM rollouts r JOIN problems p USING (run, split, problem_id)"
+        " WHERE purpose = 'collect' AND turn = 1",
+    )
+    chats = [state(tokenizer, row["problem"], [row["response"]], CONFIG.dialogue)[0] for row in attempts]
+    assert sorted(map(str, (body["messages"] for body in proxy.bodies))) == sorted(map(str, chats))
+    assert query(home, "SELECT max(iteration) k FROM metrics") == [{"k": 1}]
+    assert os.path.getsize(home / "runs/taught/teacher.sqlite") > 0

@@ -1,0 +1,87 @@
+"""A second local model as the teacher: its own tokenizer, chat template and engine, the learner's tokens in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rise_core import cluster
+from rise_core.config import Config, Engine, Scratch
+from rise_core.dialogue import solution_ids
+from rise_core.engine.local_teacher import LocalTeacher, check
+from rise_core.engine.policies import SpokenPolicy
+from rise_core.episode import State
+from rise_core.errors import UserError
+from rise_core.models import folder, scratch
+from rise_core.records import Problem, SamplingSettings
+from rise_core.wording import Question, Wording
+
+SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=8, stop_token_ids=(999_999,))
+STATES = [State(Problem(str(i), "train", f"one two {i}", "3"), ("five", "six")[: i % 3]) for i in range(6)]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """A learner, and a teacher that knows the same words under other numbers; lengths that a state must fit."""
+    home = tmp_path_factory.mktemp("models")
+    config = Config()
+    config.model.scratch = Scratch(hidden_size=32, intermediate_size=64, layers=1, heads=1, context=96)
+    words = "one two three four five six 0 1 2 3 4 5 the answer is incorrect please try again"
+    scratch.build(config, [words], home / "learner")
+    scratch.build(replace(config, seed=1), [f"{words} zebra zebra six six"], home / "teacher")
+    config.model.name, config.teacher.model = str(home / "learner"), str(home / "teacher")
+    config.engine.max_model_len, config.collect.max_new_tokens = 96, 8
+    config.teacher.engine = Engine(max_model_len=96, kv_cache_gib=0.01, threads=1, start_timeout=300, timeout=120)
+    return config
+
+
+@pytest.fixture(scope="module")
+def wording(config: Config) -> Wording:
+    return Wording(folder.load_tokenizer(Path(config.model.name)), config)
+
+
+@pytest.fixture(scope="module")
+def teacher(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTeacher]:
+    with cluster.connect(logical_cpus=1):
+        teacher = LocalTeacher(config, tmp_path_factory.mktemp("run") / "teacher", "x-engine-teacher")
+        yield teacher
+        teacher.close()
+
+
+def questions(wording: Wording, n: int) -> list[Question]:
+    rendered = wording.states(STATES)
+    return [
+        Question(s.problem, chat, ids, n, 100 * i)
+        for i, (s, (chat, ids)) in enumerate(zip(STATES, rendered, strict=True))
+    ]
+
+
+def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: LocalTeacher, wording: Wording) -> None:
+    policy = SpokenPolicy(teacher, wording)
+    answers = policy.answer(questions(wording, 3), SETTINGS)
+    assert policy.name == f"teacher:{config.teacher.model}"
+    assert [len(several) for several in answers] == [3] * 6
+    flat = [answer for several in answers for answer in several]
+    assert {answer.completion.finish_reason for answer in flat} == {"stop", "length"}, "its own end token stops it"
+    for answer in flat:
+        ids = solution_ids(wording.tokenizer, answer.text)
+        ended = answer.completion.finish_reason == "stop"
+        assert answer.completion.token_ids == (ids if ended else ids[:-1])
+        assert "zebra" not in wording.texts([answer.completion.token_ids])[0]
+    spoken = teacher.say(questions(wording, 3), SETTINGS)
+    assert [[said.text for said in several] for several in spoken] == [[a.text for a in several] for several in answers]
+
+
+def test_a_state_beyond_its_length_is_refused_by_name(config: Config, teacher: LocalTeacher, wording: Wording) -> None:
+    longer = replace(SETTINGS, max_new_tokens=95)
+    with pytest.raises(UserError, match=r"problem 0.*teacher\.engine\.max_model_len = 96"):
+        teacher.say(questions(wording, 1), longer)
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_starts(config: Config, tmp_path: Path) -> None:
+    absent = replace(config, teacher=replace(config.teacher, model=str(tmp_path / "absent")))
+    with pytest.raises(UserError, match=r"teacher\.model.*absent.*does not exist"):
+        check(absent)

@@ -1,0 +1,45 @@
+"""Held-out problems alone, and those that a run trains on refused."""
+
+import json
+
+import pytest
+
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
+from rise_core.problems.held_out import load_held_out, refuse_trained
+from rise_core.profiles import load
+from rise_core.records import Problem
+
+SMALL = ["problems.train_size=30", "problems.eval_size=12", "boost.problems=20"]
+
+
+def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems():
+    config = load("demo", SMALL)
+    problems = load_problems(config)
+    assert load_held_out(config) == problems.eval
+    more = load_held_out(load("demo", [*SMALL, "problems.eval_size=40"]))
+    assert more[:12] == problems.eval
+    refuse_trained(more, problems.train + problems.boost)
+
+
+def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
+    path = tmp_path / "held.jsonl"
+    path.write_text("\n".join(json.dumps({"question": f"{i} + 1?", "answer": str(i + 1)}) for i in range(3)))
+    config = load("demo", ["problems.source=file", f"problems.eval={path}", "problems.eval_size=null"])
+    assert [(p.problem_id, p.problem, p.answer, p.split) for p in load_held_out(config)] == [
+        (f"held-{i + 1}", f"{i} + 1?", str(i + 1), "eval") for i in range(3)
+    ]
+    path.write_text('{"question": "1 + 1?"}')
+    with pytest.raises(UserError, match=r"held\.jsonl row 1"):
+        load_held_out(config)
+
+
+def test_a_problem_that_the_run_trains_on_is_refused():
+    trained = [Problem("t1", "train", "What is  1 + 1?", "2"), Problem("t2", "train", "2 + 2?", "4")]
+    fine = Problem("h1", "eval", "3 + 3?", "6")
+    refuse_trained([fine], trained)
+    with pytest.raises(UserError) as caught:
+        refuse_trained([fine, Problem("h2", "eval", "what is 1 + 1?", "2")], trained)
+    assert "1 of the 2" in str(caught.value)
+    assert "'h2'" in str(caught.value)
+    assert "'t1'" in str(caught.value)

@@ -1,0 +1,84 @@
+"""Hostile answers to every shipped verifier, in real grading processes: an honest verdict, or timeout or error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import NAMES
+from rise_core.verifiers.pool import GradingPool
+
+TIMEOUT = 2.0
+GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
+METADATA = {"generator": "chain_sum", "params": {}, "entry": {"answer": "18", "metadata": {}}}
+MEGA = 2_000_000
+HOSTILE = {
+    "tower": "\\boxed{9**9**9**9}",
+    "LaTeX tower": "\\boxed{9^{9^{9^{9}}}} #### 9^9^9^9",
+    "factorials": "\\boxed{" + "9" * 6 + "!" * 50 + "}",
+    "opening braces": "{" * MEGA,
+    "closing braces": "}" * MEGA,
+    "boxed braces": "\\boxed{" + "{}" * MEGA + "}",
+    "opened boxes": "\\boxed{" * (MEGA // 7),
+    "nested boxes": "\\boxed{" * 100_000 + "17" + "}" * 100_000,
+    "deep brackets": "\\boxed{" + "(" * 500 + "1" + ")" * 500 + "}",
+    "deep fractions": "\\boxed{" + "\\frac{1}{" * 5_000 + "2" + "}" * 5_000 + "}",
+    "huge number": "\\boxed{" + "9" * MEGA + "}",
+    "huge plain number": "9" * MEGA,
+    "huge exponent": "1e999999999 \\boxed{1e999999999}",
+    "right to left": "\\boxed{\u202e81\u202c}",
+    "combining": "\\boxed{18" + "\u0301" * 100_000 + "}",
+    "half a surrogate pair": "\\boxed{\ud800} #### \udfff",
+    "NUL": "\\boxed{\x0018\x00}",
+    "other digits": "\\boxed{\u0661\u0668} #### \uff11\uff18",
+    "code": "\\boxed{__import__('os').abort()} #### __import__('os').abort()",
+    "marks": "#### answer is " * (MEGA // 15),
+}
+
+
+def problem(verifier: str) -> Problem:
+    return Problem("p", "train", "q", GOLD.get(verifier, "18"), metadata=METADATA)
+
+
+def right(verifier: str) -> str:
+    return "18" if verifier in ("exact", "reasoning_gym") else "\\boxed{18}"
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[dict[str, GradingPool]]:
+    made = {name: GradingPool(name, workers=1, timeout=TIMEOUT) for name in NAMES}
+    yield made
+    for pool in made.values():
+        pool.close()
+
+
+@pytest.mark.parametrize("verifier", NAMES)
+def test_a_hostile_answer_costs_its_deadline_at_most(pools: dict[str, GradingPool], verifier: str) -> None:
+    pool, asked = pools[verifier], problem(verifier)
+    items = [(right(verifier), asked)]
+    for text in HOSTILE.values():
+        items += [(text, asked), (right(verifier), asked)]
+    start = monotonic()
+    grades = pool.grade(items)
+    seconds = monotonic() - start
+    assert [grade.verdict for grade in grades[::2]] == [Verdict.CORRECT] * (len(HOSTILE) + 1)
+    for name, grade in zip(HOSTILE, grades[1::2], strict=True):
+        assert is_honest(verifier, name, grade), (name, grade.verdict, grade.reward, (grade.answer or "")[:80])
+        (grade.answer or "").encode()  # raises where it could not be stored
+    # Not about speed, but about no answer holding up the rest: every one had to end by its deadline and a kill.
+    assert seconds < 60 + len(HOSTILE) * 2 * (TIMEOUT + 1)
+    pool.close()
+
+
+def is_honest(verifier: str, name: str, grade: Grade) -> bool:
+    """No hostile answer is right, but where its digits are 18 to Python's int(), which the published code uses."""
+    if grade.verdict is Verdict.CORRECT:
+        return verifier == "gsm8k_reference" and name == "other digits"
+    if grade.verdict is Verdict.NO_ANSWER:
+        return grade.reward == (-1.0 if verifier.startswith("gsm8k") else 0.0) and grade.answer is None
+    if grade.verdict is Verdict.WRONG:  # it did answer something
+        return grade.reward == 0.0 and bool(grade.answer)
+    return grade.verdict in (Verdict.TIMEOUT, Verdict.ERROR) and grade.reward == 0.0 and grade.answer is None

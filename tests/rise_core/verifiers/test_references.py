@@ -1,0 +1,182 @@
+"""The published RISE code's grading rules, on real problems and where they differ from ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get, math_reference
+
+
+def grade(name: str, response: str, gold: str) -> Grade:
+    return get(name).grade(response, Problem("p", "train", "q", gold))
+
+
+def gsm8k(response: str, gold: str = "16 - 3 = <<16-3=13>>13\n#### 18") -> Grade:
+    return grade("gsm8k_reference", response, gold)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        ("so \\boxed{18}.", "18"),
+        ("boxed{18}", "18"),
+        ("\\boxed{17} no, \\boxed{ 18 }", "18"),
+        ("\\boxed{1,8}", "18"),
+        ("\\boxed{1_8}", "18"),
+        ("\\boxed{+18}", "18"),
+        ("\\boxed{018}", "18"),
+        ("\\boxed{\u0661\u0668}", "18"),
+        ("\\boxed{18}}", "18"),
+        ("\\boxed{18} \\boxed{}", "18"),
+        ("\\boxed{18} \\boxed{19", "18"),
+    ],
+)
+def test_gsm8k_correct(response: str, answer: str) -> None:
+    assert gsm8k(response) == Grade(Verdict.CORRECT, 1.0, answer)
+
+
+@pytest.mark.parametrize(("response", "answer"), [("\\boxed{19}", "19"), ("\\boxed{-1,800}", "-1800")])
+def test_gsm8k_wrong(response: str, answer: str) -> None:
+    assert gsm8k(response) == Grade(Verdict.WRONG, 0.0, answer)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        *("", "18", "#### 18", "The answer is 18", "\\boxed{18.0}", "\\boxed{\\$18}", "\\boxed{18 km}", "\\boxed{}"),
+        *("\\boxed 18", "\\boxed{\\text{18}}", "\\boxed{18", "\\boxed{18} or \\boxed{many}", "\\boxed{1\u00b2}"),
+        *("\\boxed{" + "1" * 5000 + "}", "\\boxed{boxed{18}", "\\boxed{9**9**9**9}"),
+    ],
+)
+def test_gsm8k_without_a_whole_number_is_minus_one(response: str) -> None:
+    assert gsm8k(response) == Grade(Verdict.NO_ANSWER, -1.0, None)
+
+
+def test_gsm8k_gold() -> None:
+    assert gsm8k("\\boxed{1080}", "#### 1,080").verdict is Verdict.CORRECT  # which the published code reads as 1
+    assert gsm8k("\\boxed{5}", "#### 5.0").verdict is Verdict.CORRECT
+    assert gsm8k("\\boxed{-5}", "####-5").verdict is Verdict.CORRECT
+    assert gsm8k("\\boxed{5}", "5") == Grade(Verdict.GOLD_UNPARSEABLE, 0.0, "5")
+    assert gsm8k("\\boxed{" + "9" * 400 + "}", "#### 5").verdict is Verdict.WRONG
+
+
+@given(st.text(max_size=200))
+def test_gsm8k_any_text_gets_a_verdict(text: str) -> None:
+    assert gsm8k(text).verdict.is_fact
+    assert gsm8k(f"\\boxed{{{text}}}").verdict.is_fact
+
+
+def test_gsm8k_real_problems(data_dir: Path) -> None:
+    problems = rows(data_dir / "gsm8k_train.jsonl") + rows(data_dir / "gsm8k_test_first300.jsonl")
+    assert len(problems) == 7773
+    for row in problems:
+        gold = row["answer"].rpartition("#### ")[2]
+        plain = gold.replace(",", "")
+        assert gsm8k(f"Thus \\boxed{{{gold}}}.", row["answer"]) == Grade(Verdict.CORRECT, 1.0, plain)
+        assert gsm8k(f"\\boxed{{{int(plain) + 1}}}", row["answer"]).reward == 0.0
+        assert gsm8k(row["answer"], row["answer"]).reward == -1.0, "a solution in GSM8K's own format has no box"
+
+
+def maths(response: str, gold: str) -> Grade:
+    return grade("math_reference", f"so $\\boxed{{{response}}}$", f"\\boxed{{{gold}}}")
+
+
+@pytest.mark.parametrize(
+    ("response", "gold"),
+    [
+        ("0.5", "\\frac{1}{2}"),
+        (".5", "\\frac12"),
+        ("1/2", "\\dfrac{1}{2}"),
+        ("\\tfrac1{72}", "\\frac{1}{72}"),
+        ("-3/4", "\\frac{-3}{4}"),
+        ("\\sqrt3", "\\sqrt{3}"),
+        ("\\left( 3, 4 \\right)", "(3,4)"),
+        ("x = 5", "5"),
+        ("10\\%", "10"),
+        ("\\$ 7", "7"),
+        ("90^\\circ", "90^{\\circ}"),
+        ("5 \\text{ cm}", "5"),
+        ("1,\\!000", "1,000"),
+        ("{.5}x", "{0.5}x"),
+        ("\\begin{matrix}1\\\\2", "\\begin{matrix}1\\2"),
+        ("\\frac{1}{\\sqrt{2}}+3", "\\frac{1}{\\sqrt{2}}"),  # braces count to a depth of two only
+        ("\\frac", "\\frac"),  # what cannot be normalised is compared as it is
+        ("5\\text{ a}\\text{ b}", "5\\text{ a}\\text{ b}"),
+    ],
+)
+def test_math_same_normal_form(response: str, gold: str) -> None:
+    result = maths(response, gold)
+    assert (result.verdict, result.reward) == (Verdict.CORRECT, 1.0)
+    if gold != "\\frac":
+        assert result.answer == maths(gold, gold).answer
+
+
+@pytest.mark.parametrize(
+    ("response", "gold", "ours"),
+    [
+        ("0.25", "\\frac{1}{4}", Verdict.CORRECT),
+        ("2\\sqrt{2}", "\\sqrt{8}", Verdict.CORRECT),
+        ("(x+1)^2", "x^2+2x+1", Verdict.CORRECT),
+        ("1000", "1,000", Verdict.CORRECT),
+        ("xyz = 5", "5", Verdict.CORRECT),
+        ("\\frac{72}1", "72", Verdict.CORRECT),
+        ("\\sqrt 3", "\\sqrt{3}", Verdict.CORRECT),
+        ("02/4", "\\frac{02}{4}", Verdict.CORRECT),
+        ("3", "5", Verdict.WRONG),
+    ],
+)
+def test_math_other_normal_form(response: str, gold: str, ours: Verdict) -> None:
+    assert maths(response, gold).verdict is Verdict.WRONG
+    assert maths(response, gold).reward == 0.0
+    assert grade("math", f"\\boxed{{{response}}}", f"\\boxed{{{gold}}}").verdict is ours
+
+
+def test_math_without_a_box() -> None:
+    for response in ("", "5", "The answer is 5", "\\boxed{}", "\\boxed{5", "\\fbox 5"):
+        assert grade("math_reference", response, "\\boxed{5}") == Grade(Verdict.NO_ANSWER, 0.0, None)
+    assert grade("math_reference", "none", "none").verdict is Verdict.GOLD_UNPARSEABLE
+    assert grade("math_reference", "\\boxed{5}", "5") == Grade(Verdict.GOLD_UNPARSEABLE, 0.0, "5")
+    assert grade("math_reference", "boxed{4} \\boxed{5}", "\\boxed{5}").verdict is Verdict.CORRECT
+
+
+@given(st.text(alphabet="\\{}/=.0518 \nfracsqrtboxed%$,x-", max_size=40))
+def test_math_any_text_gets_a_verdict(text: str) -> None:
+    result = maths(text, "5")
+    assert result.verdict.is_fact
+    assert maths(text, text).verdict in (Verdict.CORRECT, Verdict.GOLD_UNPARSEABLE)
+
+
+@given(st.text(alphabet="ab{}", max_size=30))
+def test_the_last_box_ends_as_the_published_pattern_says(text: str) -> None:
+    # Independent of the code under test: the shortest prefix that is balanced to a depth of two, brace by brace.
+    def content(rest: str) -> str | None:
+        position = 0
+        while position < len(rest):
+            if rest[position] == "}":
+                return rest[:position]
+            position = rest.find("}", position) + 1 if rest[position] == "{" else position + 1
+            if position == 0:
+                return None
+        return None
+
+    assert math_reference.last_box(f"\\boxed{{{text}") == content(text)
+
+
+def test_math_real_solutions(data_dir: Path) -> None:
+    solutions = [row["solution"] for row in rows(data_dir / "math_test_first300.jsonl")]
+    assert len(solutions) == 300
+    assert all(grade("math_reference", solution, solution).verdict is Verdict.CORRECT for solution in solutions)
+    swapped = [grade("math_reference", solutions[i - 1], solution) for i, solution in enumerate(solutions)]
+    assert sum(result.verdict is Verdict.CORRECT for result in swapped) <= 12
+    assert {result.verdict for result in swapped} <= {Verdict.CORRECT, Verdict.WRONG}

@@ -1,0 +1,43 @@
+"""Text of models and problems that tries to be more than text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from storage.report import write_page
+from tests.storage.report.conftest import Opener, new_lake, wait_drawn
+from tests.storage.report.seeding import evaluation, seed
+
+HOSTILE = [
+    "</script><script>alert('script')</script>",
+    "</textarea></pre></article><img src=x onerror=alert('image')>",
+    "<svg onload=alert('svg')></svg><iframe src='javascript:alert(1)'></iframe>",
+    "<a href=\"javascript:alert('link')\" id=hostile-link>click</a>",
+    "<!--<script>\u2028\u2029{{ 7 * 7 }} ${alert('template')} ]]>",
+    "<style>body{display:none}</style><meta http-equiv=refresh content='0;url=https://example.org'>",
+    "<form action=https://example.org><button>send</button></form><base href=https://example.org>",
+    "\U0001f600 \u202eright to left\u202c " + "A" * 5000,
+]
+SHOWN = "document.querySelector('#reader .turn pre').textContent"
+
+
+def test_nothing_in_a_response_or_a_problem_runs(tmp_path: Path, cache: Path, opened: Opener) -> None:
+    with new_lake(tmp_path) as lake:
+        seed(lake, text=lambda one: HOSTILE[int(one.problem_id[1:])], question=lambda i: HOSTILE[i])
+        evaluation(lake, 1, ["cw", "wc"], split=HOSTILE[0])
+        file = write_page(lake, "r1", tmp_path / "report.html", cache)
+    with opened(file) as page:  # which fails at a dialog, an error or a request
+        page.select_option("[name=purpose]", "eval_sequential")
+        page.select_option("[name=iteration]", "1")
+        page.select_option("[name=split]", "eval")
+        for place, text in enumerate(HOSTILE):
+            page.click(f"#row-{place}")
+            assert page.evaluate(SHOWN) == text
+        assert (
+            page.locator("main script, main img, iframe, #hostile-link, main style, main base, main form form").count()
+            == 0
+        )
+        assert page.locator("h1").is_visible()
+        page.select_option("#split", HOSTILE[0])
+        wait_drawn(page, "light")
+        assert page.title() == "r1 · RISE report"

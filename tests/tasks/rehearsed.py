@@ -1,0 +1,136 @@
+"""A run without Ray and engines: a real lake, base model, stages and grading; only the responses are written here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect.logging import disable_run_logger
+
+from rise_core import models
+from rise_core.episode import ShardTurn, collection, request_seed
+from rise_core.models import folder
+from rise_core.profiles import to_yaml
+from rise_core.records import Example, Rollout
+from rise_core.training.job import TrainJob, TrainResult
+from rise_core.training.loop import train
+from storage import examples, rollouts, runs, staging
+from storage.home import Home
+from storage.lake import Lake
+from tasks.fine_tune import plan_training, publish
+from tasks.inputs import check_inputs
+from tasks.job import Job
+from tasks.pick_improved import pick_improved
+from tasks.prepare import fresh, plan_boost, vocabulary
+from tasks.sample_turns import states_of
+from tasks.verify_answers import verify_answers
+from tasks.write_parquet import write_parquet
+
+TINY = Path(__file__).resolve().parents[1] / "profiles/tiny.yaml"
+RUN = "rehearsed"
+Script = Mapping[str, Sequence[Sequence[str]]]  # problem id → turns → responses
+
+# The question of problem train-1 is "q1 ?", its answer is 1, and so on; the last problem teaches the tokenizer words.
+QUESTIONS = [*(f"q{n} ?" for n in range(1, 7)), " ".join(["no", *map(str, range(1, 61))])]
+OVERRIDES = [
+    *("problems.source=file", "problems.name=null", "problems.params={}", "problems.train_size=null"),
+    *("problems.eval_size=null", "verify.verifier=gsm8k", "boost.problems=7", "boost.per_sequence=1"),
+    *("boost.optim.epochs=1", "collect.problems=null", "collect.max_new_tokens=8", "train.optim.epochs=1"),
+    *("engine.max_model_len=192", "model.scratch.context=192"),
+]
+
+
+@contextmanager
+def rehearsed(home: Path, *overrides: str) -> Iterator[Job]:
+    """A job of a fresh run in `home` whose base checkpoint is published."""
+    home.mkdir(parents=True, exist_ok=True)
+    for split, questions in (("train", QUESTIONS), ("eval", ["unseen ?"])):
+        rows = [{"question": text, "answer": f"#### {number}"} for number, text in enumerate(questions, start=1)]
+        (home / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = [f"problems.{split}={home / split}.jsonl" for split in ("train", "eval")]
+    with disable_run_logger(), Lake(Home(home).lake) as lake:
+        inputs = check_inputs(RUN, str(TINY), [*OVERRIDES, *files, *overrides])
+        job = Job(inputs, Home(home), lake, goal=2)
+        try:
+            runs.create_run(lake, RUN, "tiny", to_yaml(inputs.config), {}, goal=2)
+            runs.write_problems(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
+            built = fresh(job.folder / "base")
+            models.build(job.config, vocabulary(job), built)
+            boosted = train_here(plan_boost(job, built))
+            folder.copy_companions(built, Path(boosted.out_dir))
+            publish(job, 0, Path(boosted.out_dir), boosted)
+            yield job
+        finally:
+            job.close()
+
+
+def train_here(plan: TrainJob) -> TrainResult:
+    return train(plan, rank=0, world_size=1, report=lambda _: None)
+
+
+def collect(job: Job, iteration: int, script: Script) -> None:
+    """Grade and commit the responses of `script` where the plan has an open state for them; problems that the script
+    lacks are left out."""
+    for key in job.open_keys(iteration, [collection(job.config)]):
+        sampled = [row for row in responses(job, key, script) if row.problem_id in script]
+        if sampled:
+            staging.write(job.staged(key), sampled)
+            verify_answers.fn(job, key, job.staged(key))
+
+
+def responses(job: Job, key: ShardTurn, script: Script) -> list[Rollout]:
+    """What `script` answers in the open states of a key, as `sample_turns` would stage it."""
+    states = states_of(job, key)
+    return [
+        Rollout(
+            run=RUN,
+            iteration=key.iteration,
+            purpose=key.purpose.value,
+            split="train",
+            problem_id=state.problem.problem_id,
+            shard=key.shard,
+            turn=key.turn,
+            sample=sample,
+            policy=job.checkpoint(key.iteration - 1).checkpoint_id,
+            response=text,
+            response_ids=[*job.tokenizer.encode(text, add_special_tokens=False), job.tokenizer.eos_token_id],
+            prompt_tokens=len(prompt),
+            finish_reason="stop",
+            repetitive=False,
+            seed=request_seed(job.config.seed, key, state.problem.problem_id) + sample,
+            latency=0.1,
+        )
+        for state, prompt in zip(states, job.render(states), strict=True)
+        for sample, text in enumerate(turn_of(script.get(state.problem.problem_id, ()), key.turn))
+    ]
+
+
+def turn_of(turns: Sequence[Sequence[str]], turn: int) -> Sequence[str]:
+    return turns[turn - 1] if turn <= len(turns) else ()
+
+
+def choose(job: Job, iteration: int = 1) -> list[Example]:
+    """Run `pick_improved` and `write_parquet`; the iteration's rows of table `examples`."""
+    write_parquet.fn(job, iteration, pick_improved.fn(job, iteration))
+    found = examples.read_examples(job.lake, job.run, [iteration])
+    selected = {
+        (r.problem_id, r.turn, r.sample)
+        for r in rollouts.read_rollouts(job.lake, job.run, iteration, "collect")
+        if r.selected
+    }
+    assert selected == {(e.problem_id, e.turn, e.sample) for e in found}
+    return found
+
+
+def advance(job: Job, iteration: int, script: Script) -> TrainJob:
+    """A whole iteration up to its published checkpoint; what it was trained on and from."""
+    collect(job, iteration, script)
+    choose(job, iteration)
+    plan = plan_training(job, iteration)
+    result = train_here(plan)
+    if result.kind == "full":
+        folder.copy_companions(job.base_folder, Path(result.out_dir))
+    publish(job, iteration, Path(result.out_dir), result)
+    return plan
