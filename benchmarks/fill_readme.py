@@ -43,8 +43,9 @@ def filled(pair: re.Match[str]) -> str:
 
 
 @cache
-def runs() -> str:
-    return subprocess.run([RISE, "runs", "--format", "csv"], check=True, capture_output=True, text=True).stdout
+def runs() -> set[str]:
+    asked = [RISE, "query", "SELECT run FROM runs", "--format", "csv"]
+    return set(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split())
 
 
 if __name__ == "__main__":

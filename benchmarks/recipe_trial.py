@@ -56,7 +56,7 @@ class Trial:
     epochs: int = 4
     batch: int = 64
     held_out: int = 2000
-    cache: str = "/tmp/rise-bases"  # noqa: S108
+    cache: str = "outputs/recipe-bases"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rise_core.metrics import Metric
 from rise_core.profiles import from_yaml
 from rise_core.records import Purpose
 from rise_core.seeds import seed_of
+from storage import checkpoints
 from storage.compare import collected, trained
 from storage.lake import Lake
 from storage.metrics import read_metrics
@@ -73,7 +74,11 @@ def load_run(lake: Lake, name: str, split: str) -> Evaluated:
     ]
     problems = {problem.problem_id: problem for problem in read_problems(lake, run, split)}
     metrics = [metric for k, metric in found if k == iteration]
-    return evaluated(f"{run}@{iteration}", rollouts, problems, metrics, spending(lake, run, iteration), split)
+    base = checkpoints.get(lake, run, 0)
+    spent = spending(lake, run, iteration)
+    return evaluated(
+        f"{run}@{iteration}", rollouts, problems, metrics, spent, split, base.checkpoint_id if base else ""
+    )
 
 
 def spending(lake: Lake, run: str, iteration: int) -> dict[str, int]:

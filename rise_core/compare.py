@@ -28,6 +28,7 @@ class Evaluated:
     scores: dict[str, list[Score]]
     metrics: dict[str, Metric]
     spent: dict[str, int]  # numbers of responses, tokens and examples that its training took
+    base: str = ""  # id of the checkpoint that it began from
 
     @property
     def last(self) -> str:
@@ -57,6 +58,7 @@ def evaluated(
     metrics: list[Metric],
     spent: dict[str, int],
     split: str,
+    base: str = "",
 ) -> Evaluated:
     """A run's evaluation on a split from its graded responses; `problems` by id. K and B are what was sampled."""
     turns = max(r.turn for r in rollouts)
@@ -64,7 +66,7 @@ def evaluated(
     outcomes = gather(rollouts, split, turns, samples)
     named = {metric.metric: metric for metric in metrics}
     keys = numbered([problems[outcome.turns[0].problem_id] for outcome in outcomes])
-    return Evaluated(label, turns, samples, keys, problem_scores(outcomes, turns, samples), named, spent)
+    return Evaluated(label, turns, samples, keys, problem_scores(outcomes, turns, samples), named, spent, base)
 
 
 def numbered(problems: list[Problem]) -> list[Key]:
@@ -125,6 +127,8 @@ def notes(runs: list[Evaluated]) -> list[str]:
                 f"{run.label} has {len(run.problems)} problems and {first.label} {len(first.problems)}: the "
                 f"differences are over the {shared} that they share"
             )
+        if run.base != first.base:
+            found.append(f"{run.label} and {first.label} do not begin from the same base model")
         if (run.turns, run.samples) != (first.turns, first.samples):
             found.append(
                 f"{run.label} has {run.turns} turns and {run.samples} samples, {first.label} {first.turns} and "

@@ -152,7 +152,7 @@ class Turn:
     """One entry of the turn plan."""
 
     policy: PolicyKind = key(PolicyKind.learner, "who answers: learner, teacher, or gold (the worked solution)")
-    n: int = key(1, "responses sampled from the state")
+    n: int = key(1, "responses sampled from the state; a baseline's 0: as many as the profile's turns together")
 
 
 @dataclass

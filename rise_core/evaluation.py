@@ -61,7 +61,8 @@ def split_name(stored: Config, config: Config) -> str:
     words = []
     if any(key in (*SOURCE, "problems.eval") for key in keys):
         problems = config.problems
-        words.append(problems.name or Path(problems.eval or problems.source.value).stem)
+        by_name = problems.name if problems.source is not SourceKind.file else None
+        words.append(by_name or Path(problems.eval or problems.source.value).stem)
         keys = {key: value for key, value in keys.items() if not key.startswith("problems.")}
     words += [f"{key.rpartition('.')[2]}-{value}" for key, value in keys.items()]
     name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(words)).strip("-._")

@@ -40,8 +40,17 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
     """
     merged = OmegaConf.structured(Config)
     for part in parts(profile):
-        merged = merge(merged, read_profile(part), f"profile {part}")
+        below = merged
+        merged = merge(below, read_profile(part), f"profile {part}")
+        fill_samples(merged, below)
     return overridden(merged, overrides)
+
+
+def fill_samples(merged: DictConfig, below: DictConfig) -> None:
+    """A baseline's `n: 0` draws as many responses as all turns of the profile under it together."""
+    for turn in merged.collect.turns:
+        if turn.n == 0:
+            turn.n = sum(other.n for other in below.collect.turns)
 
 
 def overridden(base: DictConfig, overrides: list[str] | tuple[str, ...]) -> Config:

@@ -39,7 +39,9 @@ def write_metrics(lake: Lake, run: str, iteration: int, rows: list[Metric]) -> i
         )
         tx.append("metrics", table)
 
-    return lake.commit(write, run=run, iteration=iteration, stage="evaluate", note=f"metrics={len(rows)}")
+    return lake.commit(
+        write, run=run, iteration=iteration, stage="evaluate", note=f"metrics={len(rows)} split={','.join(splits)}"
+    )
 
 
 def read_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> list[tuple[int, Metric]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
+from rise_core.episode import State
 from rise_core.profiles import to_yaml
 from storage import evaluations
 from tasks.job import Job
@@ -27,7 +28,8 @@ def warn_of_unknown_words(job: Job) -> None:
     unknown = job.tokenizer.unk_token_id
     if unknown is None:
         return
-    texts = [problem.problem for problem in job.problems.eval]
-    blank = sum(unknown in ids for ids in job.tokenizer(texts, add_special_tokens=False)["input_ids"])
+    # With an attempt in view, so that the feedback is rendered too.
+    states = job.render([State(problem, ("",)) for problem in job.problems.eval])
+    blank = sum(unknown in ids for ids in states)
     if blank:
-        get_run_logger().warning("%d of %d problems hold words that the model's tokenizer lacks", blank, len(texts))
+        get_run_logger().warning("%d of %d prompts hold words that the model's tokenizer lacks", blank, len(states))

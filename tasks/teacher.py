@@ -36,11 +36,18 @@ def check_key(config: Teacher) -> None:
 
 
 def api_key(config: Teacher) -> str | None:
-    """The endpoint's key; None where a loopback endpoint is not given one. Raises UserError where it is missing."""
+    """The endpoint's key; None where a loopback endpoint is not given one. Raises UserError where it is missing, or
+    where it would go to somebody it was not made for or over an open line."""
     place, _, name = config.api_key.partition(":")
+    address = urlsplit(config.base_url or "")
+    here, host = address.hostname in LOOPBACK, address.hostname or ""
+    if config.api_key == DEFAULT_KEY and not f".{host}".endswith(".openai.com"):
+        if here:
+            return None
+        raise UserError(f"teacher.api_key: say where the key of {host} is, env:VARIABLE or block:NAME")
+    if address.scheme != "https" and not here:
+        raise UserError(f"teacher.base_url = {config.base_url}: a key goes over https only, except to this machine")
     key = os.environ.get(name, "") if place == "env" else secret_block(name)
-    if not key and config.api_key == DEFAULT_KEY and urlsplit(config.base_url or "").hostname in LOOPBACK:
-        return None
     if not key:
         where = f"environment variable {name} is" if place == "env" else f"Prefect Secret block {name} is"
         raise UserError(f"teacher.api_key = {config.api_key}: {where} not set, or empty")

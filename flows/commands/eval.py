@@ -16,6 +16,7 @@ from flows.commands.options import (
     quiet_flow_logs,
 )
 from flows.environment import use_home
+from rise_core.records import EVAL_SPLIT
 
 
 def evaluate(
@@ -30,9 +31,13 @@ def evaluate(
     """Evaluate a checkpoint under other settings: eval.turns=10, eval.samples=20, problems.name=… (another family).
 
     Rollouts, problems and metrics are stored under a split of their own. The same command goes on where an interrupted
-    one stopped.
+    one stopped. Without any setting it prints what the flow's own evaluations found.
     """
     use_home(home)
+    if not overrides and split is None and iteration is None:
+        with one_line_errors():  # the run's own settings: evaluated by its flow
+            print_split(run, EVAL_SPLIT)
+        return
     with one_line_errors():
         from tasks.evaluation import check_evaluation
 

@@ -34,7 +34,7 @@ def solve(
 ) -> None:
     """Let a trained model answer a problem over several turns, the same feedback after each; the majority decides.
 
-    A held-out problem of the run, with no option set, gets the very responses of its evaluation.
+    A held-out problem of the run, with no option set, gets the prompts and seeds of its evaluation.
     """
     use_home(home)
     with one_line_errors():

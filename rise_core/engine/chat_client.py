@@ -61,14 +61,17 @@ class ChatClient:
         """The parts of a reply. Raises ValueError where it is no chat completion (a web page, for example)."""
         latency = time.monotonic() - begun
         choices = getattr(reply, "choices", None)
-        if not choices or any(choice.message is None for choice in choices):
+        if not choices or any(not isinstance(text_of(choice), str) for choice in choices):
             raise ValueError(f"the reply is no chat completion: {reply}")
         said = [
-            Said(self.hide(c.message.content or "", SHORTEST_SECRET), c.finish_reason or "stop", latency)
+            Said(self.hide(text_of(c), SHORTEST_SECRET), c.finish_reason or "stop", latency)
             for c in sorted(choices, key=lambda c: c.index or 0)
         ]
         usage = reply.usage
-        return said, (int(usage.prompt_tokens), int(usage.completion_tokens)) if usage else None
+        counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
+        return said, (int(counts[0]), int(counts[1])) if isinstance(counts[0], int) and isinstance(
+            counts[1], int
+        ) else None
 
     def describe(self, error: Exception) -> str:
         """One line about why a request failed for good."""
@@ -92,6 +95,14 @@ class ChatClient:
 
     async def close(self) -> None:
         await self.client.close()
+
+
+def text_of(choice: Any) -> Any:
+    """A choice's text, "" where it has none. Half a surrogate pair, which JSON can hold and no file, becomes "?"."""
+    content = getattr(getattr(choice, "message", None), "content", None)
+    if isinstance(content, str):
+        return content.encode("utf-8", "replace").decode()
+    return "" if content is None and getattr(choice, "message", None) is not None else None
 
 
 class Punctual(DefaultAsyncHttpxClient):

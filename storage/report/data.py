@@ -40,17 +40,19 @@ WEIGHTS = """
     SELECT iteration, reward, weight, count(*) AS examples
     FROM examples WHERE run = ? GROUP BY ALL ORDER BY iteration, reward, weight"""
 
-# A commit that sets a goal begins a sitting: what lies before it is a pause, not work.
+# A commit that sets a goal begins a sitting: what lies before it is a pause, not work. Splits of `rise eval` are no
+# part of an iteration.
 STAGE_TIMES = r"""
     WITH commits AS (
         SELECT snapshot_id, commit_message,
             regexp_extract(commit_message, ' iteration=(\d+)', 1)::INTEGER AS iteration,
             regexp_extract(commit_message, ' stage=(\w+)', 1) AS stage,
             regexp_extract(commit_message, ' purpose=(\w+)', 1) AS purpose,
+            regexp_extract(commit_message, ' split=(\S+)', 1) AS split,
             epoch(snapshot_time - lag(snapshot_time) OVER (ORDER BY snapshot_id)) / 60 AS took
         FROM ducklake_snapshots('lake') WHERE starts_with(commit_message, concat('run=', ?::VARCHAR, ' ')))
     SELECT iteration, stage, purpose, sum(took) AS minutes
-    FROM commits WHERE took IS NOT NULL AND NOT contains(commit_message, ' goal=')
+    FROM commits WHERE took IS NOT NULL AND NOT contains(commit_message, ' goal=') AND split IN ('', 'train', 'eval')
     GROUP BY ALL ORDER BY iteration, min(snapshot_id)"""
 
 STAGES = {

@@ -119,19 +119,21 @@ class Proxy:
         self.faults: list[Fault] = []
         self.always: Fault | None = None
         self.bodies: list[dict[str, Any]] = []
-        self.side_by_side = self.most_side_by_side = 0
+        self.inside: set[object] = set()  # a new set: what an earlier test left behind does not count
+        self.most_side_by_side = 0
 
     @contextmanager
     def count(self, body: dict[str, Any]) -> Iterator[None]:
+        request, inside = object(), self.inside
         with self.lock:
             self.bodies.append(dict(body))
-            self.side_by_side += 1
-            self.most_side_by_side = max(self.most_side_by_side, self.side_by_side)
+            inside.add(request)
+            self.most_side_by_side = max(self.most_side_by_side, len(inside))
         try:
             yield
         finally:
             with self.lock:
-                self.side_by_side -= 1
+                inside.remove(request)
 
     def next_fault(self) -> Fault | None:
         with self.lock:
@@ -165,6 +167,19 @@ def status(code: int, message: str = "no", **headers: str) -> Fault:
 def slow(seconds: float) -> Fault:
     def fault(_: Handler) -> bool:
         time.sleep(seconds)
+        return False
+
+    return fault
+
+
+def crowd(count: int) -> Fault:
+    """Hold requests back until `count` are there side by side (at most 20 s), and a moment longer for one too many."""
+
+    def fault(handler: Handler) -> bool:
+        deadline = time.monotonic() + 20
+        while handler.proxy.most_side_by_side < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.3)
         return False
 
     return fault

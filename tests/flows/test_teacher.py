@@ -29,6 +29,7 @@ from tests.flows.teacher_server import (
     MODEL,
     Fault,
     Proxy,
+    crowd,
     drip,
     drop,
     one_choice,
@@ -174,7 +175,7 @@ def test_no_answer_in_time_and_no_chat_completion_are_one_line(
 
 
 def test_no_more_requests_run_side_by_side_than_allowed(endpoint: Ask, proxy: Proxy) -> None:
-    proxy.always = slow(0.7)
+    proxy.always = crowd(3)
     teacher = endpoint(concurrency=3)
     shards = [questions(12)[start : start + 6] for start in (0, 6)]
     threads = [threading.Thread(target=teacher.say, args=(shard, SETTINGS)) for shard in shards]
@@ -255,7 +256,8 @@ def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytes
 
     thread = threading.Thread(target=ask)
     thread.start()
-    while len(proxy.bodies) < 2:
+    deadline = time.monotonic() + 30
+    while len(proxy.bodies) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     teacher.close()
     thread.join(timeout=10)

@@ -6,7 +6,7 @@ from rise_core.errors import UserError
 from rise_core.evaluation import check_split_name, has_other_problems, settings, split_name
 from rise_core.profiles import load
 
-RUN = load("demo", ["iterations=3"])
+RUN = load("demo", ["iterations=3", "problems.params={choose: 2, count: 6, low: 1, high: 30}"])
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,15 @@ def test_settings_and_the_name_that_says_what_differs(overrides, name, others):
 
 
 def test_another_family_begins_with_no_parameters_and_the_same_one_keeps_them():
-    assert settings(RUN, ["problems.params={count: 7}"]).problems.params == {"count": 7, "low": 1, "high": 30}
+    assert settings(RUN, ["problems.params={count: 7}"]).problems.params == {
+        "choose": 2,
+        "count": 7,
+        "low": 1,
+        "high": 30,
+    }
     other = settings(RUN, ["problems.params={max_terms: 3}", "problems.name=chain_sum"])
     assert other.problems.params == {"max_terms": 3}
-    assert RUN.problems.params == {"count": 6, "low": 1, "high": 30}
+    assert RUN.problems.params == {"choose": 2, "count": 6, "low": 1, "high": 30}
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,27 @@ def test_the_key_comes_from_the_named_variable(monkeypatch: pytest.MonkeyPatch) 
 def test_only_a_loopback_endpoint_needs_no_key_and_only_where_none_is_named(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
     here = Teacher(model="m", base_url=f"http://{host}/v1")
     assert api_key(here) is None
-    for missing in (replace(here, api_key="env:PLANTED"), replace(here, base_url="https://host.example/v1")):
-        with pytest.raises(UserError, match=r"teacher\.api_key = env:\w+: environment variable \w+ is not set"):
-            api_key(missing)
+    with pytest.raises(UserError, match=r"teacher\.api_key = env:PLANTED: environment variable PLANTED is not set"):
+        api_key(replace(here, api_key="env:PLANTED"))
+
+
+def test_the_default_key_goes_to_its_own_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    assert api_key(Teacher(model="m", base_url="https://api.openai.com/v1")) == "sk-of-openai"
+    for host in ("host.example", "openai.com.example", "notopenai.com"):
+        with pytest.raises(UserError, match=f"say where the key of {host} is") as caught:
+            api_key(Teacher(model="m", base_url=f"https://{host}/v1"))
+        assert "sk-of" not in str(caught.value)
+
+
+def test_no_key_goes_over_an_open_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", "abc")
+    with pytest.raises(UserError, match="https only"):
+        api_key(replace(HOSTED, base_url="http://host.example/v1"))
+    assert api_key(replace(HOSTED, base_url="http://127.0.0.1:8000/v1")) == "abc"
 
 
 @pytest.mark.parametrize("value", ["sk planted", "sk-planted\n", "sk-plantéd"])

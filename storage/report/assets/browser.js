@@ -162,12 +162,17 @@
     return make("div", "elsewhere", make("span", "soft", "This problem"), ...links);
   }
 
+  function turnTo(step, label) {
+    move(current + step);
+    for (const element of reader.querySelectorAll(".bar button")) if (element.textContent === label) element.focus();
+  }
+
   function show(episode, focus = true) {
     open = episode;
     const { problem } = episode;
     const place = shown.indexOf(episode);
     const bar = make("div", "bar", button("Close", close, "Close the episode"),
-      button("Previous", () => move(current - 1)), button("Next", () => move(current + 1)));
+      button("Previous", () => turnTo(-1, "Previous")), button("Next", () => turnTo(1, "Next")));
     reader.replaceChildren(bar, make("h3", "", `${problem.id} `),
       make("p", "soft", `iteration ${episode.iteration} · ${PURPOSES[episode.purpose] ?? words(episode.purpose)} · split ${problem.split}`),
       make("pre", "problem", problem.text || "(the lake holds no text for this problem)"),
@@ -229,7 +234,7 @@
 
   let waiting;
   form.elements.text.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, 120); });
-  form.addEventListener("change", (event) => { if (event.target !== form.elements.text) filter(); });
+  form.addEventListener("change", (event) => { if (event.target !== form.elements.text) { clearTimeout(waiting); filter(); } });
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => event.preventDefault());
   list.addEventListener("scroll", () => requestAnimationFrame(drawList));

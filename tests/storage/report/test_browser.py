@@ -164,6 +164,12 @@ def test_everything_works_by_keyboard(page_file: Path, opened: Opener) -> None:
         assert "problem 1?" in page.inner_text("#reader .problem")
         page.keyboard.press("j")
         assert "problem 2?" in page.inner_text("#reader .problem")
+        page.focus("#reader button >> text=Next")
+        for _ in range(2):  # the button keeps the focus, though the episode is drawn anew
+            page.keyboard.press("Enter")
+        assert "problem 4?" in page.inner_text("#reader .problem")
+        page.keyboard.press("k")
+        assert "problem 3?" in page.inner_text("#reader .problem")
         page.keyboard.press("Escape")
         assert page.evaluate("document.activeElement.id") == "list"
         assert "Open an episode" in page.inner_text("#reader")

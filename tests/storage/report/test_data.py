@@ -61,9 +61,11 @@ def test_times_are_between_commits_without_the_pause_before_a_sitting(seeded: La
 def test_every_split_has_its_figures_and_its_own_number_of_turns(tmp_path_factory: pytest.TempPathFactory) -> None:
     with new_lake(tmp_path_factory.mktemp("splits")) as lake:
         seed(lake)
-        evaluation(lake, 1, [letters + "cw" for letters in TURNS], split="a harder family")
+        times = data.stage_times(lake, "r1")
+        evaluation(lake, 1, [letters + "cw" for letters in TURNS], split="harder")
         found = result_figures(lake, "r1")
-    assert list(found) == ["eval", "a harder family"]
+        assert data.stage_times(lake, "r1") == times, "an evaluation under other settings is no part of an iteration"
+    assert list(found) == ["eval", "harder"]
     depth = {split: max(int(row[1]) for row in figures[0].numbers) for split, figures in found.items()}
-    assert depth == {"eval": 3, "a harder family": 5}
-    assert [figure.name for figure in found["a harder family"]] == ["accuracy", "compared", "gains", "flows"]
+    assert depth == {"eval": 3, "harder": 5}
+    assert [figure.name for figure in found["harder"]] == ["accuracy", "compared", "gains", "flows"]
