@@ -219,6 +219,17 @@ def one_choice(handler: Handler) -> bool:
     return False
 
 
+def odd(content: object, usage: object) -> Fault:
+    """An endpoint whose reply is a chat completion in name only."""
+
+    def fault(handler: Handler) -> bool:
+        choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+        handler.reply(200, json.dumps({"choices": [choice], "usage": usage}).encode())
+        return True
+
+    return fault
+
+
 def tell_key(code: int, padding: int = 0) -> Fault:
     """An endpoint that sends the caller's key back, in an error or as the answer."""
 

@@ -32,6 +32,7 @@ from tests.flows.teacher_server import (
     crowd,
     drip,
     drop,
+    odd,
     one_choice,
     proxy_to,
     slow,
@@ -216,6 +217,22 @@ def test_an_endpoint_that_gives_one_choice_is_asked_again(endpoint: Ask, proxy: 
     assert len(said) == 3
     assert [body["n"] for body in proxy.bodies] == [3, 2, 1]
     assert len({body["seed"] for body in proxy.bodies}) == 3
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None, "completion_tokens": 2}, {"prompt_tokens": 4}])
+def test_an_answer_counts_its_most_where_the_endpoint_does_not_say(usage: object, endpoint: Ask, proxy: Proxy) -> None:
+    proxy.faults = [odd("half a pair: \ud83d", usage)]
+    teacher = endpoint()
+    assert texts(teacher, questions(1)) == [["half a pair: ?"]], "no file can hold half a surrogate pair"
+    assert teacher.used.tokens == 16 + SETTINGS.max_new_tokens
+
+
+@pytest.mark.parametrize("content", [["a", "list"], {"text": "a"}, 7])
+def test_an_answer_that_is_no_text_is_one_line(content: object, endpoint: Ask, proxy: Proxy) -> None:
+    proxy.always = odd(content, None)
+    with pytest.raises(UserError, match="no chat completion") as caught:
+        endpoint(retries=0).say(questions(1), SETTINGS)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_key_is_hidden_should_the_endpoint_send_it_back(endpoint: Ask, proxy: Proxy) -> None:

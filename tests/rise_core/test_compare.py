@@ -107,4 +107,5 @@ def test_unequal_numbers_of_sampled_responses_are_said() -> None:
     (said,) = notes([FIRST, replace(OTHER, spent={SAMPLED: 1700})])
     assert said == "NOT at equal numbers of sampled responses: first 100, other 1,700"
     (said,) = notes([FIRST, OTHER])
+    assert any("the same base model" in note for note in notes([FIRST, replace(OTHER, base="another")]))
     assert said.startswith("equal numbers of sampled responses: 100")
