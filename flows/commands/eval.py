@@ -15,8 +15,8 @@ from flows.commands.options import (
     one_line_errors,
     quiet_flow_logs,
 )
+from flows.commands.report import print_metrics
 from flows.environment import use_home
-from rise_core.records import EVAL_SPLIT
 
 
 def evaluate(
@@ -36,7 +36,7 @@ def evaluate(
     use_home(home)
     if not overrides and split is None and iteration is None:
         with one_line_errors():  # the run's own settings: evaluated by its flow
-            print_split(run, EVAL_SPLIT)
+            print_metrics(run)
         return
     with one_line_errors():
         from tasks.evaluation import check_evaluation
@@ -49,13 +49,4 @@ def evaluate(
 
             quiet_flow_logs()
             rise_eval(run, overrides or [], found.iteration, found.split)
-        print_split(run, found.split)
-
-
-def print_split(run: str, split: str) -> None:
-    from flows.output import write_metrics
-    from storage.home import Home
-    from storage.lake import Lake
-
-    with Lake(Home.from_env().lake, read_only=True) as lake:
-        write_metrics(lake, run, split)
+        print_metrics(run, found.split)

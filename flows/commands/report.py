@@ -11,6 +11,7 @@ import typer
 
 from flows.commands.options import HomeOption, RunArgument, one_line_errors
 from flows.environment import use_home
+from rise_core.records import EVAL_SPLIT
 
 
 def report(
@@ -51,10 +52,10 @@ def write(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -
     return page
 
 
-def print_metrics(run: str) -> None:
+def print_metrics(run: str, split: str = EVAL_SPLIT) -> None:
     from flows.output import write_metrics
     from storage.home import Home
     from storage.lake import Lake
 
     with Lake(Home.from_env().lake, read_only=True) as lake:
-        write_metrics(lake, run)
+        write_metrics(lake, run, split)
