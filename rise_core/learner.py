@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from rise_core.config import Adapter, Config
-from rise_core.dialogue import response_text, state_ids
+from rise_core.dialogue import state_ids
 from rise_core.engine.local import LocalEngine
-from rise_core.episode import ShardTurn, request_seed
+from rise_core.episode import ShardTurn, State, request_seed
 from rise_core.errors import UserError
 from rise_core.models import folder
 from rise_core.records import EVAL_SPLIT, Policy, Problem, Purpose, SampleRequest, SamplingSettings
 from rise_core.seeds import seed_of
+from rise_core.wording import Wording
 
 
 class Learner:
@@ -26,13 +27,13 @@ class Learner:
         set_verbosity_error()  # it would warn of a long problem, which is refused here in one line
         self.config, self.policy, self.iteration, self.problem = config, policy, iteration, problem
         self.tokenizer: Any = folder.load_tokenizer(Path(policy.weights_dir))
-        self.budget = config.engine.max_model_len - config.collect.max_new_tokens
+        self.wording = Wording(self.tokenizer, config)
         self.engine: LocalEngine | None = None
         length = len(state_ids(self.tokenizer, problem.problem, [], config.dialogue))
-        if length > self.budget:
+        if length > self.wording.budget:
             raise UserError(
                 f"the problem has {length} tokens, over the run's engine.max_model_len - collect.max_new_tokens"
-                f" = {self.budget}: shorten it"
+                f" = {self.wording.budget}: shorten it"
             )
 
     def start(self) -> None:
@@ -50,11 +51,11 @@ class Learner:
         """The response at `turn` (from 1), after the earlier responses, oldest first."""
         if self.engine is None:
             raise RuntimeError("no engine: call start before ask")
-        prompt = state_ids(self.tokenizer, self.problem.problem, earlier, self.config.dialogue, self.budget)
+        [(_, prompt)] = self.wording.states([State(self.problem, tuple(earlier))])
         key = ShardTurn(self.iteration, Purpose.EVAL_SEQUENTIAL, EVAL_SPLIT, 0, turn)
         seed = request_seed(self.config.seed, key, self.problem.problem_id)
         [[completion]] = self.engine.sample([SampleRequest(prompt, 1, seed)], self.sampling())
-        return response_text(self.tokenizer, completion.token_ids)
+        return self.wording.texts([completion.token_ids])[0]
 
     def sampling(self) -> SamplingSettings:
         ev = self.config.eval
