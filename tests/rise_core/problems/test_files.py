@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rise_core.config import Config
-from rise_core.errors import UserError
 from rise_core.problems import load_problems
+from tests.rise_core.problems.refusing import refusal
 
 
 def write(path: Path, rows: list[Any]) -> Path:
@@ -35,14 +35,6 @@ def config_for(tmp_path: Path, train: Any = None, held_out: Any = None) -> Confi
             write(path, rows(3, split) if content is None else content)
         setattr(config.problems, split, str(path))
     return config
-
-
-def refusal(config: Config) -> str:
-    with pytest.raises(UserError) as caught:
-        load_problems(config)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_reads_both_splits_in_order(tmp_path: Path) -> None:

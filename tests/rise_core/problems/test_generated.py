@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from rise_core.config import Config, SourceKind
-from rise_core.errors import UserError
 from rise_core.problems import ProblemSet, load_problems
 from rise_core.verifiers import get
+from tests.rise_core.problems.refusing import refusal
 
 
 def config_for(
@@ -22,14 +22,6 @@ def config_for(
     config.problems.name, config.problems.params = name, params
     config.problems.train_size, config.problems.eval_size = train, held_out
     return config
-
-
-def refusal(config: Config) -> str:
-    with pytest.raises(UserError) as caught:
-        load_problems(config)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def identities(problems: ProblemSet, split: str) -> set[tuple[Any, ...]]:

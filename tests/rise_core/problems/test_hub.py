@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rise_core.config import Config, SourceKind
-from rise_core.errors import UserError
 from rise_core.problems import load_problems
+from tests.rise_core.problems.refusing import refusal
 
 ROOT = Path(__file__).resolve().parents[3]
 CARD = """---
@@ -75,14 +75,6 @@ def config_for(name: Path | str | None, train: str | None = "train", held_out: s
     config.problems.name = None if name is None else str(name)
     config.problems.train, config.problems.eval = train, held_out
     return config
-
-
-def refusal(config: Config) -> str:
-    with pytest.raises(UserError) as caught:
-        load_problems(config)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_json_lines_without_a_card(plain: Path) -> None:
