@@ -58,8 +58,10 @@ def quiet_flow_logs() -> None:
 
 
 def tidy(record: logging.LogRecord) -> bool:
-    """Drop Prefect's line on every task run that ended well, since the stages say what they did, and the tracebacks of
-    mistakes that the user can mend."""
-    if record.exc_info and isinstance(record.exc_info[1], UserError):
+    """Drop Prefect's line on every task run that ended well, since the stages say what they did; and the tracebacks of
+    mistakes that the user can mend, and of tasks in flight whose engines are closed because another task failed."""
+    from rise_core.engine.errors import EngineClosed  # Ray comes with it; --help does not wait for that
+
+    if record.exc_info and isinstance(record.exc_info[1], UserError | EngineClosed):
         record.exc_info = None
     return not record.getMessage().startswith("Finished in state Completed")

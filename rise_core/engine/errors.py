@@ -9,3 +9,7 @@ class EngineError(Exception):
 
 class EngineLost(EngineError):
     """The engine is gone or unusable, through no fault of the request: another engine may well serve it."""
+
+
+class EngineClosed(EngineError):
+    """Asked of engines or a teacher that are being closed: the run ends, and something else is the reason."""

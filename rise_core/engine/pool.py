@@ -19,7 +19,7 @@ from types import TracebackType
 
 from rise_core.config import Engine, Model
 from rise_core.engine.checks import check_gpus, check_requests, check_tokens
-from rise_core.engine.errors import EngineError, EngineLost
+from rise_core.engine.errors import EngineClosed, EngineError, EngineLost
 from rise_core.engine.replica import Replica
 from rise_core.engine.settings import EngineSpec, cores_of, engine_arguments
 from rise_core.engine.wire import RequestBatch
@@ -148,7 +148,7 @@ class EnginePool:
             busy = {replica.name: replica.in_flight for replica in self.replicas}
             raise EngineError(f"{what}() waited {timeout:.0f} s for the other calls to the engines; shards: {busy}")
         if self.closed:
-            raise EngineError(f"{what}(): the engines are closed")
+            raise EngineClosed(f"{what}(): the engines are closed")
 
     def apply(self, policy: Policy) -> None:
         """Bring every engine to a policy, side by side; engines that are gone are started with it."""

@@ -21,7 +21,7 @@ from typing import Any
 from rise_core.config import Teacher
 from rise_core.engine.budget import Budget
 from rise_core.engine.chat_client import ChatClient
-from rise_core.engine.errors import EngineError
+from rise_core.engine.errors import EngineClosed
 from rise_core.engine.ledger import Ledger, Usage
 from rise_core.records import SamplingSettings
 from rise_core.wording import Question, Said
@@ -66,12 +66,12 @@ class Endpoint:
         """
         with self.opening:
             if self.closed:
-                raise EngineError("the teacher is closed")
+                raise EngineClosed("the teacher is closed")
             asked = asyncio.run_coroutine_threadsafe(self.say_all(questions, settings), self.loop)
         try:
             return asked.result()
         except CancelledError as error:
-            raise EngineError("the teacher was closed while it was asked") from error
+            raise EngineClosed("the teacher was closed while it was asked") from error
 
     async def say_all(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Said]]:
         """All questions at once; every request ends before the first error is raised, since it may be paid for."""
