@@ -285,7 +285,7 @@ def main() -> None:
     print(trial, flush=True)
     began = time.monotonic()
     held_out = draw(trial, 1_000_000_000 + trial.seed * 10_000_000, trial.held_out, held_out=True)
-    pool = draw(trial, 2_000_000_000 + trial.seed * 10_000_000, 12_000, held_out=False)
+    pool = draw(trial, 2_000_000_000 + trial.seed * 10_000_000, max(12_000, trial.prompts), held_out=False)
     model = base_model(trial)
     print(0, evaluate(model, held_out, trial.choose + 1), f" {time.monotonic() - began:.0f} s", flush=True)
     for iteration in range(1, trial.iterations + 1):
