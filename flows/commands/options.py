@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from rise_core.errors import UserError
+from rise_core.errors import Closed, UserError
 from rise_core.profiles import baselines, profiles
 
 HomeOption = Annotated[
@@ -59,9 +59,7 @@ def quiet_flow_logs() -> None:
 
 def tidy(record: logging.LogRecord) -> bool:
     """Drop Prefect's line on every task run that ended well, since the stages say what they did; and the tracebacks of
-    mistakes that the user can mend, and of tasks in flight whose engines are closed because another task failed."""
-    from rise_core.engine.errors import EngineClosed  # Ray comes with it; --help does not wait for that
-
-    if record.exc_info and isinstance(record.exc_info[1], UserError | EngineClosed):
+    mistakes that the user can mend, and of tasks in flight whose engines or graders go because another task failed."""
+    if record.exc_info and isinstance(record.exc_info[1], UserError | Closed):
         record.exc_info = None
     return not record.getMessage().startswith("Finished in state Completed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rise_core.errors import Closed
+
 
 class EngineError(Exception):
     """An engine failed or did not answer in time: the message says which one, what was waited for and how long."""
@@ -11,5 +13,5 @@ class EngineLost(EngineError):
     """The engine is gone or unusable, through no fault of the request: another engine may well serve it."""
 
 
-class EngineClosed(EngineError):
-    """Asked of engines or a teacher that are being closed: the run ends, and something else is the reason."""
+class EngineClosed(EngineError, Closed):
+    """Asked of engines or a teacher that are being closed."""

@@ -20,7 +20,7 @@ from threading import Lock
 
 from pebble import ProcessExpired, ProcessPool
 
-from rise_core.errors import UserError
+from rise_core.errors import Closed, UserError
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers import NAMES, get, worker
 from rise_core.verifiers.worker import Graded, Pair
@@ -58,7 +58,7 @@ class GradingPool:
         """One grade for each (response, problem), in order. Blocks; never raises for what a response does.
 
         A response that takes too long gets verdict `timeout`, one on which the verifier raises or dies `error`: both
-        with reward 0.0 and no answer. Equal pairs are graded once. Raises RuntimeError where the pool is closed.
+        with reward 0.0 and no answer. Equal pairs are graded once. Raises Closed where the pool is closed.
         """
         keys = [(response, problem.split, problem.problem_id, problem.answer) for response, problem in items]
         unique = dict(zip(keys, items, strict=True))
@@ -124,7 +124,7 @@ class GradingPool:
     def _submit(self, pairs: list[Pair]) -> Job:
         with self._lock:
             if self._closed:
-                raise RuntimeError("the grading pool is closed")
+                raise Closed("the grading pool is closed")
             if self._pool is not None and not self._pool.active:
                 self._pool.join()  # broken: end what is left of it and start anew
                 self._pool = None
@@ -150,7 +150,7 @@ class GradingPool:
             except BrokenProcessPool:  # a process died between two jobs, which no answer is to blame for
                 job = self._submit(job.pairs)
             except CancelledError:
-                raise RuntimeError("the grading pool was closed while it graded") from None
+                raise Closed("the grading pool was closed while it graded") from None
         raise RuntimeError(
             "the grading processes die as soon as they start (see their error above); a script that grades needs an "
             '`if __name__ == "__main__":` guard'
