@@ -1,8 +1,9 @@
 # Set-up, demo, tests and checks. Everything is installed into .venv, made on first use by deployments/setup.sh.
 SHELL := bash
 BIN := .venv/bin
+PORT := 4200
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format requirements clean
+.PHONY: help setup demo server stop test fuzz faults bench lint format docs requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,9 +14,24 @@ setup:  ## make .venv with everything that RISE needs (FLAVOUR=cpu or cuda; defa
 demo: setup  ## run the demo: a tiny model, from its base to the final report
 	$(BIN)/rise run demo
 
+server: setup  ## start a local Prefect server and a worker, deploy, print the URL (PORT=4200)
+	@$(BIN)/python -m deployments.server start --port $(PORT)
+
+stop: setup  ## end what `make server` started
+	@$(BIN)/python -m deployments.server stop
+
 test: setup  ## run the tests (ARGS="-k name" passes arguments to pytest)
 	@deployments/browser.sh
 	$(BIN)/python -m pytest --durations=10 $(ARGS)
+
+fuzz: setup  ## hostile input to every parser, 10,000 a target and more than an hour (ARGS="-k config")
+	RISE_FUZZ=$${RISE_FUZZ:-10000} $(BIN)/python -m pytest tests/fuzz --durations=20 $(ARGS)
+
+faults: setup  ## put faults into real runs, write the table of docs/reliability.md (ARGS="--tries 3 --only NAME --seed N")
+	$(BIN)/python -m tests.faults $(ARGS)
+
+bench: setup  ## run every benchmark, hours, and fill docs/performance.md (ARGS=--smoke: small, page untouched)
+	$(BIN)/python benchmarks/all.py $(ARGS)
 
 lint: setup  ## check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -26,6 +42,9 @@ lint: setup  ## check style, types and the direction of imports
 format: setup  ## format the code and repair what can be repaired
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup  ## write the reference tables of docs/ anew, from the config and the lake
+	$(BIN)/python docs/generate.py
 
 requirements:  ## compile requirements/*.in into pinned *.txt (ARGS=-U takes the newest versions)
 	@deployments/compile-requirements.sh $(ARGS)

@@ -89,7 +89,7 @@ def draw(trial: Trial, start: int, wanted: int, held_out: bool) -> list[Problem]
         entry = made[index]
         index += 1
         identity = made.identity(entry)
-        if (random.Random(identity).random() < 0.2) == held_out:  # noqa: S311
+        if (random.Random(identity).random() < 0.2) == held_out:
             answer = tuple(int(word) for word in entry["answer"].split())
             found.setdefault(identity, Problem(entry["metadata"]["numbers"], entry["metadata"]["target"], answer))
     return list(found.values())
@@ -182,7 +182,7 @@ def lessons(problems: list[Problem], per_sequence: int) -> list[Sequence]:
 
 def collect(model: LlamaForCausalLM, problems: list[Problem], trial: Trial, iteration: int) -> list[Sequence]:
     """The weighted examples of one iteration."""
-    rng = random.Random(f"{trial.seed}/{iteration}")  # noqa: S311
+    rng = random.Random(f"{trial.seed}/{iteration}")
     turns = 1 if trial.criterion == "first" else trial.turns + (iteration - 1 if trial.grow else 0)
     attempts: list[list[int]] | None = None
     right_before = [False] * len(problems)
@@ -289,7 +289,7 @@ def main() -> None:
     model = base_model(trial)
     print(0, evaluate(model, held_out, trial.choose + 1), f" {time.monotonic() - began:.0f} s", flush=True)
     for iteration in range(1, trial.iterations + 1):
-        problems = random.Random(f"{trial.seed}/{iteration}/problems").sample(pool, trial.prompts)  # noqa: S311
+        problems = random.Random(f"{trial.seed}/{iteration}/problems").sample(pool, trial.prompts)
         examples = collect(model, problems, trial, iteration)
         train(model, examples, trial.rate, trial.epochs, trial.batch, trial.seed + iteration)
         line = evaluate(model, held_out, trial.choose + 1)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from rich.table import Table
-from rich.text import Text
 
-from flows.output import cell, console, write_rows
+from flows.output import cell, console, shown, write_rows
 from rise_core.compare import SAMPLED, Evaluated, Row, compare, evaluated, notes
 from rise_core.config import PolicyKind
 from rise_core.errors import UserError
 from rise_core.metrics import Metric
+from rise_core.printable import printable
 from rise_core.profiles import from_yaml
 from rise_core.records import Purpose
 from rise_core.seeds import seed_of
@@ -108,25 +108,25 @@ def write_comparison(found: Comparison, form: str) -> None:
     else:
         write_rows(long_rows(found), form)
     for note in found.notes:
-        print(note, file=sys.stdout if form == "table" else sys.stderr)
+        print(printable(note), file=sys.stdout if form == "table" else sys.stderr)
 
 
 def as_table(found: Comparison) -> None:
     first, *others = found.labels
     table = Table(show_edge=False)
     for name in ["percent", first, *(column for label in others for column in (label, f"{label} - {first}"))]:
-        table.add_column(Text(name))
+        table.add_column(shown(name))
     for row in found.rows:
         cells = [value_cell(row, first)]
         for label in others:
             cells += [value_cell(row, label), difference_cell(row.differences.get(label))]
-        table.add_row(row.name, *cells)
+        table.add_row(*map(shown, (row.name, *cells)))
     table.add_section()
     for what, numbers in found.spent.items():
         cells = [f"{numbers[first]:,}"]
         for label in others:
             cells += [f"{numbers[label]:,}", ""]
-        table.add_row(what, *cells)
+        table.add_row(*map(shown, (what, *cells)))
     console().print(table)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
+
+from flows import embedded
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -15,6 +18,8 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# Prefect's basic authentication, "user:password": what its clients send and what its server asks for.
+AUTH, SERVER_AUTH = "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"
 
 
 def use_home(home: Path | None) -> None:
@@ -27,7 +32,9 @@ def use_home(home: Path | None) -> None:
         server = root / "prefect"  # an own server with its own database
         server.mkdir(parents=True, exist_ok=True)  # Prefect does not make it
         os.environ["PREFECT_HOME"] = str(server)
-        os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
-        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+        embedded.reserve()
+        # Loopback is open to every user of the machine; the processes of this run share a password that ends with it.
+        os.environ.setdefault(AUTH, os.environ.get(SERVER_AUTH) or f"rise:{secrets.token_urlsafe(32)}")
+        os.environ.setdefault(SERVER_AUTH, os.environ[AUTH])
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from flows.output import printable
 from rise_core.config import Config
+from rise_core.printable import printable
 from rise_core.records import Verdict
 from rise_core.solving import Attempt, final_answer, votes
 from storage.trained import Trained
@@ -27,10 +27,10 @@ def working(what: str) -> Iterator[None]:
     """Say on stderr what takes its time."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        console.print(what, soft_wrap=True)
+        console.print(Text(printable(what)), soft_wrap=True)
         yield
         return
-    with console.status(what):
+    with console.status(Text(printable(what))):
         yield
 
 

@@ -15,7 +15,12 @@ from tasks.evaluation import open_evaluation
 from tasks.prepare_split import prepare_split
 
 
-@flow(name="rise-eval", flow_run_name="{run}", description="Evaluate a checkpoint of a run under other settings.")
+@flow(
+    name="rise-eval",
+    flow_run_name="{run}",
+    description="Evaluate a checkpoint of a run under other settings.",
+    persist_result=False,
+)
 def rise_eval(
     run: str, overrides: list[str] | None = None, iteration: int | None = None, split: str | None = None
 ) -> None:

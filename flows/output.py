@@ -15,13 +15,13 @@ from rich.text import Text
 
 from rise_core.errors import UserError
 from rise_core.metrics import Metric
+from rise_core.printable import printable
 from rise_core.records import EVAL_SPLIT
 from storage.lake import Lake
 from storage.metrics import read_metrics
 
 PIPE_WIDTH = 10_000  # columns; nothing is cut when a program reads the table
-# Model output may hold terminal control sequences: shown as escapes, never sent to the terminal.
-CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"}
+UNSEEN = {code: f"\\u{code:04x}" for code in [*range(127, 160), 0x2028, 0x2029]}  # that JSON may hold as they are
 
 
 def write_rows(rows: pa.Table, form: str) -> None:
@@ -33,24 +33,25 @@ def write_rows(rows: pa.Table, form: str) -> None:
 def as_table(rows: pa.Table) -> None:
     table = Table(show_edge=False)
     for name in rows.column_names:
-        table.add_column(Text(printable(name)))
+        table.add_column(shown(name))
     for row in rows.to_pylist():
-        table.add_row(*(Text(printable(value)) for value in row.values()))
+        table.add_row(*map(shown, row.values()))
     console().print(table)
 
 
 def as_csv(rows: pa.Table) -> None:
+    # A program gets every character; a terminal would obey some of them.
+    cell = (lambda value: printable(str(plain(value)))) if sys.stdout.isatty() else plain
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(rows.column_names)
+    writer.writerow(map(cell, rows.column_names))
     for row in rows.to_pylist():
-        writer.writerow([plain(value) for value in row.values()])
+        writer.writerow(map(cell, row.values()))
 
 
 def as_json(rows: pa.Table) -> None:
     # NaN (a metric of nothing) is no JSON: null
     values = [{name: None if value != value else value for name, value in row.items()} for row in rows.to_pylist()]
-    json.dump(values, sys.stdout, default=str, ensure_ascii=False, allow_nan=False)
-    print()
+    print(json.dumps(values, default=str, ensure_ascii=False, allow_nan=False).translate(UNSEEN))
 
 
 def write_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> None:
@@ -62,10 +63,10 @@ def write_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> None:
     cells = {(found.metric, k): found for k, found in rows}
     table = Table("metric", *(f"iteration {k}" for k in iterations), show_edge=False)
     for name in dict.fromkeys(found.metric for _, found in rows):
-        table.add_row(name, *(cell(cells.get((name, k))) for k in iterations))
+        table.add_row(*map(shown, (name, *(cell(cells.get((name, k))) for k in iterations))))
     problems = max(found.n for _, found in rows)
     where = "" if split == EVAL_SPLIT else f", split {split}"
-    print(f"run {run}{where}: percent of {problems} held-out problems, with 95% intervals")
+    print(printable(f"run {run}{where}: percent of {problems} held-out problems, with 95% intervals"))
     console().print(table)
 
 
@@ -79,8 +80,9 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
 
 
-def printable(value: Any) -> str:
-    return str(plain(value)).translate(CONTROLS)
+def shown(value: Any) -> Text:
+    """A value as a table may show it: no markup in it is obeyed, no control sequence reaches the terminal."""
+    return Text(printable(str(plain(value))))
 
 
 def plain(value: Any) -> Any:

@@ -11,7 +11,9 @@ from pathlib import Path
 from prefect import flow
 from prefect.futures import PrefectFuture, as_completed, wait
 
+from flows.form import Iterations, Overrides, ProfileName, RunName
 from rise_core.episode import Plan, collection, evaluations
+from rise_core.records import Purpose
 from tasks.advance import open_job
 from tasks.evaluate import evaluate
 from tasks.fine_tune import fine_tune
@@ -24,8 +26,10 @@ from tasks.verify_answers import verify_answers
 from tasks.write_parquet import write_parquet
 
 
-@flow(name="rise", flow_run_name="{run}", description="Advance a named run by RISE iterations.")
-def rise(run: str, profile: str = "demo", overrides: list[str] | None = None, iterations: int | None = None) -> None:
+@flow(name="rise", flow_run_name="{run}", description="Advance a named run by RISE iterations.", persist_result=False)
+def rise(
+    run: RunName, profile: ProfileName = "demo", overrides: Overrides = None, iterations: Iterations = None
+) -> None:
     """Advance `run` by `iterations` (none given: up to the profile's own number); what an earlier flow run left
     unfinished is finished first. Every stage skips what the lake already holds."""
     with open_job(run, profile, overrides or [], iterations) as job:
@@ -50,7 +54,8 @@ def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:
     if not keys:
         return
     job.use_policies(keys, policy)
-    job.progress.begin(len(keys))
+    what = "collect" if keys[0].purpose is Purpose.COLLECT else "evaluation"
+    job.progress.begin(what, f"Iteration {iteration}, {what}: turns of shards sampled and graded", len(keys))
     at_once = job.config.engine.replicas * job.config.engine.in_flight
     latest: dict[tuple[str, int], PrefectFuture[None]] = {}
     running: dict[PrefectFuture[None], PrefectFuture[Path | None]] = {}

@@ -12,41 +12,92 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import signal
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import ray
 from ray._private import ray_constants
 
+from rise_core.errors import UserError
+
 NAMESPACE = "rise"
 OBJECT_STORE_BYTES = 128 * 2**20  # shards are a few hundred kilobytes; weights travel as files
+_early: ExitStack | None = None  # a connection that the next `connect` takes over
 
 
 @contextmanager
 def connect(logical_cpus: int) -> Iterator[None]:
     """Connect to Ray for the length of a `with` block; a Ray that was connected before is used and left alone.
 
-    The own local Ray listens on the loopback interface only, keeps Ray's token authentication, and dies with this
-    process, however it dies. The kernel ties it to the thread that enters the block, so enter it in a thread that
-    outlives the block.
+    The own local Ray listens on the loopback interface only, keeps Ray's token authentication, holds its sockets and
+    logs in a folder that no other user may enter, and dies with this process, however it dies. The kernel ties it to
+    the thread that enters the block, so enter it in a thread that outlives the block.
     """
+    global _early
+    if ray.is_initialized() and _early is None:
+        yield
+        return
+    connection, _early = _early or opened(logical_cpus), None
+    with connection:
+        yield
+
+
+@contextmanager
+def connect_early(logical_cpus: int) -> Iterator[None]:
+    """Connect before there is work for Ray. The next `connect` takes the connection over, its end included; where none
+    came, it ends with this block."""
+    global _early
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's coming default, chosen here so that it does not warn: a worker without GPUs keeps its environment.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(namespace=NAMESPACE, logging_level=logging.WARNING, log_to_driver=False)
-    else:
-        start(logical_cpus)
+    _early = opened(logical_cpus)
     try:
         yield
     finally:
-        ray.shutdown()
+        if _early is not None:
+            _early.close()
+            _early = None
 
 
-def start(logical_cpus: int) -> None:
+def opened(logical_cpus: int) -> ExitStack:
+    """A connection to Ray; it ends when the stack is closed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's coming default, chosen here so that it does not warn: a worker without GPUs keeps its environment.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    connection = ExitStack()
+    with own_sigterm():
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init(namespace=NAMESPACE, logging_level=logging.WARNING, log_to_driver=False)
+        else:
+            connection.callback(shutil.rmtree, start(logical_cpus), ignore_errors=True)
+    connection.callback(ray.shutdown)
+    return connection
+
+
+@contextmanager
+def own_sigterm() -> Iterator[None]:
+    """Keep this process's answer to SIGTERM, which Ray replaces by an exit: Prefect cancels a flow run by it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def start(logical_cpus: int) -> str:
+    """Start the own Ray; returns the folder that it works in. Raises UserError where it would trust everybody."""
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if mode.lower() != "token":
+        raise UserError(f"RAY_AUTH_MODE={mode}: a run's own Ray keeps its token authentication; unset the variable")
+    folder = tempfile.mkdtemp(prefix="rise-ray-")  # nobody else's; Ray opens its own folder in it to every user
     with loopback_only():
         ray.init(
             num_cpus=logical_cpus,
@@ -55,7 +106,12 @@ def start(logical_cpus: int) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             logging_level=logging.ERROR,
             log_to_driver=False,
+            _temp_dir=f"{folder}/ray",
         )
+    token = Path.home() / ".ray" / "auth_token"
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)  # Ray writes it for all to read
+    return folder
 
 
 @contextmanager
@@ -67,6 +123,7 @@ def loopback_only() -> Iterator[None]:
     """
     variable, enabled = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, ray_constants.ENABLE_RAY_CLUSTER
     before = os.environ.get(variable)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # several training workers on the CPU talk through gloo
     os.environ[variable], ray_constants.ENABLE_RAY_CLUSTER = "0", False
     try:
         yield

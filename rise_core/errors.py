@@ -1,10 +1,25 @@
-"""Errors that are the user's to mend: shown as one line, never as a traceback."""
+"""Errors that are shown as one line."""
 
 from __future__ import annotations
 
+from rise_core.printable import one_line
+
 
 class UserError(Exception):
-    """Bad input: the message says what is wrong, where it stands, and what to do about it."""
+    """Bad input: the message says what is wrong, where it stands, and what to do about it.
+
+    It may quote what it complains of, which may be hostile: it is one line without control sequences.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+class RunStopped(Exception):
+    """A run that the machine stopped, through no fault of the input: the cause in one line, and what to do next."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class Closed(RuntimeError):

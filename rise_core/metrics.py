@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -59,7 +59,19 @@ def compute_metrics(
     `bootstrap`: resamples behind an interval, drawn with `seed`. Raises ValueError where a response is missing or twice
     there: a hole must not pass for a result.
     """
-    scores = problem_scores(gather(rollouts, split, turns, samples), turns, samples)
+    return compute_by_shard([rollouts], split=split, turns=turns, samples=samples, bootstrap=bootstrap, seed=seed)
+
+
+def compute_by_shard(
+    shards: Iterable[Sequence[Rollout]], *, split: str, turns: int, samples: int, bootstrap: int, seed: int
+) -> list[Metric]:
+    """`compute_metrics` of shards that come one at a time, each with every response to its problems."""
+    scores: dict[str, list[Score]] = {}
+    for rollouts in shards:
+        for name, values in problem_scores(gather(rollouts, split, turns, samples), turns, samples).items():
+            scores.setdefault(name, []).extend(values)
+    if not scores:
+        raise ValueError(f"there is no evaluation response for split {split!r}")
     return [summarise(split, name, values, bootstrap, seed) for name, values in scores.items()]
 
 

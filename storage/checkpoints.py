@@ -15,8 +15,11 @@ import pyarrow as pa
 
 from rise_core.errors import UserError
 from storage.arrow import MOMENT
+from storage.home import inside
 from storage.lake import KeyExists, Lake, Transaction
+from storage.sums import file_hash
 
+MEND = "put a copy of it in its place, or begin a run of another name"
 ALLOWED = {".safetensors", ".json", ".txt", ".jinja", ".model"}
 LOG = pa.list_(
     pa.struct(
@@ -101,11 +104,6 @@ def is_intact(folder: Path, files: dict[str, str]) -> bool:
     return all((folder / name).is_file() and file_hash(folder / name) == digest for name, digest in files.items())
 
 
-def file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def content_hash(files: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
 
@@ -148,19 +146,25 @@ def get(lake: Lake, run: str, iteration: int) -> CheckpointRecord | None:
     return CheckpointRecord(**{**rows[0], "files": json.loads(rows[0]["files"])}) if rows else None
 
 
+def place(home: Path, checkpoint: CheckpointRecord) -> Path:
+    """The checkpoint's folder, its files unchecked. Raises UserError where its row names a place elsewhere."""
+    return inside(home, checkpoint.path)
+
+
 def verify(home: Path, checkpoint: CheckpointRecord) -> Path:
     """The checkpoint's folder, once every file is there with the hash it was published with.
 
     Raises UserError naming the file that is missing, foreign or changed.
     """
-    folder = home / checkpoint.path
+    folder = place(home, checkpoint)
     for name, expected in checkpoint.files.items():
-        path = folder / name
+        path = inside(folder, name)
         if not path.is_file():
-            raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {path} is missing")
+            raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {path} is missing: {MEND}")
         if file_hash(path) != expected:
-            raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {path} is not the file that was published")
+            raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {path} is not the file that was published: {MEND}")
     foreign = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - set(checkpoint.files)
     if foreign:
-        raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {folder / min(foreign)} was added after publishing")
+        added = folder / min(foreign)
+        raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {added} was added after publishing: remove it")
     return folder

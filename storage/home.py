@@ -23,6 +23,15 @@ def check_run_name(run: str) -> None:
         raise UserError(f"run name {run!r}: use up to 64 letters, digits, '-' and '_', starting with a letter or digit")
 
 
+def inside(home: Path, path: str) -> Path:
+    """`path`, which is relative to folder `home`. Raises UserError where it leads out of it: absolute, by `..` or by a
+    symbolic link."""
+    place = home / path
+    if Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(home.resolve()):
+        raise UserError(f"{path} leads out of {home}, and is neither read nor written there: remove what leads out")
+    return place
+
+
 @dataclass(frozen=True)
 class Home:
     """<home>/lake, <home>/checkpoints, <home>/runs/<run>."""
@@ -40,7 +49,7 @@ class Home:
 
     def run_folder(self, run: str) -> Path:
         check_run_name(run)
-        folder = self.path / "runs" / run
+        folder = inside(self.path, f"runs/{run}")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

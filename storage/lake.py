@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from rise_core.errors import UserError
+from storage import sums
 from storage.location import LakeLocation, lock_down, open_session
 from storage.schema import SCHEMA_VERSION, additions, creation
 
@@ -72,6 +73,8 @@ class Lake:
             Path(location.data).mkdir(parents=True, exist_ok=True)
             self._lock_file = FileLock(f"{file}.lock", timeout=PATIENCE, thread_local=False)
         self._session = self._open(version)
+        if not self.read_only:
+            patiently(location, lambda: self._add_sums(None))
 
     def _open(self, version: int | None) -> duckdb.DuckDBPyConnection:
         def attempt() -> duckdb.DuckDBPyConnection:
@@ -137,7 +140,18 @@ class Lake:
             with self._turn():
                 return commit_once(self._session.cursor(), write, message)
 
-        return patiently(self.location, attempt)
+        version = patiently(self.location, attempt)
+        patiently(self.location, lambda: self._add_sums(version))
+        return version
+
+    def _add_sums(self, version: int | None) -> None:
+        with self._turn(), closing(self._session.cursor()) as cursor:
+            sums.add(cursor, self.location, version)
+
+    def check_files(self, run: str) -> None:
+        """Raises UserError that names a data file of the run's rows which is missing or damaged."""
+        with closing(self._session.cursor()) as cursor:
+            sums.check(cursor, self.location, run)
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
         """The result of a SELECT on a snapshot that no commit changes underneath. Thread-safe."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rise_core.errors import UserError
 from storage.extensions import extension_file
 
 BUSY_TIMEOUT_MS = 10_000
+SECRET = re.compile(r"password\s*=|://[^/@\s]*:[^/@\s]*@|[?&][^=\s]*(key|secret|token)[^=\s]*=", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class LakeLocation:
         folder = Path(home).resolve() / "lake"
         catalog = os.environ.get("RISE_LAKE_CATALOG") or f"sqlite:{folder / 'catalog.sqlite'}"
         data = os.environ.get("RISE_LAKE_DATA") or str(folder / "data")
+        for variable, url in (("RISE_LAKE_CATALOG", catalog), ("RISE_LAKE_DATA", data)):
+            if SECRET.search(url):
+                raise UserError(
+                    f"{variable} holds a password or key, which `rise attach` and error messages would show: put it "
+                    "into PGPASSWORD or ~/.pgpass (catalog), AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (data)"
+                )
         if not catalog.startswith(("sqlite:", "postgres:")):
             raise UserError(f"RISE_LAKE_CATALOG is {catalog!r}: it must start with sqlite: or postgres:")
         if catalog.startswith("sqlite:"):
@@ -105,6 +113,7 @@ def open_session(location: LakeLocation, *, read_only: bool, version: int | None
 
 def lock_down(session: duckdb.DuckDBPyConnection, location: LakeLocation) -> None:
     """Leave a session the lake's data files and nothing else; cannot be undone."""
+    session.execute("SET temp_directory = ''")  # a large query fails rather than fill the current folder
     session.execute(f"SET allowed_directories = [{quote(location.data_prefix)}]")
     session.execute("SET enable_external_access = false")
     session.execute("SET lock_configuration = true")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -82,6 +83,19 @@ def done_keys(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, 
         "SELECT DISTINCT purpose, split, shard, turn FROM rollouts WHERE run = ? AND iteration = ?", [run, iteration]
     )
     return set(records_of(lambda *key: key, ("purpose", "split", "shard", "turn"), found))
+
+
+def read_by_shard(
+    lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
+) -> Iterator[list[Rollout]]:
+    """The rollouts of an iteration, one shard's whole episodes at a time: a million together take gigabytes."""
+    done = done_keys(lake, run, iteration)
+    for shard in sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])}):
+        yield [
+            rollout
+            for purpose in purposes
+            for rollout in read_rollouts(lake, run, iteration, purpose, shard, split=split)
+        ]
 
 
 def read_rollouts(

@@ -15,8 +15,11 @@ from rise_core.profiles import to_yaml
 from storage import runs
 from storage.home import Home
 from storage.lake import Lake
+from tasks.accelerators import accelerators
 from tasks.inputs import Inputs, check_inputs, has_turn, refuse_other_config
 from tasks.job import Job
+from tasks.naming import named
+from tasks.stopped import explained
 
 
 @contextmanager
@@ -32,21 +35,23 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
 
         teacher.check_key(inputs.config.teacher)
     home = Home.from_env()
-    with home.lock(run):
+    with explained(), home.lock(run):
         lake = Lake(home.lake)
         try:
+            lake.check_files(run)
             goal = next_goal(lake, inputs, iterations)
             job = Job(inputs, home, lake, goal)
-            if not job.open_iterations():
-                get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
-                yield job
-                return
-            # A CPU slot for each training worker and one for their controller; engines take none.
-            with cluster.connect(inputs.config.train.workers + 1):
-                try:
+            with named(f"{run} to iteration {goal}", profile):
+                if not job.open_iterations():
+                    get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
                     yield job
-                finally:
-                    job.close()
+                    return
+                # A CPU slot for each training worker and one for their controller; engines take none.
+                with accelerators(inputs.config), cluster.connect(inputs.config.train.workers + 1):
+                    try:
+                        yield job
+                    finally:
+                        job.close()
         finally:
             lake.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from rise_core.metrics import compute_metrics
+from rise_core.metrics import compute_by_shard
 from rise_core.records import Purpose
 from rise_core.seeds import seed_of
 from storage import metrics, rollouts
@@ -15,14 +15,10 @@ from tasks.stage import stage
 @stage("evaluate {job.run} {iteration}")
 def evaluate(job: Job, iteration: int) -> None:
     """Compute and commit every metric of the iteration on the job's split."""
-    responses = [
-        rollout
-        for purpose in (Purpose.EVAL_SEQUENTIAL, Purpose.EVAL_PARALLEL)
-        for rollout in rollouts.read_rollouts(job.lake, job.run, iteration, purpose.value, split=job.split)
-    ]
+    purposes = (Purpose.EVAL_SEQUENTIAL.value, Purpose.EVAL_PARALLEL.value)
     ev = job.config.eval
-    found = compute_metrics(
-        responses,
+    found = compute_by_shard(
+        rollouts.read_by_shard(job.lake, job.run, iteration, *purposes, split=job.split),
         split=job.split,
         turns=ev.turns,
         samples=ev.samples,

@@ -19,8 +19,11 @@ from rise_core.records import EVAL_SPLIT, Problem
 from storage import checkpoints, evaluations, metrics, runs
 from storage.home import Home, check_run_name
 from storage.lake import Lake, require_catalog
+from tasks.accelerators import accelerators
 from tasks.inputs import Inputs, refuse_failing_verifier
 from tasks.job import Job
+from tasks.naming import named
+from tasks.stopped import explained
 
 
 @dataclass(frozen=True)
@@ -122,16 +125,18 @@ def open_evaluation(run: str, overrides: list[str], iteration: int | None, split
     `Job.goal` is the iteration to evaluate. Where its metrics are there already, nothing is started.
     """
     home = Home.from_env()
-    with home.lock(run):
+    with explained(), home.lock(run):
         found = check_evaluation(run, overrides, iteration, split)
         with Lake(home.lake) as lake:
+            lake.check_files(run)
             job = Job(found.inputs, home, lake, found.iteration)
-            if found.done:
-                get_run_logger().info("iteration %d is evaluated on split %s already", found.iteration, found.split)
-                yield job
-                return
-            with cluster.connect(1):
-                try:
+            with named(f"{run} {found.split} of iteration {found.iteration}", found.inputs.profile):
+                if found.done:
+                    get_run_logger().info("iteration %d is evaluated on split %s already", found.iteration, found.split)
                     yield job
-                finally:
-                    job.close()
+                    return
+                with accelerators(found.inputs.config), cluster.connect(1):
+                    try:
+                        yield job
+                    finally:
+                        job.close()

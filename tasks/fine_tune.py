@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from prefect import get_run_logger
 
 from rise_core.config import Adapter, Train, TrainData, TrainInit
 from rise_core.models import folder
-from rise_core.records import Example, TrainRow
+from rise_core.records import TrainRow
 from rise_core.seeds import seed_of
 from rise_core.training.job import TrainJob, TrainResult
 from rise_core.training.ray_train import fit
 from rise_core.training.rows import write_rows
+from rise_core.training.schedule import step_count
 from rise_core.training.weights import reward_weights
 from storage import checkpoints, examples
 from tasks.job import Job
@@ -44,26 +48,25 @@ def plan_training(job: Job, iteration: int) -> TrainJob:
     """What checkpoint `iteration` is trained on and from: the examples of `train.data`, the weights of `train.init`."""
     train = job.config.train
     iterations = list(range(1, iteration + 1)) if train.data is TrainData.all else [iteration]
-    rows = training_rows(examples.read_examples(job.lake, job.run, iterations), train)
+    chosen = examples.read_table(job.lake, job.run, iterations)
     start = job.policy(iteration - 1 if train.init is TrainInit.previous else 0)
-    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rows), start.checkpoint_id)
-    return training_job(job, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
+    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(chosen), start.checkpoint_id)
+    return training_job(
+        job, f"iteration-{iteration}", training_rows(chosen, train), start.weights_dir, start.adapter_dir
+    )
 
 
-def training_rows(chosen: list[Example], train: Train) -> list[TrainRow]:
-    """Examples as token sequences with loss on the response and its end-of-turn token, nothing else."""
-    weights = reward_weights([example.reward for example in chosen], train.tau, train.normalise)
-    return [
-        TrainRow(
-            [*example.state_ids, *example.response_ids],
-            [False] * len(example.state_ids) + [True] * len(example.response_ids),
-            weight,
-        )
-        for example, weight in zip(chosen, weights, strict=True)
-    ]
+def training_rows(chosen: pa.Table, train: Train) -> Iterator[TrainRow]:
+    """Examples (storage.examples.read_table) as token sequences with loss on the response and its end-of-turn token,
+    nothing else."""
+    weights = iter(reward_weights(chosen["reward"].to_pylist(), train.tau, train.normalise))
+    for batch in chosen.to_batches(max_chunksize=examples.BATCH):
+        for example in examples.from_batch(batch):
+            mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
+            yield TrainRow([*example.state_ids, *example.response_ids], mask, next(weights))
 
 
-def training_job(job: Job, name: str, rows: list[TrainRow], weights_dir: str, adapter_dir: str | None) -> TrainJob:
+def training_job(job: Job, name: str, rows: Iterable[TrainRow], weights_dir: str, adapter_dir: str | None) -> TrainJob:
     """One fine-tuning as the training workers take it; its rows are written out, its output folder is emptied."""
     work = job.folder / "training" / name
     shutil.rmtree(work, ignore_errors=True)
@@ -94,6 +97,8 @@ def run_training(job: Job, plan: TrainJob, label: str) -> TrainResult:
     logger = get_run_logger()
     train = job.config.train
 
+    steps = step_count(pq.read_metadata(plan.rows_path).num_rows, plan.optim)
+    job.progress.begin("training", f"{label.capitalize()}, training: optimiser steps", steps)
     shown = time.monotonic()
 
     def progress(entry: dict[str, float]) -> None:
@@ -101,9 +106,11 @@ def run_training(job: Job, plan: TrainJob, label: str) -> TrainResult:
         if time.monotonic() - shown < EVERY:
             return
         shown = time.monotonic()
+        job.progress.reach(int(entry["step"]))
         logger.info("%s: step %d, loss %.4f, %d tokens", label, entry["step"], entry["loss"], entry["tokens"])
 
     result = fit(plan, workers=train.workers, gpus=train.gpus, timeout=train.timeout, progress=progress)
+    job.progress.reach(result.steps)
     logger.info("%s: %d steps, %d tokens in %.1f s", label, result.steps, result.tokens, result.seconds)
     return result
 

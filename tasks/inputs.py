@@ -28,8 +28,22 @@ class Inputs:
     split: str = EVAL_SPLIT  # under which evaluations are stored
 
 
+_checked: dict[tuple[str, str, tuple[str, ...]], Inputs] = {}  # by the command line, for the flow that it starts next
+
+
 def check_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     """Load and check everything the user gave. Raises UserError before any costly work."""
+    return _checked.pop((run, profile, tuple(overrides)), None) or load_inputs(run, profile, overrides)
+
+
+def check_early(run: str, profile: str, overrides: list[str]) -> Inputs:
+    """`check_inputs` before anything is started for them; the next one with the same arguments costs nothing: making
+    tens of thousands of problems takes seconds."""
+    inputs = _checked[run, profile, tuple(overrides)] = load_inputs(run, profile, overrides)
+    return inputs
+
+
+def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     check_run_name(run)
     config = load(profile, overrides)
     models.check(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,27 +22,11 @@ from storage import checkpoints, examples, rollouts, runs
 from storage.home import Home
 from storage.lake import Lake
 from tasks.inputs import Inputs
+from tasks.progress import Progress
 
 if TYPE_CHECKING:
     from rise_core.engine.local_teacher import LocalTeacher
     from rise_core.engine.teacher import Endpoint
-
-
-class Progress:
-    """How many of a stage's (shard, turn)s are done; counted by several threads."""
-
-    def __init__(self) -> None:
-        self.done = self.total = 0
-        self.counting = threading.Lock()
-
-    def begin(self, total: int) -> None:
-        self.done, self.total = 0, total
-
-    def step(self) -> str:
-        """Count one more; "3/28"."""
-        with self.counting:
-            self.done += 1
-            return f"{self.done}/{self.total}"
 
 
 class Job:
@@ -59,7 +42,7 @@ class Job:
         )
         self.engines: EnginePool | None = None
         self.teacher: Endpoint | LocalTeacher | None = None
-        self.progress = Progress()
+        self.progress = Progress(inputs.run)
         self.intact: set[str] = set()  # checkpoints whose files were found as they were published
         self.sharded: dict[tuple[int, Purpose], list[list[Problem]]] = {}
 
@@ -130,12 +113,12 @@ class Job:
         if record.checkpoint_id not in self.intact:
             checkpoints.verify(self.home.path, record)
             self.intact.add(record.checkpoint_id)
-        return self.home.path / record.path
+        return checkpoints.place(self.home.path, record)
 
     @cached_property
     def base_folder(self) -> Path:
-        """The folder of iteration 0: weights, tokenizer and chat template."""
-        return self.home.path / self.checkpoint(0).path
+        """The folder of iteration 0: weights, tokenizer and chat template, as they were published."""
+        return self.checked(self.checkpoint(0))
 
     @cached_property
     def tokenizer(self) -> Any:

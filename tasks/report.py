@@ -9,10 +9,11 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from rise_core.metrics import Metric
+from rise_core.printable import one_line
 from storage import metrics
 from storage.lake import Lake
-from storage.report import data, plot, write_page
 from tasks.job import Job
+from tasks.progress import artifact_key
 from tasks.stage import stage
 
 
@@ -20,10 +21,12 @@ from tasks.stage import stage
 def report(job: Job, iteration: int) -> None:
     """Write the run's page, and attach metrics, main plot and the page's place to the flow run, each under a key that
     stays the same over time."""
+    from storage.report import write_page  # Altair comes with it: not before the first report
+
     page = write_page(job.lake, job.run, job.home.report(job.run), job.home.cache)
     create_table_artifact(
         key=artifact_key(job.run, "metrics"),
-        table=[as_row(k, metric) for k, metric in metrics.read_metrics(job.lake, job.run)],
+        table=newest_first(metrics.read_metrics(job.lake, job.run)),
         description=f"Metrics of run {job.run} in percent, up to iteration {iteration}",
     )
     create_markdown_artifact(
@@ -41,9 +44,8 @@ def report(job: Job, iteration: int) -> None:
     )
 
 
-def artifact_key(run: str, what: str) -> str:
-    """Prefect takes lower-case letters, digits and dashes."""
-    return f"rise-{run.lower().replace('_', '-')}-{what}"
+def newest_first(found: list[tuple[int, Metric]]) -> list[dict[str, str | float]]:
+    return [as_row(iteration, metric) for iteration, metric in sorted(found, key=lambda each: -each[0])]
 
 
 def as_row(iteration: int, metric: Metric) -> dict[str, str | float]:
@@ -57,17 +59,21 @@ def percent(share: float) -> float:
 
 def plot_markdown(lake: Lake, run: str) -> str:
     """The main plot inside the text: Prefect's image artifacts take only public addresses."""
+    from storage.report import plot
+
     picture = base64.b64encode(plot.png(plot.main_plot(lake, run), scale=1)).decode()
     return f"![Accuracy by turn, and turns against parallel samples by iteration](data:image/png;base64,{picture})\n"
 
 
 def report_markdown(lake: Lake, run: str, page: Path) -> str:
     """Where the page lies (a browser opens no file from Prefect's UI), the lake's version, and the time by stage."""
+    from storage.report import data
+
     times = "".join(
         f"| {row['iteration']} | {row['stage'].replace('_', ' ')} | {row['minutes']:.2f} |\n"
         for row in data.stage_times(lake, run)
     )
-    place = str(page).replace("\n", "\\n")
+    place = one_line(str(page))
     return (
         f"The page with charts and all rollouts, on the machine that ran this:\n\n    {place}\n\n"
         f"Version {lake.version()} of the lake.\n\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prefect import get_run_logger
 
 from rise_core.config import Normalise
@@ -23,14 +25,18 @@ def write_parquet(job: Job, iteration: int, picked: list[tuple[str, int, int]]) 
     get_run_logger().info("iteration %d: %d examples are version %d of the lake", iteration, len(picked), version)
 
 
-def build(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> list[Example]:
-    """Examples in the order of `picked`: the state as it was sampled from, the response ids as they were sampled."""
-    collected = rollouts.read_rollouts(job.lake, job.run, iteration, Purpose.COLLECT.value)
+def build(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> Iterator[Example]:
+    """Examples, shard by shard: the state as it was sampled from, the response ids as they were sampled."""
+    keys = set(picked)
+    for shard in rollouts.read_by_shard(job.lake, job.run, iteration, Purpose.COLLECT.value):
+        yield from of_shard(job, shard, [r for r in shard if (r.problem_id, r.turn, r.sample) in keys])
+
+
+def of_shard(job: Job, collected: list[Rollout], targets: list[Rollout]) -> list[Example]:
+    """The examples of those responses of a shard that are targets."""
     episodes: dict[str, list[Rollout]] = {}
     for rollout in collected:
         episodes.setdefault(rollout.problem_id, []).append(rollout)
-    by_key = {(r.problem_id, r.turn, r.sample): r for r in collected}
-    targets = [by_key[key] for key in picked]
     lines = {name: [first[0].response for first in turns_of(rows).values()] for name, rows in episodes.items()}
     prompts = job.render([State(job.problem[t.problem_id], tuple(lines[t.problem_id][: t.turn - 1])) for t in targets])
     # As they are: `train.normalise` looks at all that is trained on, which may be more than this iteration.

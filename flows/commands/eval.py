@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from flows import services
 from flows.commands.options import (
     HomeOption,
     IterationOption,
@@ -45,8 +46,9 @@ def evaluate(
         if found.done:
             print(f"iteration {found.iteration} is evaluated on split {found.split} already", file=sys.stderr)
         else:
-            from flows.evaluate import rise_eval
-
             quiet_flow_logs()
-            rise_eval(run, overrides or [], found.iteration, found.split)
+            with services.started(found.inputs.config, run):
+                from flows.evaluate import rise_eval
+
+                rise_eval(run, overrides or [], found.iteration, found.split)
         print_metrics(run, found.split)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -23,7 +26,24 @@ def query(
         from storage.home import Home
         from storage.query import run_query
 
-        write_rows(run_query(Home.from_env().lake, sql, at), format.value)
+        with ended_by_ctrl_c():
+            rows = run_query(Home.from_env().lake, sql, at)
+        write_rows(rows, format.value)
+
+
+@contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """DuckDB looks for Ctrl-C between two pieces of work, and an endless recursion is one piece: in this block the
+    system ends the process. Somebody who only reads has nothing to put in order first."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, as in the background, or somebody else's
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def attach(home: HomeOption = None) -> None:

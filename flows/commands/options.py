@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from rise_core.errors import Closed, UserError
+from rise_core.errors import Closed, RunStopped, UserError
 from rise_core.profiles import baselines, profiles
 
 HomeOption = Annotated[
@@ -43,11 +43,22 @@ FormatOption = Annotated[Format, typer.Option("--format", help="How to print the
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """The user's mistakes are one line on stderr and exit status 2; anything else is a bug and shows its traceback."""
+    """The user's mistakes are one line on stderr and exit status 2, a run that the machine stopped one line and 1;
+    anything else is a bug and shows its traceback."""
     try:
         yield
     except UserError as error:
         print(f"rise: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except RunStopped as error:  # the log above has the rest
+        print(f"rise: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except Exception as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status != 401 or not type(error).__module__.startswith("prefect."):
+            raise
+        text = "the Prefect server refuses these credentials: set PREFECT_API_AUTH_STRING as it was started with"
+        print(f"rise: {text}", file=sys.stderr)
         raise typer.Exit(2) from None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows import services
 from flows.commands.options import HomeOption, OverridesArgument, ProfileArgument, one_line_errors, quiet_flow_logs
 from flows.commands.report import print_metrics
 from flows.environment import use_home
@@ -27,13 +28,14 @@ def run(
     use_home(home)
     with one_line_errors():
         named = run_name(profile) if name is None else name
-        from tasks.inputs import check_inputs
+        from tasks.inputs import check_early
 
-        check_inputs(named, profile, overrides or [])
-        from flows.rise import rise
-
+        inputs = check_early(named, profile, overrides or [])
         quiet_flow_logs()
-        rise(named, profile, overrides or [], iterations)
+        with services.started(inputs.config, named):
+            from flows.rise import rise
+
+            rise(named, profile, overrides or [], iterations)
         print_metrics(named)
 
 

@@ -24,17 +24,18 @@ class EngineInfo:
 class EngineActor:
     """One engine with its current policy. Made by rise_core.engine.replica; errors travel back to the caller."""
 
-    def __init__(self, spec: EngineSpec, policy: Policy) -> None:
-        self.loop = EngineLoop(spec)
-        self.weights_dir = spec.arguments["model"]
-        self.policy = policy
+    def __init__(self, cores: tuple[int, ...]) -> None:
+        """Begin to import vLLM, to run on `cores` (none: wherever the kernel likes)."""
+        self.loop = EngineLoop(cores)
+        self.weights_dir = ""
         self.lora: Any = None
         self.adapters = 0
 
-    def ready(self) -> EngineInfo:
-        """Wait for the engine and for the first policy's adapter."""
-        self.loop.ready.result()
-        self.use(self.policy)
+    def ready(self, spec: EngineSpec, policy: Policy) -> EngineInfo:
+        """Build the engine; wait for it and for the first policy's adapter."""
+        self.loop.build(spec)
+        self.weights_dir = spec.arguments["model"]
+        self.use(policy)
         vocabulary = self.loop.command(lambda engine: engine.vllm_config.model_config.get_vocab_size()).result()
         return EngineInfo(os.getpid(), self.loop.thread.native_id or 0, int(vocabulary))
 
@@ -51,7 +52,6 @@ class EngineActor:
             engine.collective_rpc("reload_weights", kwargs={"weights_path": policy.weights_dir})
             self.weights_dir = policy.weights_dir
         self.lora = self.load_adapter(engine, policy) if policy.adapter_dir else None
-        self.policy = policy
         if not engine.reset_prefix_cache():
             raise RuntimeError("the prefix cache could not be emptied, so stale blocks would be served")
 

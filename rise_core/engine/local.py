@@ -27,8 +27,8 @@ class LocalEngine:
         """
         self.config = config
         arguments = engine_arguments(config, model, policy, lora_rank=lora_rank, seed=seed)
-        self.actor = EngineActor(EngineSpec(arguments, cores=()), policy)
-        self.vocabulary = self.actor.ready().vocabulary
+        self.actor = EngineActor(cores=())
+        self.vocabulary = self.actor.ready(EngineSpec(arguments, cores=()), policy).vocabulary
 
     def sample(self, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[list[Completion]]:
         """The completions of every request, as EnginePool.sample gives them."""

@@ -46,10 +46,11 @@ class Command:
 
 
 class EngineLoop:
-    """Builds an engine in a thread of its own and serves it until the process ends."""
+    """Imports vLLM in a thread of its own, builds an engine there when told to, serves it until the process ends."""
 
-    def __init__(self, spec: EngineSpec) -> None:
-        self.spec = spec
+    def __init__(self, cores: tuple[int, ...]) -> None:
+        self.cores = cores
+        self.spec: Future[EngineSpec] = Future()
         self.engine: Any = None
         self.ready: Future[None] = Future()
         self.inbox: queue.SimpleQueue[Shard | Command] = queue.SimpleQueue()
@@ -59,6 +60,11 @@ class EngineLoop:
         self.broken: str | None = None
         self.thread = threading.Thread(target=self.run, name="engine", daemon=True)
         self.thread.start()
+
+    def build(self, spec: EngineSpec) -> None:
+        """Build the engine; returns when it is up."""
+        self.spec.set_result(spec)
+        self.ready.result()
 
     def submit(self, batch: RequestBatch, settings: SamplingSettings, lora: Any) -> Future[CompletionBatch]:
         shard = Shard(batch, settings, lora, Future())
@@ -72,7 +78,8 @@ class EngineLoop:
 
     def run(self) -> None:
         try:
-            self.engine = build(self.spec)
+            import_engine(self.cores)
+            self.engine = build(self.spec.result())
         except BaseException as error:
             self.broken = describe(error)
             self.ready.set_exception(EngineLost(self.broken))
@@ -143,10 +150,15 @@ class EngineLoop:
                 job.future.set_exception(EngineLost(self.broken))
 
 
+def import_engine(cores: tuple[int, ...]) -> None:
+    """Import vLLM in the thread that will run it: OpenMP's threads belong to that one and inherit its cores."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+    from vllm import EngineArgs, LLMEngine  # noqa: F401
+
+
 def build(spec: EngineSpec) -> Any:
-    """The engine, made in the thread that will run it: OpenMP's threads belong to that one and inherit its cores."""
-    if spec.cores:
-        os.sched_setaffinity(0, spec.cores)
+    """The engine, made in the thread that will run it."""
     from vllm import EngineArgs, LLMEngine
     from vllm.usage.usage_lib import UsageContext
 

@@ -13,6 +13,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from rise_core.config import Engine
+from rise_core.engine import early
 from rise_core.engine.actor import EngineActor, EngineInfo
 from rise_core.engine.errors import EngineError, EngineLost
 from rise_core.engine.settings import EngineSpec, actor_options
@@ -49,10 +50,11 @@ class Replica:
         options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
         spec = replace(self.spec, arguments={**self.spec.arguments, "model": policy.weights_dir})
         try:
-            self.actor = ray.remote(EngineActor).options(**options).remote(spec, policy)
+            early_one = early.take(self.config, spec.cores)
+            self.actor = early_one or ray.remote(EngineActor).options(**options).remote(spec.cores)
         except ValueError as error:
             raise EngineError(f"engine {self.name} cannot start: {tidy(error)}") from error
-        return self.send("ready")
+        return self.send("ready", spec, policy)
 
     def settle(self, started: Call, deadline: float) -> None:
         """Wait until a launched engine is up."""

@@ -26,7 +26,7 @@ COMPANIONS = (
 
 def check(path: Path) -> None:
     """Raises UserError where a folder lacks its config, safetensors weights, tokenizer or chat template."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise UserError(f"model folder {path} does not exist: give model.name an existing folder or a Hugging Face id")
     if not (path / "config.json").is_file():
         raise UserError(f"model folder {path} has no config.json: it is not a Hugging Face model folder")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 def is_local(name: str) -> bool:
     """Whether `model.name` means a folder: it exists, or it cannot be a hub id."""
-    return Path(name).exists() or not HUB_ID.fullmatch(name)
+    return os.path.exists(name) or not HUB_ID.fullmatch(name)
 
 
 def download(name: str, revision: str | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rise_core.config import Config
@@ -21,5 +22,5 @@ def file_table(config: Config, split: str) -> Table:
     if not name:
         what = "training" if split == "train" else "held-out"
         raise UserError(f"config: problems.{split} is not set; name a JSON lines or Parquet file of {what} problems")
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     return Table(str(path), path.stem, read_rows(path, f"problems.{split}"))

@@ -3,11 +3,13 @@
     rise run PROFILE problems.source=hub problems.name=openai/gsm8k problems.subset=main problems.train=train \\
         problems.eval=test
 
-The `datasets` library reads JSON, Parquet, CSV and Arrow, never code; it keeps what it downloads under HF_HOME.
+The `datasets` library reads JSON, Parquet, CSV and Arrow, never code, pickles or archives; it keeps what it downloads
+under HF_HOME.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,13 @@ from rise_core.errors import UserError
 from rise_core.problems.problem_set import ProblemSet
 from rise_core.problems.rows import Row
 from rise_core.problems.table import Table, read_tables
+
+FORMATS = {  # what of the library is used, and the names of its files
+    "json": (".json", ".jsonl", ".ndjson"),
+    "csv": (".csv", ".tsv"),
+    "parquet": (".parquet", ".geoparquet", ".gpq"),
+    "arrow": (".arrow",),
+}
 
 
 def read_hub_dataset(config: Config) -> ProblemSet:
@@ -41,12 +50,26 @@ def load_split(config: Config, wanted: str, where: str) -> Any:
     import datasets  # takes seconds
 
     problems = config.problems
-    folder = Path(str(problems.name)).expanduser()
-    source = str(folder.resolve()) if folder.is_dir() else problems.name
+    folder = Path(os.path.expanduser(str(problems.name)))
+    source = str(folder.resolve()) if os.path.isdir(folder) else problems.name
     try:
+        builder = datasets.load_dataset_builder(source, problems.subset, revision=problems.revision)
+        refuse_other_formats(builder, where)
         return datasets.load_dataset(source, problems.subset, split=wanted, revision=problems.revision)
+    except UserError:
+        raise
     except Exception as error:  # the library raises many kinds; each says what it could not find, reach or read
         raise UserError(f"{where} cannot be loaded: {reason(error)}{advice(error, folder)}") from error
+
+
+def refuse_other_formats(builder: Any, where: str) -> None:
+    """The library would also unpack archives and read many other formats, each by its own parser."""
+    kind = type(builder).__module__.rpartition(".")[2]
+    files = [str(file) for named in (builder.config.data_files or {}).values() for file in named]
+    archives = [file for file in files if Path(file).suffix.lower() not in FORMATS.get(kind, ())]
+    if kind not in FORMATS or archives:
+        what = f"{archives[0]!r}" if archives else f"files for {kind!r}"
+        raise UserError(f"{where} holds {what}: only JSON, CSV, Parquet and Arrow files are read, not packed")
 
 
 def rows_of(dataset: Any, config: Config, where: str) -> Iterator[Row]:

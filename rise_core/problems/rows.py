@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ def read_rows(path: Path, key: str) -> Iterator[Row]:
 
     Raises UserError naming the file, and the row where one is to blame.
     """
-    if not path.is_file():
-        raise UserError(f"{key}: {path} {'is not a file' if path.exists() else 'does not exist'}; name a problem file")
+    if not os.path.isfile(path):  # unlike Path.is_file, also False for a name that no file can have
+        raise UserError(
+            f"{key}: {path} {'is not a file' if os.path.exists(path) else 'does not exist'}; name a problem file"
+        )
     rows = parquet_rows(path) if path.suffix == ".parquet" else json_rows(path)
     empty = True
     for row in rows:

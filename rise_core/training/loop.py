@@ -19,15 +19,15 @@ from torch import distributed
 
 from rise_core.config import Adapter, Optim
 from rise_core.errors import UserError
+from rise_core.training.arrays import Rows
 from rise_core.training.job import TrainJob, TrainResult
 from rise_core.training.log import TrainLog
 from rise_core.training.loss import weighted_loss
 from rise_core.training.packing import Batch, batches
 from rise_core.training.policy import flat_rows, load_policy, save_policy, target_logits, trainable
-from rise_core.training.rows import Rows, load_rows
 from rise_core.training.schedule import global_batches, learning_rate, step_count
 
-__all__ = ["TrainJob", "TrainResult", "train"]
+__all__ = ["TrainJob", "TrainResult", "optimise", "train"]
 
 
 def train(
@@ -38,6 +38,8 @@ def train(
     `report` gets log entries at most once a second. Raises UserError for rows or weights that cannot be trained on
     and, naming the step, when the loss or the gradient stops being finite.
     """
+    from rise_core.training.rows import load_rows  # needs Arrow, which the rest of this module does without
+
     started = time.monotonic()
     rows = load_rows(job.rows_path)
     torch.set_num_threads(job.threads or shared_cores(world_size))
@@ -45,18 +47,9 @@ def train(
     policy = load_policy(job, torch.device(device))
     check_vocabulary(rows, policy, job)
     torch.manual_seed(job.seed + rank)  # dropout is not
-    optimizer = make_optimizer(trainable(policy), job.optim)
     steps = step_count(len(rows), job.optim)
-    tokens = 0
     with TrainLog(job.log_path if rank == 0 else None, steps, report if rank == 0 else ignore) as log:
-        for step, (epoch, examples) in enumerate(global_batches(len(rows), job.optim, job.seed), start=1):
-            mine = share(rows, examples, rank, world_size)
-            passes = batches(rows, mine, job.loss, job.row_tokens, job.micro_rows, flat=flat_rows(policy))
-            loss = gradient(policy, passes, len(examples), half=job.dtype == "bfloat16", world_size=world_size)
-            rate = learning_rate(step, steps, job.optim)
-            update(policy, optimizer, rate, job.optim, loss, step)
-            tokens += int(rows.lengths[examples].sum())
-            log.add({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate, "tokens": tokens})
+        tokens = optimise(policy, rows, job, log.add, rank, world_size)
     if rank == 0:
         save_policy(policy, job)
     return TrainResult(
@@ -67,6 +60,28 @@ def train(
         seconds=time.monotonic() - started,
         log=log.entries,
     )
+
+
+def optimise(
+    policy: Any, rows: Rows, job: TrainJob, log: Callable[[dict[str, Any]], None], rank: int = 0, world_size: int = 1
+) -> int:
+    """Every optimiser step of the job on a loaded policy; returns the sequence tokens of all workers, without padding.
+
+    `log` gets an entry a step. Raises UserError as `train` does when something stops being finite.
+    """
+    optimizer = make_optimizer(trainable(policy), job.optim)
+    steps = step_count(len(rows), job.optim)
+    half = job.dtype == "bfloat16"
+    tokens = 0
+    for step, (epoch, examples) in enumerate(global_batches(len(rows), job.optim, job.seed), start=1):
+        mine = share(rows, examples, rank, world_size)
+        passes = batches(rows, mine, job.loss, job.row_tokens, job.micro_rows, flat=flat_rows(policy))
+        loss = gradient(policy, passes, len(examples), half=half, world_size=world_size)
+        rate = learning_rate(step, steps, job.optim)
+        update(policy, optimizer, rate, job.optim, loss, step)
+        tokens += int(rows.lengths[examples].sum())
+        log({"step": step, "epoch": epoch, "loss": loss, "learning_rate": rate, "tokens": tokens})
+    return tokens
 
 
 def share(rows: Rows, examples: list[int], rank: int, world_size: int) -> list[int]:

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from rise_core.config import LossReduction
+from rise_core.training.arrays import Rows
 from rise_core.training.loss import token_scale
-from rise_core.training.rows import Rows
 
 
 @dataclass(frozen=True)

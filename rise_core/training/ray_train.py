@@ -15,6 +15,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent import futures
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,10 @@ POLL_SECONDS = 1.0  # between looks at the log; the end is noticed at once
 WORKER_CPUS = 0.1  # logical: lets a worker be placed beside engines; its real threads are TrainJob.threads
 STOP_SECONDS = 30
 START_TIMEOUT = 600  # seconds that a group of workers may wait for its place in the cluster
+
+
+class TrainerLost(RuntimeError):
+    """The process that trains is gone, through no fault of the input: training again may well succeed."""
 
 
 def fit(
@@ -54,12 +60,13 @@ def fit(
     running = trainer_task(workers, gpus).remote(job, workers, gpus, timeout, scratch)
     log = LogReader(Path(job.log_path), progress)
     try:
-        while not ray.wait([running], timeout=POLL_SECONDS)[0]:
+        ended = running.future()  # ray.wait() would make a SystemError of what a signal raises in it
+        while not futures.wait([ended], timeout=POLL_SECONDS).done:
             log.read()
             if time.monotonic() > deadline:
                 state = "was stopped" if log.begun else "had not taken its first step"
                 raise UserError(f"fine-tuning {state} after train.timeout = {timeout:g} s; raise it")
-        fields = ray.get(running)
+        fields = ended.result()
         log.read()
         return TrainResult(**fields)
     except RayTaskError as error:
@@ -67,7 +74,7 @@ def fit(
             raise UserError(str(error.cause)) from error
         raise RuntimeError(f"fine-tuning failed: {last_line(error)}") from error
     except RayError as error:
-        raise RuntimeError(f"fine-tuning's process died: {last_line(error)}") from error
+        raise TrainerLost(f"fine-tuning's process died: {last_line(error)}") from error
     finally:
         stop(running)
         shutil.rmtree(scratch, ignore_errors=True)  # holds Ray Train's own bookkeeping only
@@ -115,12 +122,14 @@ def run_trainer(job: TrainJob, workers: int, gpus: float, timeout: float, scratc
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(START_TIMEOUT))
     os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
-    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.torch import TorchTrainer
+
+    from rise_core.training.process_group import NoStore
 
     trainer = TorchTrainer(
         train_worker,
-        train_loop_config={"job": job, "gpus": gpus},
-        torch_config=TorchConfig(timeout_s=max(1, int(timeout))),
+        train_loop_config={"job": job, "gpus": gpus, "timeout": timeout, "store": f"{scratch}/store"},
+        torch_config=NoStore(),
         scaling_config=ScalingConfig(
             num_workers=0 if workers == 1 else workers,
             use_gpu=gpus > 0,
@@ -147,12 +156,16 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
     from torch.cuda import OutOfMemoryError
 
     from rise_core.training.loop import train
+    from rise_core.training.process_group import process_group
 
     context = get_context()
+    rank, workers, here = context.get_world_rank(), context.get_world_size(), context.get_local_world_size()
     device = str(get_device()) if config["gpus"] > 0 else "cpu"
+    store = Path(config["store"])
+    group = process_group(rank, workers, here, device, store, config["timeout"]) if workers > 1 else nullcontext()
     try:
-        # Nothing to report: fit() reads the log.
-        result = train(config["job"], context.get_world_rank(), context.get_world_size(), lambda _: None, device)
+        with group:
+            result = train(config["job"], rank, workers, lambda _: None, device)  # fit() reads the log: no reports
     except OutOfMemoryError as error:
         raise UserError(
             f"fine-tuning ran out of GPU memory ({str(error).splitlines()[0]}); lower train.micro_rows or "

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +15,24 @@ from numpy.typing import NDArray
 
 from rise_core.errors import UserError
 from rise_core.records import TrainRow
+from rise_core.training.arrays import Rows
 
+BATCH = 4096  # rows that are Python objects at a time
 SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())), ("weight", pa.float64())])
 
 
-@dataclass(frozen=True)
-class Rows:
-    """All rows of a file as flat arrays: row i is `ids[starts[i]:starts[i + 1]]` and so on."""
-
-    ids: NDArray[np.int64]
-    mask: NDArray[np.bool_]
-    starts: NDArray[np.int64]
-    weights: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-    @cached_property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row."""
-        return np.diff(self.starts)
-
-    def row(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Token ids and loss mask of one row."""
-        span = slice(self.starts[index], self.starts[index + 1])
-        return self.ids[span], self.mask[span]
-
-
-def write_rows(path: str | Path, rows: Sequence[TrainRow]) -> None:
-    """Writes the rows to a Parquet file, in order; its folder is made if missing."""
-    columns = {
-        "ids": [row.ids for row in rows],
-        "mask": [row.mask for row in rows],
-        "weight": [row.weight for row in rows],
-    }
+def write_rows(path: str | Path, rows: Iterable[TrainRow]) -> None:
+    """Writes the rows to a Parquet file, in order and batch by batch; its folder is made if missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns, schema=SCHEMA), path)
+    rest = iter(rows)
+    with pq.ParquetWriter(path, SCHEMA) as file:
+        while batch := list(islice(rest, BATCH)):
+            columns = {
+                "ids": [row.ids for row in batch],
+                "mask": [row.mask for row in batch],
+                "weight": [row.weight for row in batch],
+            }
+            file.write_table(pa.table(columns, schema=SCHEMA))
 
 
 def read_rows(path: str | Path) -> list[TrainRow]:

@@ -21,6 +21,7 @@ from threading import Lock
 from pebble import ProcessExpired, ProcessPool
 
 from rise_core.errors import Closed, UserError
+from rise_core.printable import one_line
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers import NAMES, get, worker
 from rise_core.verifiers.worker import Graded, Pair
@@ -161,4 +162,4 @@ def report_failures(graded: Iterable[Graded]) -> None:
     """Log why answers could not be graded, one line a reason: a failing verifier must not look like failing answers."""
     reasons = Counter((grade.verdict, why) for grade, why in graded if why is not None)
     for (verdict, why), count in reasons.most_common(5):
-        log.warning("%d answer(s) got verdict %s: %s", count, verdict, why)
+        log.warning("%d answer(s) got verdict %s: %s", count, verdict, one_line(why))

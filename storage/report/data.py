@@ -51,7 +51,7 @@ STAGE_TIMES = r"""
             regexp_extract(commit_message, ' split=(\S+)', 1) AS split,
             epoch(snapshot_time - lag(snapshot_time) OVER (ORDER BY snapshot_id)) / 60 AS took
         FROM ducklake_snapshots('lake') WHERE starts_with(commit_message, concat('run=', ?::VARCHAR, ' ')))
-    SELECT iteration, stage, purpose, sum(took) AS minutes
+    SELECT iteration, stage, purpose, sum(greatest(took, 0)) AS minutes  -- below 0 where the clock was set back
     FROM commits WHERE took IS NOT NULL AND NOT contains(commit_message, ' goal=') AND split IN ('', 'train', 'eval')
     GROUP BY ALL ORDER BY iteration, min(snapshot_id)"""
 

@@ -1,164 +1,131 @@
-"""prefect.yaml end to end: a real Prefect server and process worker, a deployed flow run, and its rows in the lake."""
+"""prefect.yaml and `make server` on a real Prefect server: what is deployed, and what is refused."""
 
-import json
-import os
-import signal
-import socket
+from __future__ import annotations
+
 import subprocess
-import sys
-import time
 import tomllib
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-TINY = ROOT / "tests/profiles/tiny.yaml"
-BIN = Path(sys.executable).parent
-Environment = dict[str, str]
+from flows.environment import QUIET
+from rise_core.profiles import profiles
+from tests.deployments.served import BIN, Served
+from tests.flows.command import ROOT, rise
+
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 
-def call(env: Environment, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Runs one of the environment's commands to its end."""
-    name, *arguments = command
-    return subprocess.run([BIN / name, *arguments], env=env, cwd=ROOT, capture_output=True, text=True, timeout=timeout)
-
-
-def checked(env: Environment, *command: str, timeout: float = 120) -> str:
-    result = call(env, *command, timeout=timeout)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-@contextmanager
-def running(env: Environment, log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with its children in a group of their own, all ended at exit."""
-    name, *arguments = command
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [BIN / name, *arguments], env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, sign)
-                process.wait(timeout=15)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
-
-
-def wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 (a loopback address)
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail(f"no Prefect server at {url}:\n{log.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
-    """The environment of a server with a worker and the deployments; nothing of the user's own Prefect is touched."""
-    folder = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RISE_", "RAY_"))
-    }
-    env = inherited | {
-        "PREFECT_HOME": str(folder),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "RISE_HOME": str(folder / "rise-home"),
-    }
-    log = folder / "server.log"
-    with running(env, log, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)) as server:
-        wait_until_up(f"{env['PREFECT_API_URL']}/health", server, log, seconds=120)
-        checked(env, "prefect", "work-pool", "create", "rise", "--type", "process")
-        deploy(env)
-        with running(env, folder / "worker.log", "prefect", "worker", "start", "--pool", "rise"):
-            yield env
-
-
-def deploy(env: Environment) -> None:
-    checked(env, "prefect", "--no-prompt", "deploy", "--all")
-
-
-def deployed(env: Environment) -> dict[str, Any]:
-    """What the server knows about rise/iterate."""
-    deployment: dict[str, Any] = json.loads(
-        checked(env, "prefect", "deployment", "inspect", "rise/iterate", "-o", "json")
-    )
-    return deployment
-
-
-def query(env: Environment, sql: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(checked(env, "rise", "query", sql, "--format", "json"))
-    return rows
-
-
-def test_the_deployment_carries_the_version_of_the_project() -> None:
+def test_the_deployments_carry_the_version_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-
-    assert {str(deployment["version"]) for deployment in deployments} == {project["version"]}
+    assert {str(deployment["version"]) for deployment in DEPLOYMENTS} == {project["version"]}
 
 
-@pytest.mark.slow
-def test_deploying_twice_leaves_one_deployment_that_runs_from_this_folder(env: Environment) -> None:
-    first = deployed(env)
-    deploy(env)
-    second = deployed(env)
-
-    assert first["id"] == second["id"]
-    assert second["pull_steps"] == [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}]
-    assert second["work_pool_name"] == "rise"
-    assert second["parameters"] == {"profile": "demo", "iterations": 1}
+def test_flow_runs_of_any_worker_send_heartbeats_and_no_telemetry() -> None:
+    for deployment in DEPLOYMENTS:
+        env = deployment["work_pool"]["job_variables"]["env"]
+        assert QUIET.items() <= env.items()
+        assert int(env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
 
 
 @pytest.mark.slow
-def test_a_run_without_a_name_is_refused(env: Environment) -> None:
-    result = call(env, "prefect", "deployment", "run", "rise/iterate")
+def test_deploying_again_changes_nothing(served: Served) -> None:
+    def known() -> list[Any]:
+        deployments = [served.deployment(name) for name in ("iterate", "nightly")]
+        limits = served.ask("POST", "/v2/concurrency_limits/filter", {})
+        return lasting([deployments, limits, served.ask("POST", "/automations/filter", {})])
+
+    first = known()
+    served.checked("prefect", "--no-prompt", "deploy", "--all")
+    served.checked("prefect", "--no-prompt", "deploy", "--all")
+
+    assert known() == first
+    iterate, nightly = served.deployment("iterate"), served.deployment("nightly")
+    assert iterate["pull_steps"] == [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}]
+    assert iterate["parameters"] == {"profile": "demo", "iterations": 1}
+    assert iterate["parameter_openapi_schema"]["properties"]["profile"]["anyOf"][0]["enum"] == profiles()
+    assert [s["schedule"]["cron"] for s in nightly["schedules"]] == ["0 2 * * *"]
+    assert [s["schedule"]["timezone"] for s in nightly["schedules"]] == ["Etc/UTC"]
+    assert nightly["parameters"] == {"run": "nightly", "profile": "demo", "iterations": 1}
+    assert "gpu" in [limit["name"] for limit in first[1]]
+    assert [automation["name"] for automation in first[2]] == ["rise: crashed flow runs"]
+
+
+def lasting(found: Any) -> Any:
+    """Without what changes by itself: when the server or a worker looked at it last."""
+    if isinstance(found, list):
+        return [lasting(each) for each in found]
+    if isinstance(found, dict):
+        return {
+            name: lasting(value) for name, value in found.items() if name not in ("updated", "last_polled", "status")
+        }
+    return found
+
+
+@pytest.mark.slow
+def test_the_coming_nights_are_scheduled(served: Served) -> None:
+    wanted = {"deployments": {"name": {"any_": ["nightly"]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+
+    def nights() -> set[str]:
+        return {flow_run["expected_start_time"][11:19] for flow_run in served.ask("POST", "/flow_runs/filter", wanted)}
+
+    served.until(lambda: bool(nights()), "scheduled nights", timeout=90)
+    assert nights() == {"02:00:00"}
+
+
+@pytest.mark.slow
+def test_a_second_start_says_that_it_runs(served: Served) -> None:
+    before = served.pid("server"), served.pid("worker")
+
+    assert served.server("start") == f"running already: {served.url} (`make stop` ends it)\n"
+    assert (served.pid("server"), served.pid("worker")) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("parameters", "complaint"),
+    [
+        (("run=not a name",), "does not match"),
+        (("run=a", "iterations=-1"), "less than the minimum"),
+        (("run=a", "iterations=1.5"), "is not valid under any of the given schemas|is not of type"),
+        ((), "'run' is a required property"),
+    ],
+)
+def test_the_server_refuses_what_the_form_does_not_allow(
+    served: Served, parameters: tuple[str, ...], complaint: str
+) -> None:
+    result = served.call("prefect", "deployment", "run", "rise/iterate", *(f"--param={given}" for given in parameters))
 
     assert result.returncode == 1
-    assert "'run' is a required property" in " ".join(result.stdout.split() + result.stderr.split())
+    said = " ".join((result.stdout + result.stderr).split())
+    assert any(words in said for words in complaint.split("|")), said
 
 
 @pytest.mark.slow
-def test_a_deployed_run_fills_the_lake(env: Environment) -> None:
-    # With a user's own verifier, which the worker's flow run and its grading processes find in their folder.
-    own = json.dumps(["verify.verifier=tests.rise_core.verifiers.own_rules:whole_text"])
-    given = {"run": "deployed", "profile": TINY, "overrides": own}
-    parameters = [f"--param={name}={value}" for name, value in given.items()]
-    watch = ["--watch", "--watch-timeout", "600"]
-    result = call(env, "prefect", "deployment", "run", "rise/iterate", *parameters, *watch, timeout=660)
+def test_a_wrong_value_is_refused_in_the_words_of_the_command_line(served: Served, tmp_path: Path) -> None:
+    override = "collect.problem=3"
+    flow_run = served.begin("iterate", run="wrong", overrides=[override])
 
-    assert result.returncode == 0, result.stdout + (Path(env["PREFECT_HOME"]) / "worker.log").read_text()
+    told = rise(tmp_path, "run", "demo", override, "--run", "wrong")
+    state = served.ended(flow_run)
 
-    assert query(env, "SELECT run FROM runs") == [{"run": "deployed"}]
-    assert query(env, "SELECT DISTINCT iteration FROM metrics WHERE run = 'deployed' ORDER BY 1") == [
-        {"iteration": 0},
-        {"iteration": 1},
-    ]
-    purposes = query(env, "SELECT DISTINCT purpose FROM rollouts WHERE run = 'deployed' AND iteration = 1 ORDER BY 1")
-    assert [row["purpose"] for row in purposes] == ["collect", "eval_parallel", "eval_sequential"]
-    assert query(env, "SELECT count(*) > 0 AS some FROM examples WHERE run = 'deployed' AND iteration = 1") == [
-        {"some": True}
-    ]
-    assert query(env, "SELECT count(*) AS n FROM checkpoints WHERE run = 'deployed' AND iteration = 1") == [{"n": 1}]
-    assert query(env, "SELECT DISTINCT answer[:4] AS own, verdict IN ('correct', 'wrong') AS graded FROM rollouts") == [
-        {"own": "own ", "graded": True}
-    ]
+    assert told.returncode == 2
+    words = told.stderr.strip().splitlines()[-1].removeprefix("rise: ")
+    assert state["type"] == "FAILED"
+    assert state["message"].endswith(words)
+    assert "\n" not in state["message"]
+
+
+@pytest.mark.slow
+def test_another_program_on_the_port_is_named(tmp_path: Path, served: Served) -> None:
+    env = served.env | {"RISE_HOME": str(tmp_path / "other")}
+    command = [str(BIN / "python"), "-m", "deployments.server", "start", "--port", str(served.port)]
+
+    result = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert result.returncode == 2
+    taken = f"port {served.port} of 127.0.0.1 is taken by another program"
+    assert result.stderr == f"make server: {taken}: make server PORT={served.port + 1}\n"

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,14 @@ def query(home: Path, sql: str, *options: str) -> list[dict[str, Any]]:
     return rows
 
 
-def started(home: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A command in a process group of its own."""
+def started(
+    home: Path, log: Path, *arguments: str, program: Sequence[str] = (RISE,), extra: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A command (of another program than `rise`, with more in its environment) in a process group of its own."""
+    env = environment(home) | dict(extra or {})
     with log.open("ab") as output:
         return subprocess.Popen(
-            [RISE, *arguments], env=environment(home), stdout=output, stderr=output, start_new_session=True
+            [*program, *arguments], env=env, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
 
 
@@ -54,16 +58,21 @@ AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
 
 def processes_of(home: Path) -> list[str]:
-    """The command lines of the living processes that were started for a home, whatever their parent and group."""
+    """The command lines of the living processes that were started for a home."""
+    return list(living(home).values())
+
+
+def living(home: Path) -> dict[int, str]:
+    """The processes that were started for a home, whatever their parent and group: id and command line."""
     mark = f"RISE_HOME={home}".encode()
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
             if mark in (entry / "environ").read_bytes().split(b"\0") and not command.startswith(AGENTS):
-                found.append(command)
+                found[int(entry.name)] = command
         except OSError:  # gone meanwhile, or another user's
             continue
     return found

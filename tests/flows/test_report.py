@@ -33,6 +33,9 @@ def test_prefect_shows_metrics_plot_and_report(whole: Path) -> None:
     assert {key: kind for key, (kind, _) in found.items()} == {
         "rise-whole-metrics": "table",
         "rise-whole-plot": "markdown",
+        "rise-whole-progress-collect": "progress",
+        "rise-whole-progress-evaluation": "progress",
+        "rise-whole-progress-training": "progress",
         "rise-whole-report": "markdown",
     }
     rows = json.loads(json.loads(found["rise-whole-metrics"][1]))

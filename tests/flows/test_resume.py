@@ -2,12 +2,12 @@
 
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.flows.command import TINY, kill_group, processes_of, query, started
+from tests.flows.command import TINY, processes_of, query, started
+from tests.flows.moments import Moment, committed, sampled, training, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -15,30 +15,12 @@ COMMAND = ("run", TINY, "--run", "whole")
 KEYS = "SELECT iteration, purpose, problem_id, turn, sample, shard, split FROM rollouts ORDER BY ALL"
 
 
-def sampling(home: Path) -> bool:
-    """A shard's second turn is sampled, so its first is in the lake; other shards' second turns are not."""
-    return any((home / "runs/whole/staging").glob("collect-1-*-turn-2.parquet"))
-
-
-def training(home: Path) -> bool:
-    log = home / "runs/whole/training/iteration-1/log.jsonl"
-    return log.exists() and log.stat().st_size > 0
-
-
-def committing(home: Path) -> bool:
-    """Iteration 2's examples are on disk; the transaction that makes them part of the lake may or may not be over."""
-    return len(list((home / "lake/data").rglob("examples/*.parquet"))) > 1
-
-
-def kill_when(home: Path, log: Path, moment: Callable[[Path], bool], pause: float) -> None:
-    """Start the run, kill its process group at a moment, and see that nothing of it lives on."""
+def kill_when(home: Path, log: Path, moment: Moment, pause: float) -> None:
+    """Start the run, kill its main process at a moment, and see that nothing that it started lives on."""
     process = started(home, log, *COMMAND)
-    deadline = time.monotonic() + 300
-    while not moment(home):
-        assert process.poll() is None, log.read_text()[-4000:]
-        assert time.monotonic() < deadline, log.read_text()[-4000:]
-        time.sleep(pause)
-    kill_group(process)
+    wait_for(moment, home, process, log, pause=pause, timeout=300)
+    process.kill()
+    process.wait(timeout=30)
     deadline = time.monotonic() + 30
     while processes_of(home) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -66,18 +48,19 @@ def test_a_run_killed_three_times_ends_with_the_keys_of_an_undisturbed_one(whole
     )
 
     for _ in range(3):  # the moment lasts some tenths of a second: a kill that came too late is tried again
-        kill_when(home, log, sampling, pause=0.001)
+        # Its first turn is in the lake then; other shards' second turns are not.
+        kill_when(home, log, sampled("whole", "collect-1-*-turn-2"), pause=0.001)
         before = query(home, stamps)
         if len(before) < 8:
             break
         shutil.rmtree(home)
     assert 0 < len(before) < 8, "the kills came after sampling was over"
 
-    kill_when(home, log, training, pause=0.02)
+    kill_when(home, log, training("whole"), pause=0.02)
     assert all(stamp in query(home, stamps) for stamp in before), "a finished (shard, turn) was sampled again"
     assert query(home, "SELECT max(iteration) k FROM checkpoints") == [{"k": 0}]
 
-    kill_when(home, log, committing, pause=0.001)
+    kill_when(home, log, committed("examples", 2), pause=0.001)
     assert queries_during(home, log) > 3
 
     assert query(home, KEYS) == query(whole, KEYS)

@@ -290,8 +290,11 @@ SAVE_BLOCK = """
 import os
 from flows.environment import use_home
 use_home(None)
-from prefect.blocks.system import Secret
-Secret(value=os.environ["PLANTED"]).save("teacher-key")
+from flows import embedded
+with embedded.serving() as wait_until_up:
+    wait_until_up()
+    from prefect.blocks.system import Secret
+    Secret(value=os.environ["PLANTED"]).save("teacher-key")
 """
 
 

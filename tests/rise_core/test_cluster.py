@@ -15,6 +15,7 @@ import pytest
 import ray
 
 from rise_core import cluster
+from rise_core.errors import UserError
 from tests.rise_core.engine.conftest import make_model
 
 DRIVER = Path(__file__).with_name("driver.py")
@@ -36,9 +37,55 @@ def test_an_own_ray_is_private_and_leaves_nothing_behind() -> None:
             if connection.status == psutil.CONN_LISTEN
         }
         assert reachable <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+        folder = Path(ray._private.worker._global_node.get_temp_dir_path()).parent
+        assert folder.stat().st_mode & 0o077 == 0, "sockets and logs are nobody else's"
+        token = Path.home() / ".ray" / "auth_token"
+        assert not token.exists() or token.stat().st_mode & 0o077 == 0
     assert not ray.is_initialized()
+    assert not folder.exists()
     _, alive = psutil.wait_procs(started, timeout=30)
     assert alive == []
+
+
+def test_an_early_ray_is_taken_over_with_its_end() -> None:
+    with cluster.connect_early(logical_cpus=3):
+        with cluster.connect(logical_cpus=7):
+            assert ray.cluster_resources()["CPU"] == 3
+            with cluster.connect(logical_cpus=7):
+                pass
+            assert ray.is_initialized()
+        assert not ray.is_initialized()
+    with cluster.connect_early(logical_cpus=2):
+        assert ray.is_initialized()
+    assert not ray.is_initialized()
+
+
+LIST_JOBS = """
+import sys
+from ray._raylet import GcsClient
+print(len(GcsClient(address=sys.argv[1]).get_all_job_info(timeout=20)))
+"""
+
+
+def test_nobody_talks_to_an_own_ray_without_its_token() -> None:
+    def ask(**environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", LIST_JOBS, address]
+        return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+
+    with cluster.connect(logical_cpus=1):
+        address = ray.get_runtime_context().gcs_address
+        known = ask()
+        assert (known.returncode, known.stdout.strip()) == (0, "1"), known.stderr
+        for stranger in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 32}):
+            refused = ask(**stranger)
+            assert refused.returncode != 0
+            assert "auth" in refused.stderr.lower()
+
+
+def test_an_own_ray_without_its_token_authentication_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with pytest.raises(UserError, match="RAY_AUTH_MODE"), cluster.connect(logical_cpus=1):
+        pass
 
 
 @pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["alone", "with its process group"])

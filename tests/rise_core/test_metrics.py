@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise_core.metrics import Metric, compute_metrics, interval, vote
+from rise_core.metrics import Metric, compute_by_shard, compute_metrics, interval, vote
 from rise_core.records import Rollout
 
 # A response is written as its answer: "g" is the gold one, "-" states no answer, "?" timed out, any other is wrong.
@@ -254,3 +254,15 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         low, high = interval((rng.random(200) < 0.3).astype(float), 500, seed=trial)
         covered += low <= 0.3 <= high
     assert 0.90 <= covered / 400 <= 0.99
+
+
+def test_shards_one_at_a_time_give_the_metrics_of_all_together() -> None:
+    words = [("g x", "x x"), ("x g", "g g"), ("? g", "x g"), ("x x", "- g"), ("g g", "g x")]
+    shards = [[row for n in part for row in episode(f"p{n}", *words[n])] for part in ((3, 4), (0,), (1, 2))]
+    settings = {"split": "eval", "turns": 2, "samples": 2, "bootstrap": 200, "seed": 0}
+
+    together = compute_metrics([row for shard in shards for row in shard], **settings)  # type: ignore[arg-type]
+
+    assert compute_by_shard(iter(shards), **settings) == together  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no evaluation response"):
+        compute_by_shard([], **settings)  # type: ignore[arg-type]

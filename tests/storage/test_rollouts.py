@@ -5,7 +5,7 @@ import pytest
 from rise_core.records import Example
 from storage.examples import has_examples, read_examples, write_examples
 from storage.lake import KeyExists, Lake
-from storage.rollouts import append_rollouts, done_keys, from_arrow, read_rollouts, to_arrow
+from storage.rollouts import append_rollouts, done_keys, from_arrow, read_by_shard, read_rollouts, to_arrow
 from tests.storage.samples import rollout, shard_rows
 
 
@@ -112,3 +112,15 @@ def test_examples_of_several_iterations(lake: Lake) -> None:
         write_examples(lake, "r1", iteration, [example(turn=1, sample=0, reward=float(iteration))])
     assert [e.reward for e in read_examples(lake, "r1", [3, 1])] == [1.0, 3.0]
     assert read_examples(lake, "r1", []) == []
+
+
+def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
+    late, early = [rollout(problem_id="p9", shard=1)], [rollout(problem_id="p0")]
+    revisions = [rollout(problem_id="p9", shard=1, turn=2, sample=s) for s in (0, 1)]
+    parallel = [rollout(problem_id="e0", purpose="eval_parallel", split="eval")]
+    for rows in (late, early, revisions, parallel, [rollout(problem_id="x", shard=5, iteration=2)]):
+        append_rollouts(lake, rows)
+
+    assert list(read_by_shard(lake, "r1", 1, "collect")) == [early, [*late, *revisions]]
+    assert list(read_by_shard(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [parallel]
+    assert list(read_by_shard(lake, "nobody", 1, "collect")) == []

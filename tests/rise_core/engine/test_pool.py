@@ -17,7 +17,7 @@ import ray
 
 from rise_core import cluster
 from rise_core.config import Engine, Model
-from rise_core.engine import EngineError, EngineLost, EnginePool, end_engines
+from rise_core.engine import EngineError, EngineLost, EnginePool, early, end_engines
 from rise_core.engine.wire import RequestBatch
 from rise_core.errors import UserError
 from rise_core.records import Completion, Policy, SampleRequest, SamplingSettings
@@ -43,10 +43,11 @@ def pools(models: dict[str, str], _ray: None) -> Iterator[tuple[EnginePool, Engi
         config, policy = replace(CONFIG, replicas=replicas), Policy("first", models["first"])
         return EnginePool(config, Model(), policy, lora_rank=lora_rank, seed=0, name=name)
 
-    with ThreadPoolExecutor(2) as threads:
-        full, lora = threads.map(start, ("full", "lora"), (2, 1), (None, LORA_RANK))
-    with full, lora:
-        yield full, lora
+    with early.started(CONFIG, "lora"):
+        with ThreadPoolExecutor(2) as threads:
+            full, lora = threads.map(start, ("full", "lora"), (2, 1), (None, LORA_RANK))
+        with full, lora:
+            yield full, lora
 
 
 @pytest.fixture
@@ -71,6 +72,25 @@ def tokens(completions: list[list[Completion]]) -> list[list[list[int]]]:
 def answer(pool: EnginePool, prompt_ids: list[int]) -> list[int]:
     [[completion]] = pool.sample([SampleRequest(prompt_ids, 1, 0)], GREEDY)
     return completion.token_ids
+
+
+def actors(name: str) -> list[str]:
+    return [actor for actor in ray.util.list_named_actors() if actor.startswith(f"{name}-engine-")]
+
+
+def test_a_pool_takes_the_processes_that_were_started_early(lora_pool: EnginePool) -> None:
+    assert lora_pool.replicas[0].actor is not None
+    assert len(actors("lora")) == 1
+    assert early.take(CONFIG, ()) is None
+
+
+def test_early_processes_that_no_pool_took_end() -> None:
+    with early.started(CONFIG, "unused"):
+        assert len(actors("unused")) == 1
+    deadline = time.monotonic() + 60
+    while actors("unused"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_greedy_answers_are_those_of_transformers(pool: EnginePool, models: dict[str, str]) -> None:

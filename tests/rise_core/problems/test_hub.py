@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
+import pickle
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +182,27 @@ def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("rise_core.errors.UserError: dataset openai/gsm8k split train cannot be loaded")
     assert "the hub cannot be reached: check problems.name and the network" in last
+
+
+@pytest.mark.parametrize("packed", ["train.zip", "train.jsonl.gz", "train.tar", "train.txt", "train.pkl", "train.py"])
+def test_archives_pickles_and_code_are_refused(plain: Path, packed: str) -> None:
+    for split in ("train", "test"):
+        (plain / f"{split}.jsonl").unlink()
+        file = plain / packed.replace("train", split)
+        line = json.dumps({"question": f"{split} 1", "answer": "#### 1"}) + "\n"
+        if packed.endswith(".zip"):
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(f"{split}.jsonl", line)
+        elif packed.endswith(".gz"):
+            file.write_bytes(gzip.compress(line.encode()))
+        elif packed.endswith(".tar"):
+            with tarfile.open(file, "w") as archive:
+                member = tarfile.TarInfo(f"{split}.jsonl")
+                member.size = len(line)
+                archive.addfile(member, io.BytesIO(line.encode()))
+        elif packed.endswith(".pkl"):
+            file.write_bytes(pickle.dumps([{"question": "1", "answer": "1"}]))
+        else:
+            file.write_text(line)
+    said = refusal(config_for(plain))
+    assert "only JSON, CSV, Parquet and Arrow" in said or "cannot be loaded" in said

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from storage.lake import Lake
@@ -56,6 +59,17 @@ def test_times_are_between_commits_without_the_pause_before_a_sitting(seeded: La
     assert {row["stage"] for row in found if row["iteration"] == 1} == {
         *("sample: training", "select", "fine-tune", "sample: turns", "sample: parallel", "evaluate")
     }
+
+
+def test_a_clock_that_was_set_back_takes_no_minutes_away(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with new_lake(tmp_path_factory.mktemp("clock")) as lake:
+        seed(lake)
+        assert lake.location.catalog_file is not None
+        with closing(sqlite3.connect(lake.location.catalog_file)) as catalog, catalog:
+            catalog.execute(
+                "UPDATE ducklake_snapshot SET snapshot_time = '2001-01-01 00:00:00+00' WHERE snapshot_id = 9"
+            )
+        assert all(row["minutes"] >= 0 for row in data.stage_times(lake, "r1"))
 
 
 def test_every_split_has_its_figures_and_its_own_number_of_turns(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from storage.report import write_page
-from tests.storage.report.conftest import Opener, new_lake, wait_drawn
+from storage.rollouts import append_rollouts
+from tests.storage.report.conftest import Opener, new_lake, wait_drawn, wait_status
 from tests.storage.report.seeding import evaluation, seed
+from tests.storage.samples import rollout
 
 HOSTILE = [
     "</script><script>alert('script')</script>",
@@ -41,3 +44,28 @@ def test_nothing_in_a_response_or_a_problem_runs(tmp_path: Path, cache: Path, op
         page.select_option("#split", HOSTILE[0])
         wait_drawn(page, "light")
         assert page.title() == "r1 · RISE report"
+
+
+def test_nothing_in_an_id_an_answer_or_a_name_runs_and_the_data_blocks_stay_whole(
+    tmp_path: Path, cache: Path, opened: Opener
+) -> None:
+    """What stands beside the responses, and would break out of the blocks of data that the page holds."""
+    breaks = "</script>]]>-->'\"`\\\u2028<script>alert('data')</script>"
+    with new_lake(tmp_path) as lake:
+        seed(lake)
+        for number, text in enumerate(HOSTILE[:6]):
+            place = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "hostile", "turn": 1}
+            one = rollout(**place, problem_id=f"{number}{text}", response="r", answer=breaks, policy=text)
+            append_rollouts(lake, [replace(one, shard=number)])
+        file = write_page(lake, "r1", tmp_path / "report.html", cache)
+    assert "alert('data')" not in file.read_text(encoding="utf-8")
+    with opened(file) as page:
+        page.select_option("[name=split]", "hostile")
+        wait_status(page, "6")
+        for place_in_list, text in enumerate(HOSTILE[:6]):
+            page.click(f"#row-{place_in_list}")
+            assert page.evaluate("document.querySelector('#reader h3').textContent").strip() == f"{place_in_list}{text}"
+            assert breaks in page.evaluate("document.querySelector('#reader').textContent")
+        made = "main script, main img, iframe, main style, main svg[onload], a[href^='javascript:']"
+        assert page.locator(made).count() == 0
+        assert page.evaluate("typeof JSON.parse(document.querySelector('#chart-data').textContent)") == "object"

@@ -1,0 +1,124 @@
+"""As a new user would: Prefect's UI in headless Chromium, from the run form to the artifacts of a finished run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from tests.deployments.served import PATIENCE, Served
+from tests.flows.command import query
+
+pytestmark = pytest.mark.slow
+
+# The demo cut small, and with a user's own verifier, which the worker's flow run and its graders find in their folder.
+SMALL = (
+    "model.scratch={hidden_size: 32, intermediate_size: 64, layers: 1, heads: 1, context: 128}",
+    "problems.train_size=24",
+    "problems.eval_size=12",
+    "boost.problems=300",
+    "collect={problems: 16, shard_size: 8}",
+    "select={criterion: all, first_turn: {correct: 1.0, wrong: 1.0}}",  # so that there is something to train on
+    "train.optim.epochs=2",
+    "eval={turns: 2, samples: 2, bootstrap: 200}",
+    "engine={replicas: 1, max_num_seqs: 64, kv_cache_gib: 0.1}",
+    "verify.verifier=tests.rise_core.verifiers.own_rules:whole_text",
+)
+QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+
+
+@pytest.fixture
+def page(served: Served) -> Iterator[Page]:
+    path = shutil.which("chromium")
+    assert path, "this test needs Chromium: run deployments/browser.sh"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        context = browser.new_context(base_url=served.url, viewport={"width": 1360, "height": 1100})
+        context.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        yield context.new_page()
+        browser.close()
+
+
+def parameter(page: Page, name: str) -> Locator:
+    """The part of the form for one parameter."""
+    label = page.locator(".schema-form-property__label", has_text=re.compile(rf"^{name}( \(Optional\))?$"))
+    return page.locator(".schema-form-property").filter(has=label)
+
+
+def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Served, page: Page, tmp_path: Path) -> None:
+    def shot(name: str) -> None:
+        page.wait_for_timeout(1000)  # for what slides or fades in
+        page.screenshot(path=tmp_path / f"{name}.png")
+
+    page.goto("/deployments")
+    page.get_by_role("link", name="iterate").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    expect(parameter(page, "profile").locator(".p-select-button__value")).to_have_text("demo")
+    parameter(page, "profile").locator(".p-select-button__control").focus()
+    page.keyboard.press("Space")  # Prefect's drop-downs open and close again at a click of a program
+    expect(page.get_by_role("option", name="mistral-7b-math")).to_be_visible()
+    shot("1-profiles")
+    page.keyboard.press("Escape")
+
+    run, overrides = parameter(page, "run").locator("textarea"), parameter(page, "overrides")
+    run.fill("not a name")
+    for number, override in enumerate(SMALL):
+        overrides.get_by_role("button", name="Add item").click()
+        overrides.locator("textarea").nth(number).fill(override)
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("does not match").first).to_be_visible()
+    shot("2-refused")
+    run.fill("clicked")
+    shot("3-form")
+    page.get_by_role("button", name="Submit").click()
+
+    served.until(lambda: bool(clicked(served)), "the flow run")
+    page.goto("/runs")
+    page.get_by_role("link", name=re.compile("^clicked")).first.click(timeout=1000 * PATIENCE)
+    state = served.ended(clicked(served)[0])
+    assert state["type"] == "COMPLETED", state["message"]
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible()  # the page follows by itself
+    for words in ("clicked to iteration 1", "rise", "demo"):
+        expect(page.get_by_text(words, exact=True).first).to_be_visible()
+    shot("4-completed")
+    page.get_by_text("Artifacts", exact=True).first.click()
+    for what in ("progress-collect", "progress-training", "progress-evaluation", "metrics", "plot", "report"):
+        expect(page.get_by_text(f"rise-clicked-{what}").first).to_be_visible()
+    shot("5-artifacts")
+
+    newest(page, "metrics")
+    expect(page.get_by_text("gain_turns").first).to_be_visible()
+    shot("6-metrics")
+    newest(page, "plot")
+    assert page.locator("article img").evaluate("image => image.naturalWidth") > 300
+    shot("7-plot")
+    newest(page, "report")
+    expect(page.get_by_text(str(served.home / "runs/clicked/report.html"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Version \d+ of the lake"))).to_be_visible()
+    expect(page.locator("article table").get_by_text("fine-tune")).to_be_visible()
+    shot("8-report")
+
+    own = query(served.home, "SELECT DISTINCT answer[:4] AS own FROM rollouts WHERE run = 'clicked'")
+    assert own == [{"own": "own "}]
+    found = query(served.home, "SELECT DISTINCT iteration FROM metrics WHERE run = 'clicked' ORDER BY 1")
+    assert found == [{"iteration": 0}, {"iteration": 1}]
+
+
+def clicked(served: Served) -> list[str]:
+    """The ids of the flow runs that the form started."""
+    return [run["id"] for run in served.flow_runs() if run["parameters"]["run"] == "clicked"]
+
+
+def newest(page: Page, what: str) -> None:
+    """Open the newest artifact of a key, from the key's history."""
+    page.goto(f"/artifacts/key/rise-clicked-{what}")
+    history = page.locator("a[href*='/artifacts/artifact/']")
+    expect(history).to_have_count(2)  # one for each iteration
+    history.first.click()
+    expect(page.get_by_text("Show raw data").or_(page.locator("table")).first).to_be_visible()

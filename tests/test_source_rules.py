@@ -1,0 +1,104 @@
+"""What the source may not hold: pickles from disk, code from models or data, evaluated text, unpacked archives."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = [
+    file
+    for folder in ("flows", "tasks", "rise_core", "storage", "deployments", "benchmarks")
+    for file in sorted((ROOT / folder).rglob("*.py"))
+]
+MODULES = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "zipfile", "tarfile"}
+CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "unpack_archive",
+    "extractall",
+    "read_pickle",
+    "unsafe_load",
+}
+# ruff's rules on the same: suspicious pickle, marshal and eval, yaml.load, torch.load, tar members, shell, SQL, markup
+RULES = ("S301", "S302", "S307", "S506", "S614", "S202", "S602", "S605", "S608", "S701", "S704")
+
+
+def nodes() -> Iterator[tuple[str, ast.AST]]:
+    for file in SOURCES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            yield f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node
+
+
+def test_nothing_is_unpickled_evaluated_or_unpacked() -> None:
+    found = []
+    for where, node in nodes():
+        if isinstance(node, ast.Import) and {alias.name.partition(".")[0] for alias in node.names} & MODULES:
+            found.append(where)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES:
+            found.append(where)
+        if isinstance(node, ast.Call):
+            called = node.func
+            name = called.id if isinstance(called, ast.Name) else ""
+            attribute = called.attr if isinstance(called, ast.Attribute) else ""
+            owner = called.value.id if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) else ""
+            if name in CALLS or attribute in CALLS - {"eval", "compile"}:  # model.eval() and re.compile() are others
+                found.append(where)
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            if given.get("allow_pickle", "False") != "False" or given.get("trust_remote_code", "False") != "False":
+                found.append(where)
+            if (owner, attribute) == ("torch", "load") and given.get("weights_only") != "True":
+                found.append(where)
+            if given.get("shell", "False") != "False":
+                found.append(where)
+    assert found == []
+
+
+def test_prefect_keeps_no_results_which_it_would_pickle() -> None:
+    for where, node in nodes():
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("task", "flow"):
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert given.get("persist_result") == "False", where
+
+
+def test_ruff_looks_for_the_same() -> None:
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    off = set(ruff["ignore"]) | {
+        rule for place, rules in ruff["per-file-ignores"].items() if not place.startswith("tests") for rule in rules
+    }
+    assert "S" in ruff["select"]
+    assert off & set(RULES) == set()
+
+
+def test_sql_is_built_of_nothing_but_own_words() -> None:
+    """Values travel as bound parameters. The SQL that is put together holds names of columns, tables and constants."""
+    own = {
+        ("storage/schema.py", "GRADED"),
+        ("storage/schema.py", "SCHEMA_VERSION"),
+        ("storage/schema.py", "TABLES[name]"),
+        ("storage/schema.py", "VIEWS[name]"),
+        ("storage/schema.py", "name"),
+        ("storage/rollouts.py", "names"),
+        ("storage/examples.py", "names"),
+        ("storage/lake.py", "table"),
+    }
+    words = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ATTACH ", "SET ", "CALL ", "LOAD ", "COPY ")
+    found = set()
+    for where, node in nodes():
+        if not where.startswith("storage/") or not isinstance(node, ast.JoinedStr):
+            continue
+        text = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+        if text.lstrip().startswith(words):
+            for part in node.values:
+                if isinstance(part, ast.FormattedValue):
+                    said = ast.unparse(part.value)
+                    # URLs of the lake, from the environment, cannot be bound in these statements: quoted
+                    if not said.startswith("quote(") and (where.partition(":")[0], said) != (
+                        *("storage/location.py", "', '.join(options)"),
+                    ):
+                        found.add((where.partition(":")[0], said))
+    assert found <= own, found - own
