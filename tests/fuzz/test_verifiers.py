@@ -1,0 +1,112 @@
+"""Every verifier on hostile responses and gold answers, in real grading processes: always a grade, always in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import NAMES
+from rise_core.verifiers.pool import GradingPool
+from tests.fuzz.inputs import deadline, fuzzed, hostile_text, pieces
+
+SIGNS = ["\\boxed{", "\\boxed", "{", "}", "(", ")", "#### ", "The answer is ", "answer:", "<answer>", "</answer>", "$"]
+SIGNS += [
+    "\\frac",
+    "\\dfrac{1}{2}",
+    "\\sqrt",
+    "\\text{ m}",
+    "\\left(",
+    "\\right)",
+    "^",
+    "_",
+    "**",
+    "!",
+    "/",
+    "%",
+    "=",
+    "\\",
+]
+SIGNS += [
+    "1",
+    "18",
+    "-7",
+    "0.5",
+    ".",
+    ",",
+    "1,000",
+    "9" * 60,
+    "1e9",
+    "\u2212",
+    "\uff11",
+    "\u0661",
+    "x",
+    "\\pi",
+    "\\infty",
+]
+SIGNS += [
+    "\\cup",
+    "[0,1)",
+    "\\{1,2\\}",
+    "\\begin{pmatrix}1\\\\2\\end{pmatrix}",
+    " ",
+    "\n",
+    "nan",
+    "inf",
+    "None",
+    "True",
+]
+responses = st.one_of(pieces(SIGNS, most=16), hostile_text)
+METADATA = {"generator": "chain_sum", "params": {}, "entry": {"answer": "18", "metadata": {}}}
+GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
+# These are ours and do no mathematics: nothing may make them raise or wait. Scorers of reasoning-gym do raise, as on
+# gold answer "," (a division by zero): verdict `error` with the reason in the log, which is neither right nor wrong.
+SIMPLE = ("exact", "numeric", "gsm8k", "gsm8k_reference", "math_reference")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def pool(request: pytest.FixtureRequest) -> Iterator[GradingPool]:
+    with GradingPool(request.param, workers=1, timeout=2.0) as pool:
+        yield pool
+
+
+def gold(verifier: str) -> Problem:
+    return Problem("p", "train", "q", GOLD.get(verifier, "18"), metadata=METADATA)
+
+
+@fuzzed()
+@given(responses, st.none() | responses)
+def test_responses_and_gold_answers(pool: GradingPool, response: str, answer: str | None) -> None:
+    problem = gold(pool.verifier)
+    if answer is not None:
+        problem = Problem("q", "train", "q", answer, metadata={**METADATA, "entry": {"answer": answer, "metadata": {}}})
+    with deadline(60):
+        (grade,) = pool.grade([(response, problem)])
+    check(pool.verifier, grade)
+
+
+def check(verifier: str, grade: Grade) -> None:
+    allowed = set(Verdict) - ({Verdict.ERROR, Verdict.TIMEOUT} if verifier in SIMPLE else set())
+    assert grade.verdict in allowed
+    assert grade.reward in (-1.0, 0.0, 1.0)
+    assert (grade.reward == 1.0) == (grade.verdict is Verdict.CORRECT)
+    if grade.verdict in (Verdict.CORRECT, Verdict.WRONG):
+        assert grade.answer
+    if grade.answer is not None:
+        grade.answer.encode()
+
+
+def test_a_scorer_that_raises_gives_verdict_error_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    entry = {"generator": "chain_sum", "params": {}, "entry": {"answer": ",", "metadata": {}}}
+    with GradingPool("reasoning_gym", workers=1, timeout=2.0) as pool:
+        grades = pool.grade([("0", Problem("q", "train", "q", ",", metadata=entry)), ("18", gold("reasoning_gym"))])
+    assert [grade.verdict for grade in grades] == [Verdict.ERROR, Verdict.CORRECT]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_pool_still_grades_rightly_afterwards(pool: GradingPool) -> None:
+    right = "18" if pool.verifier in ("exact", "reasoning_gym") else "\\boxed{18}"
+    assert [grade.verdict for grade in pool.grade([(right, gold(pool.verifier))])] == [Verdict.CORRECT]
