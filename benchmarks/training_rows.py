@@ -1,0 +1,67 @@
+"""What the training benchmarks train on: rows of the lengths of RISE's examples, rendered as the product does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rise_core.config import Config, LossReduction, Optim, Schedule
+from rise_core.dialogue import solution_ids, state_ids
+from rise_core.models import build, folder
+from rise_core.problems import load_problems
+from rise_core.records import TrainRow
+from rise_core.training.job import TrainJob
+from rise_core.training.rows import write_rows
+
+REVISIONS = 0.6  # share of the examples that answer a later turn's state
+REWARDS = {1.0: 0.5, 0.0: 0.45, -1.0: 0.05}  # and how many examples have each
+
+
+def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: int) -> TrainJob:
+    """A model folder, and one fine-tuning of all its weights on so many rows in batches of `batch` examples."""
+    problems = load_problems(config).train
+    texts = [text for problem in problems for text in (problem.problem, problem.solution or problem.answer)]
+    words = [config.dialogue.problem, config.dialogue.feedback]
+    build(config, texts + words, folder_ / "model")
+    write_rows(folder_ / "rows.parquet", make_rows(config, folder_ / "model", examples))
+    # A constant rate and no decay: what another trainer does with the same setting is then the same.
+    optim = Optim(learning_rate=1e-4, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=batch)
+    return TrainJob(
+        rows_path=str(folder_ / "rows.parquet"),
+        weights_dir=str(folder_ / "model"),
+        adapter_dir=None,
+        adapter=config.train.adapter,
+        lora=config.train.lora,
+        loss=LossReduction.token_mean,
+        optim=optim,
+        row_tokens=config.train.row_tokens,
+        micro_rows=config.train.micro_rows,
+        dtype="float32",
+        gradient_checkpointing=False,
+        seed=0,
+        out_dir=str(folder_ / "out"),
+        threads=threads,
+        log_path=str(folder_ / "log.jsonl"),
+    )
+
+
+def make_rows(config: Config, model: Path, count: int) -> list[TrainRow]:
+    """Examples of problems in random order, 60% of them revisions: the state holds a wrong attempt and the feedback.
+
+    Attempts and responses are worked solutions of other problems, so lengths vary as a trained model's do.
+    """
+    random = np.random.default_rng(0)
+    tokenizer = folder.load_tokenizer(model)
+    problems = load_problems(config).train
+    texts = [problem.solution or problem.answer for problem in problems]
+    weights = [float(np.exp(reward / config.train.tau)) for reward in REWARDS]
+    rows: list[TrainRow] = []
+    for index in random.integers(0, len(problems), count * 2).tolist():
+        attempts = [texts[random.integers(len(texts))]] if random.random() < REVISIONS else []
+        state = state_ids(tokenizer, problems[index].problem, attempts, config.dialogue)
+        response = solution_ids(tokenizer, texts[random.integers(len(texts))])
+        if len(state) + len(response) <= config.engine.max_model_len and len(rows) < count:
+            mask = [False] * len(state) + [True] * len(response)
+            rows.append(TrainRow(state + response, mask, float(random.choice(weights, p=list(REWARDS.values())))))
+    return rows
