@@ -32,6 +32,7 @@ from storage.lake import Lake, LakeLocation, Transaction
 from storage.rollouts import append_rollouts
 from storage.runs import problem_table
 from storage.schema import VIEWS
+from storage.tidy import CLEAN_UP, tidy
 
 PER_RUN = 5  # iterations of a run
 JSON_TABLES = ("rollouts", "examples", "metrics", "problems")
@@ -81,6 +82,8 @@ def measured(given: Any, folder: Path) -> str:
         filled = fill(full, pool, given)
         lines = write_json(full, folder / "json")
         views = compare_views(full, lines, given.repeats, given.whole_episodes)
+        merged = size_of(folder / "full")
+        full._session.execute(CLEAN_UP.replace("now() -", "now() +"))
         sizes = {name: size_of(path) for name, path in (("lake", folder / "full"), ("json", folder / "json"))}
         commits = compare_commits(full, empty, pool, max(given.repeats, 5))
     return "\n\n".join(
@@ -89,7 +92,8 @@ def measured(given: Any, folder: Path) -> str:
             about,
             views,
             f"Bytes, catalog included: lake {sizes['lake']:,}, JSON lines {sizes['json']:,}: "
-            f"{held(sizes['lake'] / sizes['json'], at_most=0.25, unit='')} (target at most 0.25).",
+            f"{held(sizes['lake'] / sizes['json'], at_most=0.25, unit='')} (target at most 0.25). Until the files "
+            f"that were merged are removed, a day later: {merged:,}.",
             commits,
         ]
     )
@@ -109,6 +113,7 @@ def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
             lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
         made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
         commit_iteration(lake, made)
+        tidy(lake, run, made.number)
         rows, number = rows + made.rows, number + 1
         progress(f"lake: {rows:,} rows")
     (files,) = lake.query("SELECT sum(file_count)::BIGINT AS n FROM ducklake_table_info('lake')")["n"].to_pylist()

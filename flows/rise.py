@@ -22,6 +22,7 @@ from tasks.pick_improved import pick_improved
 from tasks.prepare import prepare
 from tasks.report import report
 from tasks.sample_turns import sample_turns
+from tasks.tidy import tidy
 from tasks.verify_answers import verify_answers
 from tasks.write_parquet import write_parquet
 
@@ -43,6 +44,7 @@ def rise(
             sample(job, iteration, evaluations(job.config, job.split), policy=iteration)
             evaluate(job, iteration)
             report(job, iteration)
+            tidy(job, iteration)
 
 
 def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:

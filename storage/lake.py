@@ -74,7 +74,7 @@ class Lake:
             self._lock_file = FileLock(f"{file}.lock", timeout=PATIENCE, thread_local=False)
         self._session = self._open(version)
         if not self.read_only:
-            patiently(location, lambda: self._add_sums(None))
+            self.add_sums()
 
     def _open(self, version: int | None) -> duckdb.DuckDBPyConnection:
         def attempt() -> duckdb.DuckDBPyConnection:
@@ -141,12 +141,23 @@ class Lake:
                 return commit_once(self._session.cursor(), write, message)
 
         version = patiently(self.location, attempt)
-        patiently(self.location, lambda: self._add_sums(version))
+        self.add_sums(version)
         return version
 
-    def _add_sums(self, version: int | None) -> None:
+    def add_sums(self, version: int | None = None) -> None:
+        """Write the sums (storage.sums) of one version's files, or of all that have none."""
+
+        def attempt() -> None:
+            with self.alone() as cursor:
+                sums.add(cursor, self.location, version)
+
+        patiently(self.location, attempt)
+
+    @contextmanager
+    def alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A session of this lake while nobody else commits."""
         with self._turn(), closing(self._session.cursor()) as cursor:
-            sums.add(cursor, self.location, version)
+            yield cursor
 
     def check_files(self, run: str) -> None:
         """Raises UserError that names a data file of the run's rows which is missing or damaged."""

@@ -38,6 +38,11 @@ TABLES = {
         run VARCHAR NOT NULL, split VARCHAR NOT NULL, config VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
 }
 
+# Each run and iteration has files of its own: a question about one reads no others; storage/tidy.py merges within it.
+PARTITIONS = {"rollouts": "run, iteration", "examples": "run, iteration"} | dict.fromkeys(
+    ("runs", "problems", "checkpoints", "metrics", "evaluations"), "run"
+)
+
 # Only these verdicts say something about a response; the others say that grading failed and count neither way.
 GRADED = "verdict IN ('correct', 'wrong', 'no_answer')"
 
@@ -147,6 +152,7 @@ def creation() -> list[str]:
         "USE lake",
         "BEGIN",
         *(create_table(name) for name in TABLES),
+        *(f"ALTER TABLE lake.main.{name} SET PARTITIONED BY ({columns})" for name, columns in PARTITIONS.items()),
         f"INSERT INTO lake.main.rise_schema VALUES ({SCHEMA_VERSION})",  # noqa: S608
         *(create_view(name) for name in VIEWS),
         "CALL lake.set_commit_message('rise', 'create the lake')",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import duckdb
@@ -18,25 +19,24 @@ from rise_core.errors import UserError
 from storage.location import LakeLocation, is_url
 
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
-# Data and delete files with the snapshot that committed each, from DuckLake's own tables.
+# Data and delete files with the run whose rows they hold (none: several may), from DuckLake's own tables.
 FILES = """
-    SELECT f.begin_snapshot, f.end_snapshot, f.file_size_bytes,
+    SELECT f.begin_snapshot, f.end_snapshot, f.file_size_bytes, p.partition_value AS run,
         CASE WHEN NOT f.path_is_relative::BOOLEAN THEN f.path
             WHEN NOT t.path_is_relative::BOOLEAN THEN t.path || f.path ELSE s.path || t.path || f.path END AS path
     FROM (
-        SELECT table_id, begin_snapshot, end_snapshot, file_size_bytes, path, path_is_relative
+        SELECT data_file_id, table_id, begin_snapshot, end_snapshot, file_size_bytes, path, path_is_relative
         FROM __ducklake_metadata_lake.ducklake_data_file
         UNION ALL
-        SELECT table_id, begin_snapshot, end_snapshot, file_size_bytes, path, path_is_relative
+        SELECT data_file_id, table_id, begin_snapshot, end_snapshot, file_size_bytes, path, path_is_relative
         FROM __ducklake_metadata_lake.ducklake_delete_file
     ) AS f
     JOIN (SELECT DISTINCT table_id, schema_id, path, path_is_relative FROM __ducklake_metadata_lake.ducklake_table) AS t
         USING (table_id)
-    JOIN (SELECT DISTINCT schema_id, path FROM __ducklake_metadata_lake.ducklake_schema) AS s USING (schema_id)"""
-OF_RUN = """
-    SELECT path, file_size_bytes FROM files
-    JOIN __ducklake_metadata_lake.ducklake_snapshot_changes AS c ON c.snapshot_id = begin_snapshot
-    WHERE end_snapshot IS NULL AND starts_with(c.commit_message, ?) ORDER BY path"""
+    JOIN (SELECT DISTINCT schema_id, path FROM __ducklake_metadata_lake.ducklake_schema) AS s USING (schema_id)
+    LEFT JOIN __ducklake_metadata_lake.ducklake_file_partition_value AS p
+        ON p.data_file_id = f.data_file_id AND p.partition_key_index = 0"""
+OF_RUN = "SELECT path, file_size_bytes FROM files WHERE end_snapshot IS NULL AND (run = ? OR run IS NULL) ORDER BY path"
 
 
 def sums_file(location: LakeLocation) -> Path | None:
@@ -65,6 +65,17 @@ def add(session: duckdb.DuckDBPyConnection, location: LakeLocation, version: int
             sums.write((b"\n" if ends_in_a_line(file) else b"") + lines.encode())
 
 
+def forget(location: LakeLocation, removed: Collection[str]) -> None:
+    """Take out the sums of files that are no more, which `sha256sum --check` would miss."""
+    file = sums_file(location)
+    if file is None or not removed:
+        return
+    kept = {path: digest for path, digest in read(file).items() if str(file.parent / path) not in removed}
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text("".join(f"{digest}  {path}\n" for path, digest in kept.items()))
+    os.replace(unfinished, file)
+
+
 def ends_in_a_line(file: Path) -> bool:
     """Whether the last line was cut short, by a crash or a full disk."""
     with file.open("rb") as sums:
@@ -78,7 +89,7 @@ def check(session: duckdb.DuckDBPyConnection, location: LakeLocation, run: str) 
     if file is None:
         return
     known = read(file)
-    for path, size in session.execute(f"WITH files AS ({FILES}) {OF_RUN}", [f"run={run} "]).fetchall():
+    for path, size in session.execute(f"WITH files AS ({FILES}) {OF_RUN}", [run]).fetchall():
         wrong = what_is_wrong(file.parent / path, size, known.get(path))
         if wrong:
             raise UserError(

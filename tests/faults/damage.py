@@ -25,8 +25,8 @@ def staged(trial: Trial) -> None:
 @fault("damaged-parquet", "a truncated or bit-flipped Parquet file of the lake")
 def lake(trial: Trial) -> None:
     killed_at(trial, training(RUN))
-    files = sorted((trial.home / "lake/data").rglob("*/rollouts/*.parquet"))
-    files += sorted((trial.home / "lake/data").rglob("*/examples/*.parquet"))
+    files = sorted((trial.home / "lake/data").rglob("*/rollouts/**/*.parquet"))
+    files += sorted((trial.home / "lake/data").rglob("*/examples/**/*.parquet"))
     refused(trial, trial.random.choice(files))
 
 

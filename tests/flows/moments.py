@@ -27,7 +27,7 @@ def training(run: str, iteration: int = 1) -> Moment:
 
 def committed(table: str, files: int) -> Moment:
     """So many Parquet files of a table are on disk; the transaction of the last may or may not be over."""
-    return lambda home: len(list((home / "lake/data").rglob(f"{table}/*.parquet"))) >= files
+    return lambda home: len(list((home / "lake/data").rglob(f"{table}/**/*.parquet"))) >= files
 
 
 def wait_for(moment: Moment, home: Path, process: Popen[bytes], log: Path, *, pause: float, timeout: float) -> None:

@@ -108,12 +108,12 @@ def test_any_duckdb_session_can_attach_offline(lake: Lake) -> None:
 
 def test_small_commits_are_parquet_files_too(home: Path, lake: Lake) -> None:
     append_rollouts(lake, shard_rows(0, 1))
-    assert len(list((home / "lake" / "data").rglob("rollouts/*.parquet"))) == 1
+    assert len(list((home / "lake" / "data").rglob("rollouts/**/*.parquet"))) == 1
 
 
 def test_rows_are_stored_in_zstd(home: Path, lake: Lake) -> None:
     append_rollouts(lake, shard_rows(0, 50))
-    (file,) = (home / "lake" / "data").rglob("rollouts/*.parquet")
+    (file,) = (home / "lake" / "data").rglob("rollouts/**/*.parquet")
     group = pq.read_metadata(file).row_group(0)
     assert {group.column(i).compression for i in range(group.num_columns)} == {"ZSTD"}
 

@@ -20,7 +20,7 @@ EXAMPLE = Example("p1-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2)
 
 
 def files(lake: Lake, table: str = "rollouts") -> list[Path]:
-    return sorted(Path(lake.location.data).rglob(f"{table}/*.parquet"))
+    return sorted(Path(lake.location.data).rglob(f"{table}/**/*.parquet"))
 
 
 def filled(lake: Lake) -> None:

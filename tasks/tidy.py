@@ -1,0 +1,16 @@
+"""Stage `tidy`: an iteration that is complete leaves few files in the lake."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger
+
+from storage import tidy as files
+from tasks.job import Job
+from tasks.stage import stage
+
+
+@stage("tidy {job.run} {iteration}")
+def tidy(job: Job, iteration: int) -> None:
+    """Merge the many small files that sampling and selecting wrote."""
+    before, after = files.tidy(job.lake, job.run, iteration)
+    get_run_logger().info("iteration %d: %d files of the lake are %d now", iteration, before, after)
