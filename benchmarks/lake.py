@@ -61,6 +61,7 @@ def main() -> None:
     options.add_argument("--held-out", type=int, default=1280, help="held-out problems of an evaluation")
     options.add_argument("--repeats", type=int, default=3, help="of each question and commit; medians are printed")
     options.add_argument("--folder", type=Path, help="where to put lakes and JSON (default: a temporary folder)")
+    options.add_argument("--untidied", action="store_true", help="leave the small files as they are committed")
     options.add_argument("--whole-episodes", action="store_true", help="ask for all of `episodes` too: minutes, GBs")
     given = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="lake-benchmark-", dir=given.folder))
@@ -113,7 +114,8 @@ def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
             lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
         made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
         commit_iteration(lake, made)
-        tidy(lake, run, made.number)
+        if not given.untidied:
+            tidy(lake, run, made.number)
         rows, number = rows + made.rows, number + 1
         progress(f"lake: {rows:,} rows")
     (files,) = lake.query("SELECT sum(file_count)::BIGINT AS n FROM ducklake_table_info('lake')")["n"].to_pylist()

@@ -63,6 +63,7 @@ STAGES = {
     ("verify_answers", "eval_sequential"): "sample: turns",
     ("verify_answers", "eval_parallel"): "sample: parallel",
     ("evaluate", ""): "evaluate",
+    ("tidy", ""): "report",  # what is between the two commits; the merging itself is short
 }
 
 
