@@ -17,6 +17,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,9 +114,7 @@ def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
             problems = problem_table(run, problems_of(pool, given))
             lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
         made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
-        commit_iteration(lake, made)
-        if not given.untidied:
-            tidy(lake, run, made.number)
+        commit_iteration(lake, made, (lambda *_: None) if given.untidied else tidy)
         rows, number = rows + made.rows, number + 1
         progress(f"lake: {rows:,} rows")
     (files,) = lake.query("SELECT sum(file_count)::BIGINT AS n FROM ducklake_table_info('lake')")["n"].to_pylist()
@@ -129,9 +128,9 @@ def problems_of(pool: Pool, given: Any) -> list[Problem]:
     ]
 
 
-def commit_iteration(lake: Lake, made: Iteration) -> None:
-    """Three commits: collected, examples with their marks, evaluated. A real run commits every shard's turn alone;
-    the files are the same, since each append writes one."""
+def commit_iteration(lake: Lake, made: Iteration, tidied: Callable[[Lake, str, int], object]) -> None:
+    """Three commits: collected, examples with their marks, evaluated; `tidied` where the flow merges files. A real run
+    commits every shard's turn alone; the files are the same, since each append writes one."""
 
     def collect(tx: Transaction) -> None:
         for rows in made.collected:
@@ -148,6 +147,8 @@ def commit_iteration(lake: Lake, made: Iteration) -> None:
 
     for stage, write in (("verify_answers", collect), ("write_parquet", select), ("evaluate", evaluate)):
         lake.commit(write, run=made.run, iteration=made.number, stage=stage)
+        if stage != "write_parquet":
+            tidied(lake, made.run, made.number)
 
 
 def write_json(lake: Lake, folder: Path) -> duckdb.DuckDBPyConnection:

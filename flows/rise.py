@@ -38,6 +38,7 @@ def rise(
         for iteration in job.open_iterations():
             if iteration > 0:  # iteration 0 is the base model: evaluated, not trained
                 sample(job, iteration, [collection(job.config)], policy=iteration - 1)
+                tidy(job, iteration)  # before rows are marked: every file with a marked row is written again
                 picked = pick_improved(job, iteration)
                 write_parquet(job, iteration, picked)
                 fine_tune(job, iteration)

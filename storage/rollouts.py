@@ -69,9 +69,11 @@ def append_rollouts(lake: Lake, rollouts: list[Rollout], stage: str = "verify_an
 
 
 def key_has_rows(tx: Transaction, key: Key) -> bool:
+    # As one comparison: DuckLake finds the files to read by one column after the other, and for each it reads that
+    # column's statistics of every file in the lake.
     found = tx.execute(
-        "SELECT 1 FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ? AND split = ? AND shard = ?"
-        " AND turn = ? LIMIT 1",
+        "SELECT 1 FROM lake.main.rollouts WHERE run = ? AND iteration = ?"
+        " AND (purpose, split, shard, turn) = (?, ?, ?, ?) LIMIT 1",
         key,
     )
     return bool(found)

@@ -1,4 +1,4 @@
-"""Stage `tidy`: an iteration that is complete leaves few files in the lake."""
+"""Stage `tidy`: what an iteration has committed becomes a few files of the lake."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tasks.stage import stage
 
 @stage("tidy {job.run} {iteration}")
 def tidy(job: Job, iteration: int) -> None:
-    """Merge the many small files that sampling and selecting wrote."""
+    """Merge the many small files that sampling and selecting wrote, of this iteration and of those before."""
     before, after = files.tidy(job.lake, job.run, iteration)
-    get_run_logger().info("iteration %d: %d files of the lake are %d now", iteration, before, after)
+    if after < before:
+        get_run_logger().info("iteration %d: %d files of the lake are %d now", iteration, before, after)

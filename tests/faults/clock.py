@@ -1,4 +1,8 @@
-"""The clock set back by an hour in the middle of a run: a small library under its processes shifts what they read."""
+"""The clock set back by an hour in the middle of a run: a small library under its processes shifts what they read.
+
+The kernel's clock stays as it is. Waits until a moment of the shifted clock then return at once and are repeated, which
+no real clock does: the run gets slow.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,17 @@ class Server:
 
 
 def served(trial: Trial) -> Server:
+    """A server for one try, beside a home that is ready to run."""
+    trial.copy_base()
+    server = Server(trial.folder / "server")
+    trial.undo.callback(server.kill)
+    return server
+
+
+@fault("prefect-away", "the Prefect server away for 60 s, killed or stopped, and back")
+def prefect_away(trial: Trial) -> None:
     server = served(trial)
+    trial.extra = server.address
     trial.start()
     trial.until(sampled(RUN, "collect-1-*"), after=10.0)
     trial.faults += 1
