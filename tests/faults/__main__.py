@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="decides all random moments")
     parser.add_argument("--folder", type=Path, help="where the runs lie; one that is kept saves the undisturbed run")
     given = parser.parse_args()
+    # A shell's background job ignores Ctrl-C, and so would all that is started here: a worker is ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     chosen = given.only.split(",")
     if unknown := set(chosen) - set(FAULTS):
         parser.error(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")

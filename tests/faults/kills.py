@@ -20,6 +20,7 @@ COMMITS = (
     "iteration=1 stage=fine_tune",
     "iteration=1 stage=verify_answers purpose=eval",
     "iteration=1 stage=evaluate",
+    "iteration=1 stage=tidy",
 )
 POINTS = ("before", "during", "after")
 
