@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -28,6 +29,7 @@ from rise_core.verifiers.worker import Graded, Pair
 
 CHUNK = 64  # answers in one message to a process: the hop costs more than a cheap verifier
 STARTS = 3  # of the processes, before they count as unable to start
+STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced, on top of a running job's deadline
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class Job:
 
     pairs: list[Pair]
     future: Future[list[Graded]]
+    pool: ProcessPool
+    deadline: float  # seconds from the moment that a process takes it
 
 
 class GradingPool:
@@ -53,6 +57,7 @@ class GradingPool:
         self._lock = Lock()
         self._pool: ProcessPool | None = None
         self._pending: set[Future[list[Graded]]] = set()
+        self._moved = 0.0  # when a job last came or went, on the monotonic clock
         self._closed = False
 
     def grade(self, items: Sequence[Pair]) -> list[Grade]:
@@ -140,22 +145,53 @@ class GradingPool:
             deadline = (self.timeout + worker.GRACE) * len(pairs)
             future = self._pool.schedule(worker.grade_all, args=(self.verifier, pairs, self.timeout), timeout=deadline)
             self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
-        return Job(pairs, future)
+            self._moved = time.monotonic()
+            job = Job(pairs, future, self._pool, deadline)
+        future.add_done_callback(self._left)
+        return job
+
+    def _left(self, future: Future[list[Graded]]) -> None:
+        self._pending.discard(future)
+        self._moved = time.monotonic()
 
     def _wait(self, job: Job) -> list[Graded]:
         """The job's grades. Raises TimeoutError or ProcessExpired where an answer is to blame."""
         for _ in range(STARTS):
             try:
+                self._watch(job)
                 return job.future.result()
             except BrokenProcessPool:  # a process died between two jobs, which no answer is to blame for
                 job = self._submit(job.pairs)
-            except CancelledError:
-                raise Closed("the grading pool was closed while it graded") from None
+            except CancelledError:  # closed, which `_submit` says, or replaced
+                job = self._submit(job.pairs)
         raise RuntimeError(
             "the grading processes die as soon as they start (see their error above); a script that grades needs an "
             '`if __name__ == "__main__":` guard'
         )
+
+    def _watch(self, job: Job) -> None:
+        """Wait for a job. pebble counts a deadline from the moment that a process takes the job and ends the process
+        between two messages, so one that stops before or in a message is noticed here."""
+        while not job.future.done():
+            try:
+                job.future.exception(timeout=1.0)
+            except TimeoutError:
+                running = any(future.running() for future in tuple(self._pending))
+                if time.monotonic() - self._moved > STUCK + (job.deadline if running else 0.0):
+                    self._replace(job.pool)
+
+    def _replace(self, pool: ProcessPool) -> None:
+        """End the processes; the next job starts new ones. The jobs that they had are cancelled."""
+        with self._lock:
+            done = self._pool is not pool  # by another thread
+            if done:
+                return
+            self._pool = None
+            for future in list(self._pending):
+                future.cancel()
+        log.warning("the grading processes have stopped: they are replaced")
+        pool.stop()
+        pool.join()
 
 
 def report_failures(graded: Iterable[Graded]) -> None:

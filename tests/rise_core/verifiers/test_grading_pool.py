@@ -17,6 +17,7 @@ import pytest
 from rise_core.errors import UserError
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers import get
+from rise_core.verifiers import pool as pool_module
 from rise_core.verifiers.pool import GradingPool
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -172,6 +173,31 @@ def test_a_process_that_no_signal_interrupts_is_killed() -> None:
         assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
 
 
+def test_a_process_that_stops_before_it_takes_a_job_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = set(processes())
+    with GradingPool("gsm8k") as pool:
+        assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
+        (idle,) = set(processes()) - others
+        os.kill(idle, signal.SIGSTOP)
+        monkeypatch.setattr(pool_module, "STUCK", 3.0)
+        many = [("#### 17" + " " * 100_000 + str(n), GSM8K) for n in range(3)]  # more than the pipe holds
+        grades: list[list[Grade]] = []
+
+        def work() -> None:
+            grades.append(pool.grade(many))
+
+        threads = [in_thread(work) for _ in range(2)]
+        wait_until(lambda: "they are replaced" in caplog.text)
+        monkeypatch.undo()  # the new ones may take their time to start
+        for thread in threads:
+            thread.join(100)
+        assert [grade.verdict for each in grades for grade in each] == [Verdict.WRONG] * 6
+        assert idle not in processes()
+    assert caplog.text.count("they are replaced") == 1
+
+
 def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
     others = set(processes())
     pool = GradingPool("gsm8k", workers=2, timeout=100.0)
@@ -191,7 +217,7 @@ def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
     busy_process(others)
     pool.close()
     thread.join(60)
-    assert failures == ["the grading pool was closed while it graded"]
+    assert failures == ["the grading pool is closed"]
     assert set(processes()) == others
     with pytest.raises(RuntimeError, match="closed"):
         pool.grade([("#### 18", GSM8K)])
