@@ -29,7 +29,7 @@ from rise_core.verifiers.worker import Graded, Pair
 
 CHUNK = 64  # answers in one message to a process: the hop costs more than a cheap verifier
 STARTS = 3  # of the processes, before they count as unable to start
-STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced, on top of a running job's deadline
+STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced, on top of the running jobs' deadline
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,6 @@ class Job:
     pairs: list[Pair]
     future: Future[list[Graded]]
     pool: ProcessPool
-    deadline: float  # seconds from the moment that a process takes it
 
 
 class GradingPool:
@@ -56,7 +55,7 @@ class GradingPool:
         self.verifier, self.workers, self.timeout = verifier, workers, timeout
         self._lock = Lock()
         self._pool: ProcessPool | None = None
-        self._pending: set[Future[list[Graded]]] = set()
+        self._pending: dict[Future[list[Graded]], float] = {}  # and its deadline, once a process has taken it
         self._moved = 0.0  # when a job last came or went, on the monotonic clock
         self._closed = False
 
@@ -144,28 +143,27 @@ class GradingPool:
             # The process keeps every answer's deadline itself; this one is for a process that cannot.
             deadline = (self.timeout + worker.GRACE) * len(pairs)
             future = self._pool.schedule(worker.grade_all, args=(self.verifier, pairs, self.timeout), timeout=deadline)
-            self._pending.add(future)
+            self._pending[future] = deadline
             self._moved = time.monotonic()
-            job = Job(pairs, future, self._pool, deadline)
+            job = Job(pairs, future, self._pool)
         future.add_done_callback(self._left)
         return job
 
     def _left(self, future: Future[list[Graded]]) -> None:
-        self._pending.discard(future)
+        self._pending.pop(future, None)
         self._moved = time.monotonic()
 
     def _wait(self, job: Job) -> list[Graded]:
         """The job's grades. Raises TimeoutError or ProcessExpired where an answer is to blame."""
-        for _ in range(STARTS):
+        for tries in range(1, STARTS + 1):
             try:
                 self._watch(job)
                 return job.future.result()
-            except BrokenProcessPool:  # a process died between two jobs, which no answer is to blame for
-                job = self._submit(job.pairs)
-            except CancelledError:  # closed, which `_submit` says, or replaced
-                job = self._submit(job.pairs)
+            except (BrokenProcessPool, CancelledError):  # a process died or stopped between two jobs: no answer's fault
+                if tries < STARTS or self._closed:
+                    job = self._submit(job.pairs)
         raise RuntimeError(
-            "the grading processes die as soon as they start (see their error above); a script that grades needs an "
+            "the grading processes die as soon as they start (see what is logged above); a script that grades needs an "
             '`if __name__ == "__main__":` guard'
         )
 
@@ -176,8 +174,8 @@ class GradingPool:
             try:
                 job.future.exception(timeout=1.0)
             except TimeoutError:
-                running = any(future.running() for future in tuple(self._pending))
-                if time.monotonic() - self._moved > STUCK + (job.deadline if running else 0.0):
+                running = [deadline for future, deadline in list(self._pending.items()) if future.running()]
+                if time.monotonic() - self._moved > STUCK + max(running, default=0.0):
                     self._replace(job.pool)
 
     def _replace(self, pool: ProcessPool) -> None:

@@ -198,6 +198,23 @@ def test_a_process_that_stops_before_it_takes_a_job_is_replaced(
     assert caplog.text.count("they are replaced") == 1
 
 
+def test_a_process_that_works_on_a_large_job_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = set(processes())
+    slow: list[Grade] = []
+    with GradingPool("gsm8k", timeout=1.0) as pool:
+        assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
+        monkeypatch.setattr(pool_module, "STUCK", 1.5)  # with the small job's deadline less than the large one takes
+        items = [*((SLOW + " " * n, GSM8K) for n in range(6)), ("#### 18", GSM8K)]
+        thread = in_thread(lambda: slow.extend(pool.grade(items)))
+        busy_process(others)
+        assert pool.grade([("#### 17", GSM8K)])[0].verdict is Verdict.WRONG
+        thread.join()
+    assert [grade.verdict for grade in slow] == [Verdict.TIMEOUT] * 6 + [Verdict.CORRECT]
+    assert "they are replaced" not in caplog.text
+
+
 def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
     others = set(processes())
     pool = GradingPool("gsm8k", workers=2, timeout=100.0)
