@@ -34,6 +34,11 @@ def reserve() -> None:
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_reserved.getsockname()[1]}/api"
 
 
+def reserved() -> bool:
+    """Whether this process uses the embedded server."""
+    return _reserved is not None
+
+
 @contextmanager
 def serving() -> Iterator[Callable[[], None]]:
     """Run the embedded server for the length of the block, if its port was reserved. It takes seconds to start: the

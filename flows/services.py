@@ -20,8 +20,10 @@ def started(config: Config, run: str) -> Iterator[None]:
         wait_until_up = stack.enter_context(embedded.serving())
         from rise_core import cluster
         from rise_core.engine import early
+        from tasks import accelerators
         from tasks.stopped import explained
 
+        accelerators.own_server = embedded.reserved()
         with explained():
             stack.enter_context(cluster.connect_early(config.train.workers + 1))
             stack.enter_context(early.started(config.engine, run))

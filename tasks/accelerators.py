@@ -1,19 +1,25 @@
-"""The limit `gpu` of the Prefect server: one run at a time on a machine's accelerators. On the CPU nothing waits."""
+"""One run at a time on a machine's accelerators: by the Prefect server's limit `gpu`, and by a lock file of the home
+where the server is the run's own. On the CPU nothing waits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from filelock import FileLock, Timeout
 from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from rise_core.config import Config, PolicyKind
+from storage.home import Home
 
 LIMIT = "gpu"
+# Whether the server ends with this process. It could then never give back the slot of a process that was killed, since
+# what it knows of the slot's holder is in its memory; a lock file goes with its holder.
+own_server = False
 
 
 def make_limit(client: SyncPrefectClient) -> None:
@@ -21,7 +27,8 @@ def make_limit(client: SyncPrefectClient) -> None:
     try:
         client.read_global_concurrency_limit_by_name(LIMIT)
     except ObjectNotFound:
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=LIMIT, limit=1))
+        with suppress(ObjectAlreadyExists):  # made by another run meanwhile
+            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=LIMIT, limit=1))
 
 
 def uses_gpus(config: Config) -> bool:
@@ -34,12 +41,32 @@ def uses_gpus(config: Config) -> bool:
 
 @contextmanager
 def accelerators(config: Config) -> Iterator[None]:
-    """Hold the slot for the length of the block, where the config uses GPUs; waits for another run that holds it."""
+    """Hold them for the length of the block, where the config uses GPUs; waits for another run that does."""
     if not uses_gpus(config):
         yield
-        return
-    with get_client(sync_client=True) as client:
-        make_limit(client)
-    get_run_logger().info("waiting for the limit %s, held by at most one run on the accelerators", LIMIT)
-    with concurrency(LIMIT, strict=True):
+    elif own_server:
+        with home_lock():
+            yield
+    else:
+        with get_client(sync_client=True) as client:
+            make_limit(client)
+        get_run_logger().info("waiting for the limit %s, held by at most one run on the accelerators", LIMIT)
+        # A server that is away for a while cancels no run.
+        with concurrency(LIMIT, strict=True, raise_on_lease_renewal_failure=False):
+            yield
+
+
+@contextmanager
+def home_lock() -> Iterator[None]:
+    lock = FileLock(Home.from_env().path / "gpu.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        get_run_logger().info(
+            "waiting for another run of this home that uses the GPUs; runs of other homes do not wait"
+        )
+        lock.acquire(poll_interval=1.0)
+    try:
         yield
+    finally:
+        lock.release()
