@@ -16,7 +16,7 @@ from storage import runs
 from storage.home import Home
 from storage.lake import Lake
 from tasks.accelerators import accelerators
-from tasks.inputs import Inputs, check_inputs, has_turn, refuse_other_config
+from tasks.inputs import Inputs, check_inputs, has_turn, next_goal, refuse_other_config
 from tasks.job import Job
 from tasks.naming import named
 from tasks.stopped import explained
@@ -39,7 +39,7 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
         lake = Lake(home.lake)
         try:
             lake.check_files(run)
-            goal = next_goal(lake, inputs, iterations)
+            goal = set_goal(lake, inputs, iterations)
             job = Job(inputs, home, lake, goal)
             with named(f"{run} to iteration {goal}", profile):
                 if not job.open_iterations():
@@ -56,21 +56,17 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
             lake.close()
 
 
-def next_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
-    """The iteration to reach: that of an interrupted advance, or the last one plus `iterations`."""
+def set_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
+    """The iteration to reach, written down, so that an interrupted advance is finished first."""
     record = runs.get_run(lake, inputs.run)
     refuse_other_config(record, inputs.config)
-    done = runs.iterations_done(lake, inputs.run)
-    reached = -1 if done is None else done
-    if record is not None and record.goal > reached:
-        get_run_logger().info("finishing the advance to iteration %d", record.goal)
-        return record.goal
-    goal = inputs.config.iterations if iterations is None else max(reached, 0) + iterations
-    goal = max(goal, reached)
+    goal = next_goal(record, inputs.config, iterations)
     if record is None:
         runs.create_run(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions(), goal)
     elif goal != record.goal:
         runs.set_goal(lake, inputs.run, goal)
+    elif goal > (-1 if record.iterations_done is None else record.iterations_done):
+        get_run_logger().info("finishing the advance to iteration %d", goal)
     return goal
 
 

@@ -26,6 +26,12 @@ class Inputs:
     config: Config
     problems: ProblemSet
     split: str = EVAL_SPLIT  # under which evaluations are stored
+    record: runs.RunRecord | None = None  # what the lake had of the run; of a catalog on a server it is not known yet
+
+    def complete(self, iterations: int | None) -> int | None:
+        """The iteration at which an advance by `iterations` has nothing left to do; None where it has."""
+        goal = next_goal(self.record, self.config, iterations)
+        return goal if self.record is not None and self.record.iterations_done == goal else None
 
 
 _checked: dict[tuple[str, str, tuple[str, ...]], Inputs] = {}  # by the command line, for the flow that it starts next
@@ -40,6 +46,8 @@ def check_early(run: str, profile: str, overrides: list[str]) -> Inputs:
     """`check_inputs` before anything is started for them; the next one with the same arguments costs nothing: making
     tens of thousands of problems takes seconds."""
     inputs = _checked[run, profile, tuple(overrides)] = load_inputs(run, profile, overrides)
+    with Home.from_env().lock(run):  # raises where another process has it
+        pass
     return inputs
 
 
@@ -52,16 +60,26 @@ def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
         from tasks import teacher
 
         teacher.check(config)
-    catalog = Home.from_env().lake.catalog_file
+    catalog, record = Home.from_env().lake.catalog_file, None
     if catalog is not None and catalog.exists():  # a catalog on a server is asked once the run is locked
         with Lake(Home.from_env().lake, read_only=True) as lake:
-            refuse_other_config(runs.get_run(lake, run), config)
+            record = runs.get_run(lake, run)
+        refuse_other_config(record, config)
     problems = load_problems(config)
     if has_turn(config, PolicyKind.gold):
         for problem in problems.train:
             worked(problem)
     refuse_failing_verifier(config, problems.train[0])
-    return Inputs(run, profile, config, problems)
+    return Inputs(run, profile, config, problems, record=record)
+
+
+def next_goal(record: runs.RunRecord | None, config: Config, iterations: int | None) -> int:
+    """The iteration to reach: that of an interrupted advance, or the last one plus `iterations`; with None the config's
+    own."""
+    reached = -1 if record is None or record.iterations_done is None else record.iterations_done
+    if record is not None and record.goal > reached:
+        return record.goal
+    return max(config.iterations if iterations is None else max(reached, 0) + iterations, reached)
 
 
 def refuse_failing_verifier(config: Config, problem: Problem) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -31,11 +32,15 @@ def run(
         from tasks.inputs import check_early
 
         inputs = check_early(named, profile, overrides or [])
-        quiet_flow_logs()
-        with services.started(inputs.config, named):
-            from flows.rise import rise
+        complete = inputs.complete(iterations)
+        if complete is not None:
+            print(f"complete at iteration {complete}; --iterations N goes on", file=sys.stderr)
+        else:
+            quiet_flow_logs()
+            with services.started(inputs.config, named):
+                from flows.rise import rise
 
-            rise(named, profile, overrides or [], iterations)
+                rise(named, profile, overrides or [], iterations)
         print_metrics(named)
 
 
