@@ -45,9 +45,10 @@ def sums_file(location: LakeLocation) -> Path | None:
 
 
 def read(file: Path) -> dict[str, str]:
-    """Path, relative to the data folder, to sha256. A line that was cut short counts as none."""
+    """Path, relative to the data folder, to sha256: the first one written, that of the commit. A line that was cut
+    short counts as none."""
     lines = file.read_text().split("\n")[:-1] if file.exists() else []
-    return {found[2]: found[1] for line in lines if (found := LINE.fullmatch(line))}
+    return {found[2]: found[1] for line in reversed(lines) if (found := LINE.fullmatch(line))}
 
 
 def add(session: duckdb.DuckDBPyConnection, location: LakeLocation, version: int | None = None) -> None:
@@ -66,13 +67,16 @@ def add(session: duckdb.DuckDBPyConnection, location: LakeLocation, version: int
 
 
 def forget(location: LakeLocation, removed: Collection[str]) -> None:
-    """Take out the sums of files that are no more, which `sha256sum --check` would miss."""
+    """Take out the sums of files that are no more, which `sha256sum --check` would miss. In `Lake.alone` only."""
     file = sums_file(location)
     if file is None or not removed:
         return
     kept = {path: digest for path, digest in read(file).items() if str(file.parent / path) not in removed}
     unfinished = file.with_suffix(".part")
-    unfinished.write_text("".join(f"{digest}  {path}\n" for path, digest in kept.items()))
+    with unfinished.open("w") as sums:
+        sums.writelines(f"{digest}  {path}\n" for path, digest in kept.items())
+        sums.flush()
+        os.fsync(sums.fileno())
     os.replace(unfinished, file)
 
 

@@ -7,7 +7,7 @@ All of it is DuckLake's own maintenance, and every version stays readable.
 from __future__ import annotations
 
 from storage import sums
-from storage.lake import Lake, Transaction
+from storage.lake import Lake, Transaction, patiently
 
 REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)"
 MERGE = "CALL ducklake_merge_adjacent_files('lake')"
@@ -27,8 +27,12 @@ def tidy(lake: Lake, run: str, iteration: int) -> tuple[int, int]:
 
         lake.commit(write, run=run, iteration=iteration, stage="tidy")
     lake.add_sums()
-    with lake.alone() as session:
-        removed = [path for (path,) in session.execute(CLEAN_UP).fetchall()]
-    sums.forget(lake.location, removed)
+    patiently(lake.location, lambda: clean_up(lake))
     (after,) = lake.query(COUNT)["n"].to_pylist()
     return before, after
+
+
+def clean_up(lake: Lake) -> None:
+    """Remove the files that were merged a day ago, and their sums."""
+    with lake.alone() as session:
+        sums.forget(lake.location, [path for (path,) in session.execute(CLEAN_UP).fetchall()])

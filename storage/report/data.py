@@ -53,7 +53,7 @@ STAGE_TIMES = r"""
         FROM ducklake_snapshots('lake') WHERE starts_with(commit_message, concat('run=', ?::VARCHAR, ' ')))
     SELECT iteration, stage, purpose, sum(greatest(took, 0)) AS minutes  -- below 0 where the clock was set back
     FROM commits WHERE took IS NOT NULL AND NOT contains(commit_message, ' goal=') AND split IN ('', 'train', 'eval')
-    GROUP BY ALL ORDER BY iteration, min(snapshot_id)"""
+    GROUP BY ALL ORDER BY iteration, max(snapshot_id)"""
 
 STAGES = {
     ("prepare", ""): "prepare",
@@ -63,7 +63,7 @@ STAGES = {
     ("verify_answers", "eval_sequential"): "sample: turns",
     ("verify_answers", "eval_parallel"): "sample: parallel",
     ("evaluate", ""): "evaluate",
-    ("tidy", ""): "report",  # what is between the two commits; the merging itself is short
+    ("tidy", ""): "report and tidy",
 }
 
 
