@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import ray
@@ -26,7 +27,9 @@ from ray._private import ray_constants
 from rise_core.errors import UserError
 
 NAMESPACE = "rise"
+LONGEST_TMPDIR = 16  # characters: a socket's path has 107, and Ray's own part of it takes up to 90
 OBJECT_STORE_BYTES = 128 * 2**20  # shards are a few hundred kilobytes; weights travel as files
+log = logging.getLogger(__name__)
 _early: ExitStack | None = None  # a connection that the next `connect` takes over
 
 
@@ -69,14 +72,16 @@ def opened(logical_cpus: int) -> ExitStack:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's coming default, chosen here so that it does not warn: a worker without GPUs keeps its environment.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    connection = ExitStack()
-    with own_sigterm():
+    with own_sigterm(), ExitStack() as connection:
         if os.environ.get("RAY_ADDRESS"):
             ray.init(namespace=NAMESPACE, logging_level=logging.WARNING, log_to_driver=False)
         else:
-            connection.callback(shutil.rmtree, start(logical_cpus), ignore_errors=True)
-    connection.callback(ray.shutdown)
-    return connection
+            deep = len(tempfile.gettempdir()) > LONGEST_TMPDIR
+            folder = tempfile.mkdtemp(prefix="rise-ray-", dir="/tmp" if deep else None)  # noqa: S108 (it is private)
+            connection.push(partial(leave, folder))
+            start(logical_cpus, folder)
+        connection.callback(ray.shutdown)
+        return connection.pop_all()
 
 
 @contextmanager
@@ -92,12 +97,11 @@ def own_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def start(logical_cpus: int) -> str:
-    """Start the own Ray; returns the folder that it works in. Raises UserError where it would trust everybody."""
+def start(logical_cpus: int, folder: str) -> None:
+    """Start the own Ray, whose sockets and logs go to `folder`. Raises UserError where it would trust everybody."""
     mode = os.environ.get("RAY_AUTH_MODE", "token")
     if mode.lower() != "token":
         raise UserError(f"RAY_AUTH_MODE={mode}: a run's own Ray keeps its token authentication; unset the variable")
-    folder = tempfile.mkdtemp(prefix="rise-ray-")  # nobody else's; Ray opens its own folder in it to every user
     with loopback_only():
         ray.init(
             num_cpus=logical_cpus,
@@ -106,12 +110,19 @@ def start(logical_cpus: int) -> str:
             object_store_memory=OBJECT_STORE_BYTES,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            _temp_dir=f"{folder}/ray",
+            _temp_dir=f"{folder}/ray",  # Ray opens its own folder to every user, mkdtemp's is nobody else's
         )
     token = Path.home() / ".ray" / "auth_token"
     if token.is_file() and token.stat().st_uid == os.getuid():
         token.chmod(0o600)  # Ray writes it for all to read
-    return folder
+
+
+def leave(folder: str, kind: type[BaseException] | None, *_: object) -> None:
+    """Remove Ray's folder, unless a failure may be explained by the logs in it."""
+    if kind is None or not issubclass(kind, Exception) or issubclass(kind, UserError):
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        log.warning("Ray's logs are kept in %s/ray/session_latest/logs", folder)
 
 
 @contextmanager

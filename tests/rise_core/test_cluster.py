@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +61,19 @@ def test_an_early_ray_is_taken_over_with_its_end() -> None:
     with cluster.connect_early(logical_cpus=2):
         assert ray.is_initialized()
     assert not ray.is_initialized()
+
+
+def test_a_failure_keeps_rays_logs_and_a_deep_temporary_folder_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    deep = tmp_path / ("deep" * 20)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(RuntimeError, match="a fault"), cluster.connect(logical_cpus=1):
+        raise RuntimeError("a fault")
+    (logs,) = map(Path, re.findall(r"Ray's logs are kept in (\S+)", caplog.text))
+    assert list(logs.glob("gcs_server*"))
+    shutil.rmtree(logs.parents[2])
 
 
 LIST_JOBS = """
