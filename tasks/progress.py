@@ -9,7 +9,9 @@ from uuid import UUID
 import httpx
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+UNSHOWN = (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound)  # the server is away, or somebody deleted it
 
 
 def artifact_key(run: str, what: str) -> str:
@@ -33,12 +35,12 @@ class Progress:
         try:
             key = artifact_key(self.run, f"progress-{stage}")
             self.artifact = cast(UUID, create_progress_artifact(0.0, key=key, description=self.text()))
-        except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+        except UNSHOWN as error:
             get_run_logger().warning("progress cannot be shown: %s", error)
 
     def step(self) -> str:
         """Count one more; "3/28"."""
-        with self.counting:
+        with self.counting:  # the server is told in here too: the last it hears is the highest
             return self.reach(self.done + 1)
 
     def reach(self, done: int) -> str:
@@ -48,7 +50,7 @@ class Progress:
             share = 100.0 * min(done, self.total) / self.total
             try:
                 update_progress_artifact(self.artifact, progress=share, description=self.text())
-            except (httpx.HTTPError, PrefectHTTPStatusError) as error:
+            except UNSHOWN as error:
                 get_run_logger().warning("progress cannot be shown: %s", error)
         return f"{done}/{self.total}"
 

@@ -11,7 +11,7 @@ from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 
-from rise_core.engine.errors import EngineClosed, EngineError
+from rise_core.engine.errors import EngineClosed, EngineError, EngineLost
 from rise_core.training.ray_train import TrainerLost
 
 P = ParamSpec("P")
@@ -26,8 +26,9 @@ def stage(run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a task; `run_name` names its runs in the UI, with {parameters} filled in.
 
     It is tried again, after growing pauses, where another try can help. The pool replaces a dead engine and the lake
-    waits for a locked catalog on their own, so what arrives here is an engine that died or hung twice, a trainer whose
-    process died, or a Prefect server that is away.
+    waits for a locked catalog on their own, so what arrives here is an engine that died twice, a trainer whose process
+    died, or a Prefect server that is away. An engine that did not answer in time is tried once more only: where its
+    work takes too long, each try costs `engine.timeout`.
     """
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
@@ -44,7 +45,9 @@ def stage(run_name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     return decorate
 
 
-def worth_another_try(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
+def worth_another_try(_: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether a task failed by something that passes; never for bad input, nor for engines that are being closed."""
     error = state.data
-    return isinstance(error, EngineError | TrainerLost | httpx.TransportError) and not isinstance(error, EngineClosed)
+    if isinstance(error, EngineError) and not isinstance(error, EngineLost):
+        return run.run_count < 2 and not isinstance(error, EngineClosed)
+    return isinstance(error, EngineLost | TrainerLost | httpx.TransportError)

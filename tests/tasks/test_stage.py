@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 
 from rise_core.engine.errors import EngineClosed, EngineError, EngineLost
@@ -13,20 +14,21 @@ from tasks.stage import PAUSES, worth_another_try
 
 
 @pytest.mark.parametrize(
-    ("error", "again"),
+    ("error", "tries"),
     [
-        (EngineError("engine e did not finish sample() within 9 s and was ended"), True),
-        (EngineLost("engine e died during sample()"), True),
-        (TrainerLost("fine-tuning's process died: killed"), True),
-        (httpx.ConnectError("refused"), True),
-        (EngineClosed("sample(): the engines are closed"), False),
-        (UserError("config: eval.turns must be at least 1"), False),
-        (RuntimeError("a bug"), False),
-        (OSError("No space left on device"), False),
+        (EngineError("engine e did not finish sample() within 9 s and was ended"), 2),
+        (EngineLost("engine e died during sample()"), 3),
+        (TrainerLost("fine-tuning's process died: killed"), 3),
+        (httpx.ConnectError("refused"), 3),
+        (EngineClosed("sample(): the engines are closed"), 1),
+        (UserError("config: eval.turns must be at least 1"), 1),
+        (RuntimeError("a bug"), 1),
+        (OSError("No space left on device"), 1),
     ],
 )
-def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> None:
-    assert worth_another_try(None, None, Failed(data=error)) is again  # type: ignore[arg-type]
+def test_only_what_may_pass_is_tried_again(error: Exception, tries: int) -> None:
+    runs = (TaskRun(task_key="stage", dynamic_key="0", run_count=count) for count in range(1, 3))
+    assert 1 + sum(worth_another_try(None, run, Failed(data=error)) for run in runs) == tries  # type: ignore[arg-type]
 
 
 def test_pauses_grow_and_differ_between_processes() -> None:
