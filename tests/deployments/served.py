@@ -68,7 +68,7 @@ class Served:
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         for _ in range(20):
-            reply = httpx.request(method, f"{self.url}/api{path}", json=body, timeout=30)
+            reply = httpx.request(method, f"{self.url}/api{path}", json=body, timeout=120)
             if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # as Prefect's clients do: its SQLite was busy
                 break
             time.sleep(0.5)

@@ -61,7 +61,8 @@ def flow_killed(trial: Trial) -> None:
         tripwire = (sys.executable, "-m", "tests.faults.tripwire", words, point, str(nth), str(delay))
         trial.start(program=tripwire)
         if trial.wait():
-            trial.notes.append(f"no kill {point} {words}")
+            trial.failures.append(f"no kill {point} {words}")
+            return
         trial.faults += 1
         trial.resumes += 1
     trial.start()

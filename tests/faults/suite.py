@@ -68,11 +68,15 @@ class Suite:
         self.undisturbed = contents(undisturbed)
 
     def run(self, fault: Fault, tries: int) -> Result:
-        result = Result(fault.what)
-        for number in range(tries):
-            seed = self.seed + number
-            print(f"{fault.name}: try {number + 1} of {tries}, seed {seed}", flush=True)
-            self.attempt(fault, number, seed, result)
+        """Try a fault so many times. A try that came too late to disturb anything does not count: one more is made."""
+        result, seed = Result(fault.what), self.seed
+        while result.tries < tries:
+            print(f"{fault.name}: try {result.tries + 1} of {tries}, seed {seed}", flush=True)
+            self.attempt(fault, result.tries, seed, result)
+            seed += 1
+            if seed - self.seed == 2 * tries + 1:
+                result.lost.append("too few tries disturbed anything")
+                break
         return result
 
     def attempt(self, fault: Fault, number: int, seed: int, result: Result) -> None:
@@ -84,10 +88,10 @@ class Suite:
             fault.inject(trial)
             trial.finish()
             missing, extra = differences(self.undisturbed, trial.home)
-        result.tries += 1
+        result.tries += trial.faults > 0
         result.faults += trial.faults
-        result.by_itself += trial.resumes == 0
-        result.resumed += trial.resumes > 0
+        result.by_itself += trial.faults > 0 and trial.resumes == 0
+        result.resumed += trial.faults > 0 and trial.resumes > 0
         result.lost += [*(f"missing {m}" for m in missing), *(f"too much: {e}" for e in extra), *trial.failures]
         result.notes += trial.notes
         result.ends += [end.replace(str(folder), "…") for end in trial.ends]
@@ -96,5 +100,5 @@ class Suite:
             f"too much {extra}; {trial.notes or ''}",
             flush=True,
         )
-        if not missing and not extra:
+        if not missing and not extra and not trial.failures:
             shutil.rmtree(folder)

@@ -60,7 +60,7 @@ def machine(undisturbed: Contents) -> str:
     memory = psutil.virtual_memory().total / 2**30
     parts = (
         f"Last run {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB",
-        f"Linux {platform.release()}",
+        f"Linux {'.'.join(platform.release().split('.')[:2])}",
         f"Python {platform.python_version()}",
         *(f"{name} {version}" for name, version in installed.items()),
     )
