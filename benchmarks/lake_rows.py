@@ -40,13 +40,13 @@ class Pool:
     ids: pa.Array
 
 
-def make_pool(data: Path, problems: int, seed: int = 0) -> Pool:
-    """The first `problems` of `data`/gsm8k_train.jsonl (from the start again where they are not enough)."""
+def make_pool(file: Path, problems: int, seed: int = 0) -> Pool:
+    """The first `problems` of GSM8K's training file (from the start again where they are not enough)."""
     from transformers import AutoTokenizer
 
     from rise_core.models.smollm2 import gguf_file
 
-    lines = [json.loads(line) for line in (data / "gsm8k_train.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     random = np.random.default_rng(seed)
     change = partial(re.sub, r"[0-9]", lambda digit: str(random.integers(10)) if random.random() < 0.25 else digit[0])
     texts = []

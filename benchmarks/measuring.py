@@ -1,7 +1,7 @@
 """What the benchmarks share: the machine in words, its matrix-product rate, timing side by side, Markdown tables.
 
-A target is a ratio of two things that are measured in turns within one run, so that a machine that is slow or busy is
-so for both. Ratios of medians are printed; every script says on which machine, and how busy it was.
+A target is a ratio of two things that are measured within one run, in turns where each is short, so that a machine that
+is slow or busy is so for both. Ratios of medians are printed; every script says on which machine, and how busy it was.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 MATRIX = {"cpu": 1536, "cuda": 8192}  # rows and columns of the matrices whose product is timed
 MATRIX_SECONDS = 2.0
+DATA = Path(os.environ.get("RISE_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared/data").resolve()
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -58,14 +59,14 @@ def version_of(package: str) -> str:
         return "missing"
 
 
-def matmul_rate(device: str = "cpu", dtype: str = "float32", size: int | None = None) -> float:
+def matmul_rate(device: str = "cpu", dtype: str = "float32") -> float:
     """FLOP/s of the device's best matrix product of `dtype`, of two square matrices, in about two seconds.
 
     On the CPU with the threads that torch has. This is the arithmetic limit that training and sampling are held to.
     """
     import torch
 
-    size = size or MATRIX[device]
+    size = MATRIX[device]
     left, right = (torch.randn(size, size, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
     out = left @ right
     best, begun = float("inf"), time.perf_counter()
@@ -101,6 +102,19 @@ def in_turns(ways: dict[str, Callable[[], float]], repeats: int) -> dict[str, fl
             found[name].append(way())
             progress(f"{name}, {number} of {repeats}: {found[name][-1]:.4g}")
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def data(name: str) -> Path:
+    """A file of the folder DATA. Ends the script where it is not there."""
+    if not (DATA / name).is_file():
+        sys.exit(f"{DATA / name} does not exist: set RISE_TEST_DATA to a folder that holds it")
+    return DATA / name
+
+
+def gsm8k() -> list[str]:
+    """The overrides that make GSM8K's files a run's problems."""
+    files = {"train": data("gsm8k_train.jsonl"), "eval": data("gsm8k_test_first300.jsonl")}
+    return [f"problems.{split}={file}" for split, file in files.items()]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -30,7 +30,7 @@ RUN = "growth"
 PARAMS = "problems.params={choose: 3, count: 7, low: 1, high: 30}"  # the demo's own family is too small for x100
 SIZES = [800, 8_000, 80_000]
 LIMITS = {8_000: 15.0, 80_000: 3.0}  # percent
-# Every commit of the run with its moment, and the training's own seconds.
+# Every commit of the run with its moment.
 COMMITS = r"""
     SELECT regexp_extract(commit_message, ' iteration=(\d+)', 1)::INTEGER AS iteration,
         regexp_extract(commit_message, ' stage=(\w+)', 1) AS stage, epoch(snapshot_time) AS moment

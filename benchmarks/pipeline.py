@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("RISE_TEST_DATA") or ROOT.parent / "shared" / "data")
-GSM8K = {"train": "gsm8k_train.jsonl", "eval": "gsm8k_test_first300.jsonl"}
 TWO_TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: learner, n: 16}]"
 
 
@@ -49,14 +47,13 @@ def in_a_flow(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def job_of(run: str, profile: str, overrides: list[str], *, prepared: bool = True) -> Iterator[Job]:
+def job_of(run: str, profile: str, overrides: list[str]) -> Iterator[Job]:
     """A job of the flow, opened as flows/rise.py opens it; its base checkpoint is there. Call it within a flow."""
     from tasks.advance import open_job
     from tasks.prepare import prepare
 
     with open_job(run, profile, overrides, 0) as job:
-        if prepared:
-            prepare(job)
+        prepare(job)
         yield job
 
 

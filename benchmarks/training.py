@@ -14,7 +14,7 @@ those of the sequences, without padding. The three ways:
 
 The share of the limit is 6 FLOP a parameter and useful token over the measured rate of float32 matrix products with as
 many threads. The first step of each way warms it up and is not timed. Lengths are those of RISE's examples
-(training_rows.py). SmolLM2 needs gsm8k_train.jsonl in $RISE_TEST_DATA or ../shared/data.
+(training_rows.py). SmolLM2 needs the GSM8K files of $RISE_TEST_DATA.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import held, in_turns, machine, matmul_rate, parser, progress, table
+from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progress, table
 from training_rows import prepare
 from training_ways import Steps, ours, trainer
 
@@ -90,9 +90,7 @@ def measured(case: Case, folder: Path, threads: int, repeats: int) -> str:
 
 
 def config_of(case: Case) -> Config:
-    data = Path(os.environ.get("RISE_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    files = [f"problems.train={data}/gsm8k_train.jsonl", f"problems.eval={data}/gsm8k_test_first300.jsonl"]
-    return load(case.profile, [*case.overrides, *(files if case.profile != "demo" else [])])
+    return load(case.profile, [*case.overrides, *(gsm8k() if case.profile != "demo" else [])])
 
 
 def ways(job: TrainJob, rows: Rows, config: Config, case: Case) -> dict[str, Callable[[], Steps]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 
 import pyarrow as pa
 
+from rise_core.batching import batched
 from rise_core.records import Example, Purpose
 from storage.arrow import TOKENS, field_names, records_of, table_of
 from storage.lake import KeyExists, Lake, Transaction
@@ -35,7 +35,7 @@ def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Exam
 
     Raises KeyExists when the iteration has examples already, ValueError when an example has no rollout.
     """
-    parts = [as_table(run, iteration, batch) for batch in batches(examples)]
+    parts = [as_table(run, iteration, batch) for batch in batched(examples, BATCH)]
     if not parts:
         raise ValueError(f"run {run}, iteration {iteration} has no examples to write")
     table = pa.concat_tables(parts)
@@ -59,12 +59,6 @@ def as_table(run: str, iteration: int, examples: list[Example]) -> pa.Table:
 def has_examples(lake: Lake, run: str, iteration: int) -> bool:
     found = lake.query("SELECT 1 FROM examples WHERE run = ? AND iteration = ? LIMIT 1", [run, iteration])
     return bool(found.num_rows)
-
-
-def batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    rest = iter(examples)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
 
 
 def read_examples(lake: Lake, run: str, iterations: list[int]) -> list[Example]:

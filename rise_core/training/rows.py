@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from rise_core.batching import batched
 from rise_core.errors import UserError
 from rise_core.records import TrainRow
 from rise_core.training.arrays import Rows
@@ -24,9 +24,8 @@ SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())
 def write_rows(path: str | Path, rows: Iterable[TrainRow]) -> None:
     """Writes the rows to a Parquet file, in order and batch by batch; its folder is made if missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    rest = iter(rows)
     with pq.ParquetWriter(path, SCHEMA) as file:
-        while batch := list(islice(rest, BATCH)):
+        for batch in batched(rows, BATCH):
             columns = {
                 "ids": [row.ids for row in batch],
                 "mask": [row.mask for row in batch],

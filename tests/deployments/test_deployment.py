@@ -47,6 +47,8 @@ def test_deploying_again_changes_nothing(served: Served) -> None:
     assert iterate["pull_steps"] == [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}]
     assert iterate["parameters"] == {"profile": "demo", "iterations": 1}
     assert iterate["parameter_openapi_schema"]["properties"]["profile"]["anyOf"][0]["enum"] == profiles()
+    assert "0 2 * * *" in served.checked("prefect", "deployment", "schedule", "ls", "rise/nightly")
+    served.checked("prefect", "work-pool", "create", "another", "--type", "process")
     assert [s["schedule"]["cron"] for s in nightly["schedules"]] == ["0 2 * * *"]
     assert [s["schedule"]["timezone"] for s in nightly["schedules"]] == ["Etc/UTC"]
     assert nightly["parameters"] == {"run": "nightly", "profile": "demo", "iterations": 1}

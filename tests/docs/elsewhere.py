@@ -16,11 +16,10 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "make test": (".ci/run",),
     "make lint": (".ci/run",),
     "make fuzz": ("tests/fuzz/test_config.py::test_overrides",),  # and its neighbours, with fewer inputs
-    "ss -ltnp": ("tests/flows/test_loopback.py::test_a_run_listens_on_loopback_only_and_tells_no_secret",),
     "make demo": (SET_UP, WHOLE_RUN),  # set-up, then `rise run` with a smaller profile
     "make server": (SERVED,),
     "make stop": (SERVED,),
-    "prefect work-pool create rise": (SERVED,),  # there the client makes the same pool
+    "prefect work-pool create rise": (DEPLOYED,),
     "prefect worker start --pool rise": (SERVED,),
     "prefect --no-prompt deploy --all": (DEPLOYED,),
     "prefect deployment run rise/iterate": (
@@ -28,7 +27,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         OPERATED,
     ),
     "prefect deployment run rise/nightly": (OPERATED,),  # through the server's API
-    "prefect deployment schedule ls rise/nightly": (DEPLOYED,),  # reads the same schedule through the server's API
+    "prefect deployment schedule ls rise/nightly": (DEPLOYED,),
     "rise run": (WHOLE_RUN,),
     "rise run smollm2-gsm8k problems.source=reasoning_gym": (
         "tests/rise_core/problems/test_generated.py::test_every_kind_of_generator_grades_its_own_answer_and_a_wrong_one",
@@ -49,4 +48,4 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
 }
 
 # Everyday commands of other programs, which say nothing about this project.
-EVERYDAY = ("git pull",)
+EVERYDAY = ("git pull", "ss -ltnp")
