@@ -8,7 +8,8 @@ from signal import SIGKILL
 from tests.faults.profile import RUN
 from tests.faults.suite import fault
 from tests.faults.trial import Trial
-from tests.flows.moments import sampled, training
+from tests.flows.command import living
+from tests.flows.moments import sampled
 
 # A commit by the words of its message, of every kind that a run makes.
 COMMITS = (
@@ -23,6 +24,7 @@ COMMITS = (
     "iteration=1 stage=tidy",
 )
 POINTS = ("before", "during", "after")
+TRAINER = "ray::fine_tune"
 
 
 @fault("engine-killed", "SIGKILL of the engine's actor while it samples")
@@ -37,8 +39,8 @@ def engine_killed(trial: Trial) -> None:
 def trainer_killed(trial: Trial) -> None:
     trial.copy_base()
     trial.start()
-    trial.until(training(RUN), after=1.0)
-    trial.signal(["ray::fine_tune", "ray::run_trainer"], SIGKILL)
+    trial.until(lambda home: any(TRAINER in command for command in living(home).values()), after=2.0)
+    trial.signal([TRAINER], SIGKILL)
 
 
 @fault("ray-killed", "SIGKILL of the local Ray head (raylet or its control service)")
