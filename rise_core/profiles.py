@@ -63,8 +63,17 @@ def overridden(base: DictConfig, overrides: list[str] | tuple[str, ...]) -> Conf
     for override in overrides:
         base = merge(base, parse_override(override), f"override {shown(override)}")
     config = cast(Config, OmegaConf.to_object(base))
+    refuse_mistyped(config)
     check(config)
     return config
+
+
+def refuse_mistyped(config: Config) -> None:
+    """Merging looks at every value's type but those of lists inside lists."""
+    try:
+        OmegaConf.structured(config)
+    except UNREADABLE as error:
+        raise UserError(f"config: {reason_of(error)}") from error
 
 
 def parts(profile: str) -> list[str]:
@@ -120,9 +129,14 @@ def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
         refuse_interpolation(extra)
         return cast(DictConfig, OmegaConf.merge(base, extra))
     except UNREADABLE as error:
-        where = getattr(error, "full_key", None)
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{origin}: {f'key {where}: ' if where else ''}{reason}") from error
+        raise UserError(f"{origin}: {reason_of(error)}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """What is wrong with which key, in one line."""
+    where = getattr(error, "full_key", None)
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return f"key {where}: {reason}" if where else reason
 
 
 def refuse_interpolation(extra: DictConfig) -> None:

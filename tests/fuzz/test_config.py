@@ -116,8 +116,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "content",
-    ["9" * 5000, "2001-99-99: 1", "[" * 3000, "seed: " + "9" * 5000, "a: &x [*x]"],
-    ids=["number", "date", "nesting", "key", "cycle"],
+    ["9" * 5000, "2001-99-99: 1", "[" * 3000, "seed: " + "9" * 5000, "a: &x [*x]", "train: {lora: {targets: [[1]]}}"],
+    ids=["number", "date", "nesting", "key", "cycle", "list in a list"],
 )
 def test_found_by_fuzzing_in_files(folder: Path, content: str) -> None:
     (folder / "found.yaml").write_text(content)
