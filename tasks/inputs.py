@@ -29,9 +29,14 @@ class Inputs:
     record: runs.RunRecord | None = None  # what the lake had of the run; of a catalog on a server it is not known yet
 
     def complete(self, iterations: int | None) -> int | None:
-        """The iteration at which an advance by `iterations` has nothing left to do; None where it has."""
+        """The iteration at which an advance by `iterations` has nothing left to do; None where it has. Raises UserError
+        where a file of the complete run is damaged."""
         goal = next_goal(self.record, self.config, iterations)
-        return goal if self.record is not None and self.record.iterations_done == goal else None
+        if self.record is None or self.record.iterations_done != goal:
+            return None
+        with Lake(Home.from_env().lake, read_only=True) as lake:
+            lake.check_files(self.run)
+        return goal
 
 
 _checked: dict[tuple[str, str, tuple[str, ...]], Inputs] = {}  # by the command line, for the flow that it starts next

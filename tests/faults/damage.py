@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from storage.lake import Lake, LakeLocation
 from tests.faults.profile import RUN
 from tests.faults.suite import fault
 from tests.faults.trial import Trial
 from tests.flows.command import kill_group
 from tests.flows.moments import Moment, sampled, training
+
+FILES = "SELECT data_file FROM ducklake_list_files('lake', ?)"
 
 
 @fault("damaged-staged", "a truncated or bit-flipped Parquet file of sampled responses, after a kill")
@@ -25,9 +28,9 @@ def staged(trial: Trial) -> None:
 @fault("damaged-parquet", "a truncated or bit-flipped Parquet file of the lake")
 def lake(trial: Trial) -> None:
     killed_at(trial, training(RUN))
-    files = sorted((trial.home / "lake/data").rglob("*/rollouts/**/*.parquet"))
-    files += sorted((trial.home / "lake/data").rglob("*/examples/**/*.parquet"))
-    refused(trial, trial.random.choice(files))
+    with Lake(LakeLocation.from_home(trial.home), read_only=True) as now:  # files that were merged are no part of it
+        named = [*now.query(FILES, ["rollouts"])["data_file"], *now.query(FILES, ["examples"])["data_file"]]
+    refused(trial, Path(trial.random.choice(sorted(file.as_py() for file in named))))
 
 
 @fault("damaged-checkpoint", "a truncated or bit-flipped checkpoint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -60,9 +61,17 @@ def mount(trial: Trial) -> bool:
 
 
 def fill(ballast: Path, left: int) -> None:
+    """Take all room but `left` bytes; the run may take some between the look and the taking."""
     with ballast.open("wb") as file:
-        free = shutil.disk_usage(ballast.parent).free
-        os.posix_fallocate(file.fileno(), 0, max(1, free - left))
+        while True:
+            free = shutil.disk_usage(ballast.parent).free
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, free - left))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                return
 
 
 def limit(trial: Trial, left: int) -> None:

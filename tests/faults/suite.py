@@ -85,6 +85,7 @@ class Suite:
         folder.mkdir()
         trial, begun = Trial(folder, self.base, number, seed), time.monotonic()
         with trial.undo:
+            trial.undo.callback(trial.sweep)
             fault.inject(trial)
             trial.finish()
             missing, extra = differences(self.undisturbed, trial.home)
