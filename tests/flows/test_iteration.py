@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -118,7 +119,21 @@ def test_a_complete_run_is_left_as_it_is(whole: Path) -> None:
     before = query(whole, newest)
     again = rise(whole, "run", TINY, "--run", "whole")
     assert again.returncode == 0, again.stderr
+    assert "complete at iteration 2; --iterations N goes on" in again.stderr
+    assert "prefect" not in again.stderr.lower(), "nothing is started for it"
     assert query(whole, newest) == before
+
+
+def test_a_damaged_file_of_a_complete_run_is_named(whole: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "home"
+    shutil.copytree(whole, copy)
+    path = min((copy / "lake/data/main/examples").rglob("*.parquet"))  # never merged: a commit writes one file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    again = rise(copy, "run", TINY, "--run", "whole")
+    assert again.returncode == 2
+    assert f"{path.name} is damaged" in again.stderr
 
 
 def test_another_config_for_the_same_run_is_refused_with_the_difference(whole: Path) -> None:
