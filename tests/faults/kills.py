@@ -17,11 +17,11 @@ COMMITS = (
     "iteration=0 stage=prepare problems",
     "iteration=0 stage=prepare checkpoint",
     "iteration=1 stage=verify_answers purpose=collect",
+    "iteration=1 stage=tidy",  # the one after sampling: that after an evaluation may find the run complete
     "iteration=1 stage=write_parquet",
     "iteration=1 stage=fine_tune",
     "iteration=1 stage=verify_answers purpose=eval",
     "iteration=1 stage=evaluate",
-    "iteration=1 stage=tidy",
 )
 POINTS = ("before", "during", "after")
 TRAINER = "ray::fine_tune"
