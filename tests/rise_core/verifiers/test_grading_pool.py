@@ -205,13 +205,13 @@ def test_a_process_that_works_on_a_large_job_is_left_to_it(
     slow: list[Grade] = []
     with GradingPool("gsm8k", timeout=1.0) as pool:
         assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
-        monkeypatch.setattr(pool_module, "STUCK", 1.5)  # with the small job's deadline less than the large one takes
-        items = [*((SLOW + " " * n, GSM8K) for n in range(6)), ("#### 18", GSM8K)]
+        items = [*((SLOW + " " * n, GSM8K) for n in range(8)), ("#### 18", GSM8K)]
         thread = in_thread(lambda: slow.extend(pool.grade(items)))
-        busy_process(others)
+        busy_process(others)  # so many bytes may take their time to get there
+        monkeypatch.setattr(pool_module, "STUCK", 4.0)  # with the small job's deadline less than the large one takes
         assert pool.grade([("#### 17", GSM8K)])[0].verdict is Verdict.WRONG
         thread.join()
-    assert [grade.verdict for grade in slow] == [Verdict.TIMEOUT] * 6 + [Verdict.CORRECT]
+    assert [grade.verdict for grade in slow] == [Verdict.TIMEOUT] * 8 + [Verdict.CORRECT]
     assert "they are replaced" not in caplog.text
 
 
