@@ -1,12 +1,12 @@
-"""The clock set back by an hour in the middle of a run: a small library under its processes shifts what they read.
+"""The clock set back by up to an hour in the middle of a run: a small library under its processes shifts it for them.
 
-The kernel's clock stays as it is. Waits until a moment of the shifted clock then return at once and are repeated, which
-no real clock does: the run gets slow.
+The kernel's clock stays as it is, for everything else on the machine.
 """
 
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -24,12 +24,13 @@ def clock_back(trial: Trial) -> None:
     assert compiler, "the clock of one run cannot be set without a C compiler"
     library, shift = trial.folder / "clock.so", trial.folder / "shift"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
-    shift.write_text("0")
+    shift.write_bytes(struct.pack("q", 0))
     trial.extra = {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(shift)}
     trial.copy_base()
     trial.start()
     trial.until(sampled(RUN, "collect-1-*"), after=3.0)
     seconds = trial.random.randint(60, 3600)
-    shift.write_text(f"-{seconds}")
+    with shift.open("r+b") as file:  # in its place: the processes have it mapped
+        file.write(struct.pack("q", -seconds))
     trial.faults += 1
     trial.say(f"the clock is {seconds} s back")
