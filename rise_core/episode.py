@@ -120,9 +120,11 @@ def goes_on(plan: Plan, last: Rollout) -> bool:
 def request_seed(seed: int, key: ShardTurn, problem_id: str) -> int:
     """The seed of sample 0 of a state; sample j has this plus j. Independent of shards and of what runs beside it.
 
-    The split is left out: more turns or samples of the same problems go on from the same first ones.
+    The split is left out: more turns or samples of the same problems go on from the same first ones. So is an
+    evaluation's iteration: checkpoints are compared on the same draws, which makes their differences less noisy.
     """
-    return seed_of(seed, key.iteration, key.purpose.value, problem_id, key.turn)
+    iteration = (key.iteration,) if key.purpose is Purpose.COLLECT else ()
+    return seed_of(seed, *iteration, key.purpose.value, problem_id, key.turn)
 
 
 def is_repetitive(token_ids: Sequence[int]) -> bool:

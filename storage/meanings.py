@@ -59,7 +59,7 @@ TABLES = {
             "prompt_tokens": "tokens of the state",
             "finish_reason": "`stop`: ended by itself; `length`: cut off",
             "repetitive": "whether it ends in a loop of one phrase; such a response is never selected",
-            "seed": "of the sampling, from run seed, iteration, purpose, problem, turn and sample",
+            "seed": "of the sampling, from run seed, purpose, problem, turn, sample and, where collected, iteration",
             "latency": "seconds from submission to its end",
             "answer": "the parsed answer in canonical form; equal ones vote together",
             "selected": "whether it became an example",

@@ -109,6 +109,12 @@ def test_seeds_depend_on_the_state_and_not_on_its_shard():
     assert all(0 <= s < 2**62 for s in others)
 
 
+def test_checkpoints_are_evaluated_on_the_same_draws():
+    for purpose in (Purpose.EVAL_SEQUENTIAL, Purpose.EVAL_PARALLEL):
+        key = ShardTurn(0, purpose, "eval", 0, 1)
+        assert request_seed(7, key, "p") == request_seed(7, replace(key, iteration=3), "p")
+
+
 @pytest.mark.parametrize(
     ("ids", "loops"),
     [
