@@ -23,7 +23,6 @@ from pipeline import TWO_TURNS, at_home, collect, in_a_flow, job_of, plain_model
 
 EACH = 17  # responses a problem
 SHARD = 256
-PARAMS = "problems.params={choose: 3, count: 7, low: 1, high: 30}"  # the demo's own family is too small for so many
 
 
 def main() -> None:
@@ -42,9 +41,7 @@ def main() -> None:
     sizes = [1_000, 20_000] if given.smoke else [10_000, 1_000_000]
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        model = plain_model(
-            "demo", [PARAMS, "problems.train_size=200", "problems.eval_size=16"], Path(folder) / "model"
-        )
+        model = plain_model("demo", ["problems.train_size=200", "problems.eval_size=16"], Path(folder) / "model")
         for size in sizes:
             command = [sys.executable, __file__, "--one", str(size), str(sizes[-1] // EACH), str(model)]
             found.append(json.loads(subprocess.check_output(command, text=True).splitlines()[-1]))
@@ -63,7 +60,7 @@ def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
 
     replica.EngineActor = Canned  # type: ignore[assignment, misc]
     overrides = [
-        TWO_TURNS, PARAMS, f"problems.train_size={problems}", "problems.eval_size=16", "boost.problems=0",
+        TWO_TURNS, f"problems.train_size={problems}", "problems.eval_size=16", "boost.problems=0",
         f"model.name={model}", f"collect.problems={max(1, rollouts // EACH)}",
         f"collect.shard_size={SHARD}", f"collect.max_new_tokens={RESPONSE}", "select.first_turn.wrong=1.0",
         "select.criterion=all", "engine.replicas=1", "verify.workers=1",

@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/overhead.py > overhead.md       # about 50 minutes on a quiet machine of 2 cores
     .venv/bin/python benchmarks/overhead.py --smoke             # 40 and 400 problems
 
-x10 is the demo's size: 8,000 training and 2,000 held-out problems, 18 responses each and 10. Each size is `rise` run
-to iteration 1 in a process of its own, with real engines and real training, from the same base model. The iteration's
-wall time is that between the commits of the base's metrics and of its own. Compute: the time in which at least one
-engine had a shard's turn, for collection and evaluation, and the training's own seconds. What is left is the
+x10 is the demo's size: 3,000 training problems, 10 responses each, and 750 held-out ones, 10 each. Each size is
+`rise run` to iteration 1 in a process of its own, with real engines and real training, from the same base model. The
+iteration's wall time is that between the commits of the base's metrics and of its own. Compute: the time in which at
+least one engine had a shard's turn, for collection and evaluation, and the training's own seconds. What is left is the
 pipeline's: grading and commits that sampling does not cover, selection, the start of training, metrics, the report,
 Prefect. Memory is the highest of the driver's process; the lake is its data and its catalog, base evaluation included.
 """
@@ -27,9 +27,8 @@ from measuring import held, machine, parser, progress, table
 from pipeline import at_home, base_model, in_a_flow
 
 RUN = "growth"
-PARAMS = "problems.params={choose: 3, count: 7, low: 1, high: 30}"  # the demo's own family is too small for x100
-SIZES = [800, 8_000, 80_000]
-LIMITS = {8_000: 15.0, 80_000: 3.0}  # percent
+SIZES = [300, 3_000, 30_000]
+LIMITS = {3_000: 15.0, 30_000: 3.0}  # percent
 # Every commit of the run with its moment.
 COMMITS = r"""
     SELECT regexp_extract(commit_message, ' iteration=(\d+)', 1)::INTEGER AS iteration,
@@ -60,7 +59,7 @@ def main() -> None:
 
 def make_base(folder: Path, smoke: bool) -> Path:
     """The demo's model, taught for a short while, as a folder that outlives its home."""
-    boost = [PARAMS, "boost.problems=10000", "boost.optim.epochs=1", "problems.train_size=16", "problems.eval_size=16"]
+    boost = ["boost.problems=10000", "boost.optim.epochs=1", "problems.train_size=16", "problems.eval_size=16"]
     boost += ["boost.problems=1000"] if smoke else []
     with at_home():
         return Path(in_a_flow(lambda: base_model("demo", boost)).rename(folder))
@@ -69,7 +68,7 @@ def make_base(folder: Path, smoke: bool) -> Path:
 def one_size(size: int, base: str) -> dict[str, Any]:
     """Run to iteration 1 with `size` training problems."""
     overrides = [
-        PARAMS, f"problems.train_size={size}", f"collect.problems={size}", f"problems.eval_size={max(8, size // 4)}",
+        f"problems.train_size={size}", f"collect.problems={size}", f"problems.eval_size={max(8, size // 4)}",
         f"model.name={base}", "boost.problems=0", "select.first_turn={correct: 1.0, wrong: 1.0}",
         f"collect.shard_size={min(500, max(10, size // 8))}",
     ]  # fmt: skip

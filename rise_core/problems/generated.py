@@ -10,7 +10,7 @@ from typing import Any
 
 from rise_core.config import Config
 from rise_core.errors import UserError
-from rise_core.problems.generators import identity, make_dataset
+from rise_core.problems.generators import identity, make_dataset, worked
 from rise_core.problems.problem_set import ProblemSet
 from rise_core.records import Problem, Verdict
 from rise_core.verifiers import reasoning_gym
@@ -73,7 +73,7 @@ def draw(config: Config, wanted: dict[str, int]) -> dict[str, list[Problem]]:
         in_vain += 1
         if digest not in seen and len(drawn[split]) < wanted[split]:
             seen.add(digest)
-            drawn[split].append(to_problem(entry, config, index, split))
+            drawn[split].append(to_problem(entry, config, index, split, worked(dataset, entry)))
             in_vain = 0
     return drawn
 
@@ -103,7 +103,7 @@ def entry_at(dataset: Any, config: Config, index: int) -> dict[str, Any]:
     return entry
 
 
-def to_problem(entry: dict[str, Any], config: Config, index: int, split: str) -> Problem:
+def to_problem(entry: dict[str, Any], config: Config, index: int, split: str, solution: str | None) -> Problem:
     """A generator's entry as a problem. The metadata lets a grading process rebuild the generator and the entry."""
     rest = {key: value for key, value in entry.items() if key != "question"}
     try:
@@ -119,7 +119,7 @@ def to_problem(entry: dict[str, Any], config: Config, index: int, split: str) ->
         split=split,
         problem=entry["question"],
         answer="" if answer is None else str(answer),
-        solution=None if answer is None else str(answer),
+        solution=solution,
         metadata={"generator": config.problems.name, "params": dict(config.problems.params), "entry": stored},
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from reasoning_gym.factory import DATASETS, create_dataset
 
-import rise_core.problems.subset_sum  # noqa: F401  (registers the generator)
+import rise_core.problems.digit_chain
+import rise_core.problems.subset_sum  # noqa: F401  (registers the generators)
 from rise_core.errors import UserError
 from rise_core.problems.problem_set import fold
 
@@ -49,3 +50,11 @@ def identity(dataset: Any, entry: dict[str, Any]) -> str:
     """What decides whether two entries are the same problem: the generator's own rule, or else the question."""
     own = getattr(dataset, "identity", None)
     return str(own(entry)) if own else fold(entry["question"])
+
+
+def worked(dataset: Any, entry: dict[str, Any]) -> str | None:
+    """A worked solution: the generator's own, or else its answer; None where a family has no reference answer."""
+    own = getattr(dataset, "worked", None)
+    if own:
+        return str(own(entry))
+    return None if entry["answer"] is None else str(entry["answer"])

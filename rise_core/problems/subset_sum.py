@@ -1,4 +1,4 @@
-"""The demo's problem family, as a reasoning-gym generator: which `choose` of the given numbers sum to the target?
+"""Subset sums, as a reasoning-gym generator: which `choose` of the given numbers sum to the target?
 
 One choice does, and no other. Words and numbers stand apart: a word-level tokenizer gives every number one token.
 

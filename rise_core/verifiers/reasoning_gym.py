@@ -23,6 +23,8 @@ def grade(response: str, problem: Problem) -> Grade:
         return Grade(Verdict.NO_ANSWER, 0.0)
     dataset = dataset_of(problem.metadata["generator"], json.dumps(problem.metadata["params"]))
     answer = dataset.canonical(text) if hasattr(dataset, "canonical") else fold_space(text)
+    if not answer:
+        return Grade(Verdict.NO_ANSWER, 0.0)
     if "entry" not in problem.metadata:  # a problem typed in, without a gold answer: only read, not graded
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     entry = problem.metadata["entry"] | {"question": problem.problem}

@@ -97,7 +97,16 @@ def test_wrong_names_and_parameters_are_named() -> None:
     assert "problems.eval_size is not set" in refusal(config_for(held_out=None))
 
 
-@pytest.mark.parametrize("name", ["subset_sum", "chain_sum", "countdown", "word_ladder", "graph_color"])
+def test_a_generator_may_work_its_solutions_out() -> None:
+    config = config_for("digit_chain", train=20, held_out=5, steps=3)
+    config.boost.problems = 20
+    for problem in load_problems(config).boost:
+        assert problem.solution is not None
+        assert problem.solution.split()[-2:] == ["so", problem.answer]
+        assert get("reasoning_gym").grade(problem.solution, problem).reward == 1.0
+
+
+@pytest.mark.parametrize("name", ["digit_chain", "subset_sum", "chain_sum", "countdown", "word_ladder", "graph_color"])
 def test_stored_problems_can_be_graded_by_their_generator(name: str) -> None:
     problems = load_problems(config_for(name, train=5, held_out=2))
     for problem in problems.train + problems.eval:

@@ -69,6 +69,13 @@ def test_reasoning_gym_other_verdicts() -> None:
     assert grade("reasoning_gym", "3 25", "3 25").verdict is Verdict.GOLD_UNPARSEABLE
 
 
+def test_reasoning_gym_no_answer_where_the_generator_reads_none() -> None:
+    chain = {"generator": "digit_chain", "params": {"steps": 2}, "entry": {"answer": "3", "metadata": {}}}
+    assert grade("reasoning_gym", "try 3 1 0 so 3", "3", chain) == Grade(Verdict.CORRECT, 1.0, "3")
+    assert grade("reasoning_gym", "try 3 1 0 so 4", "3", chain) == Grade(Verdict.WRONG, 0.0, "4")
+    assert grade("reasoning_gym", "try 3 1 0", "3", chain) == Grade(Verdict.NO_ANSWER, 0.0)
+
+
 def test_partial_credit_is_not_correct() -> None:
     # chain_sum's scorer gives 2/4 for a text that contains the answer.
     metadata = {"generator": "chain_sum", "params": {}, "entry": {"answer": "12", "metadata": {}}}
