@@ -26,7 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from rise_core.metrics import vote
 from rise_core.problems.digit_chain import MODULUS, STEPS, DigitChainConfig, DigitChainDataset
 
-WORDS = ("<user>", "<assistant>", "<end>", "reach", "by", "?", "try", "so", *map(str, range(MODULUS)), *STEPS)
+WORDS = ("<user>", "<assistant>", "<end>", "reach", "by", "?", "try", "so", *map(str, range(MODULUS)), *STEPS, "<pad>")
 TOKEN = {word: number for number, word in enumerate(WORDS)}
 USER, ASSISTANT, END = range(3)
 CHUNK = 1000  # states in one forward pass
@@ -46,7 +46,6 @@ class Trial:
     boost_rate: float = 2e-3
     boost_batch: int = 48
     per_sequence: int = 2
-    opener: bool = False  # a word before the problem in the feedback, which the boost never saw
     window: int = 3
     iterations: int = 3
     prompts: int = 5000
@@ -109,8 +108,7 @@ def states(trial: Trial, problems: list[Problem], attempts: list[list[list[int]]
     for i, problem in enumerate(problems):
         ids = [USER, *problem.question, ASSISTANT]
         for responses in attempts[len(attempts) - min(trial.window - 1, len(attempts)) :]:
-            opener = [len(WORDS)] if trial.opener else []
-            ids += [*responses[i][:-1], END, USER, *opener, *problem.question, ASSISTANT]
+            ids += [*responses[i][:-1], END, USER, *problem.question, ASSISTANT]
         found.append(ids)
     return found
 
@@ -258,7 +256,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
     """The boosted base, from the cache where it was made before."""
     torch.manual_seed(trial.seed)
     shape = LlamaConfig(
-        vocab_size=len(WORDS) + 1,
+        vocab_size=len(WORDS),
         hidden_size=trial.width,
         intermediate_size=4 * trial.width,
         num_hidden_layers=trial.layers,
