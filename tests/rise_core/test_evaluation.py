@@ -6,7 +6,9 @@ from rise_core.errors import UserError
 from rise_core.evaluation import check_split_name, has_other_problems, settings, split_name
 from rise_core.profiles import load
 
-RUN = load("demo", ["iterations=3", "problems.params={choose: 2, count: 6, low: 1, high: 30}"])
+RUN = load("demo", ["iterations=3"])
+RUN.problems.name = "subset_sum"
+RUN.problems.params = {"choose": 2, "count": 6, "low": 1, "high": 30}
 
 
 @pytest.mark.parametrize(
