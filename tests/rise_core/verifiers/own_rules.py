@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
 
 NOT_A_FUNCTION = 5
 GRADE = Grade(Verdict.NO_ANSWER, -1.0)
@@ -43,6 +44,13 @@ def obeys(response: str, problem: Problem) -> Any:
         "compute in C": lambda: sum(range(10**12)),
         "eat memory": lambda: bytearray(10**12),
     }[response]()
+
+
+def slow(response: str, problem: Problem) -> Grade:
+    """As gsm8k, but a response that begins with "slow" outlasts any deadline, however fast the machine is."""
+    if response.startswith("slow"):
+        time.sleep(1000)
+    return get("gsm8k").grade(response, problem)
 
 
 def interrupt() -> None:

@@ -25,7 +25,7 @@ GSM8K = Problem("g", "train", "q", "#### 18")
 MATH = Problem("m", "train", "q", "\\boxed{18}")
 RIGHT = Grade(Verdict.CORRECT, 1.0, "18")
 HANGS = "\\boxed{9^{9^{9^{9}}}}"
-SLOW = "answer is " * 3_000_000  # keeps gsm8k, whose processes start quickly, at work for some seconds
+SLOW = "tests.rise_core.verifiers.own_rules:slow"  # gsm8k, with responses that take longer than any deadline
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +147,8 @@ def test_a_process_has_a_memory_limit(gsm8k: GradingPool) -> None:
 def test_the_answer_whose_process_dies_is_an_error_and_the_others_are_graded(caplog: pytest.LogCaptureFixture) -> None:
     others = set(processes())
     grades: list[Grade] = []
-    with GradingPool("gsm8k", workers=1, timeout=100.0) as pool:
-        items = [(SLOW, GSM8K), ("#### 17", GSM8K), ("#### 18", GSM8K)]
+    with GradingPool(SLOW, workers=1, timeout=100.0) as pool:
+        items = [("slow", GSM8K), ("#### 17", GSM8K), ("#### 18", GSM8K)]
         thread = in_thread(lambda: grades.extend(pool.grade(items)))
         first = busy_process(others)
         os.kill(first, signal.SIGKILL)  # with the whole chunk
@@ -162,8 +162,8 @@ def test_the_answer_whose_process_dies_is_an_error_and_the_others_are_graded(cap
 def test_a_process_that_no_signal_interrupts_is_killed() -> None:
     others = set(processes())
     grades: list[Grade] = []
-    with GradingPool("gsm8k", workers=1, timeout=2.0) as pool:
-        thread = in_thread(lambda: grades.extend(pool.grade([(SLOW, GSM8K)])))
+    with GradingPool(SLOW, workers=1, timeout=2.0) as pool:
+        thread = in_thread(lambda: grades.extend(pool.grade([("slow", GSM8K)])))
         stuck = busy_process(others)
         os.kill(stuck, signal.SIGSTOP)
         again = busy_process(others | {stuck})
@@ -203,11 +203,11 @@ def test_a_process_that_works_on_a_large_job_is_left_to_it(
 ) -> None:
     others = set(processes())
     slow: list[Grade] = []
-    with GradingPool("gsm8k", timeout=1.0) as pool:
+    with GradingPool(SLOW, timeout=1.0) as pool:
         assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
-        items = [*((SLOW + " " * n, GSM8K) for n in range(8)), ("#### 18", GSM8K)]
+        items = [*((f"slow {n}", GSM8K) for n in range(8)), ("#### 18", GSM8K)]
         thread = in_thread(lambda: slow.extend(pool.grade(items)))
-        busy_process(others)  # so many bytes may take their time to get there
+        busy_process(others)
         monkeypatch.setattr(pool_module, "STUCK", 4.0)  # with the small job's deadline less than the large one takes
         assert pool.grade([("#### 17", GSM8K)])[0].verdict is Verdict.WRONG
         thread.join()
@@ -217,7 +217,7 @@ def test_a_process_that_works_on_a_large_job_is_left_to_it(
 
 def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
     others = set(processes())
-    pool = GradingPool("gsm8k", workers=2, timeout=100.0)
+    pool = GradingPool(SLOW, workers=2, timeout=100.0)
     assert set(processes()) == others, "processes start with the first answer"
     assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
     mine = set(processes()) - others
@@ -226,7 +226,7 @@ def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
 
     def work() -> None:
         try:
-            pool.grade([(SLOW, GSM8K)])
+            pool.grade([("slow", GSM8K)])
         except RuntimeError as error:
             failures.append(str(error))
 
