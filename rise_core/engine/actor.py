@@ -8,6 +8,7 @@ from typing import Any
 
 from rise_core.engine.loop import EngineLoop
 from rise_core.engine.settings import EngineSpec
+from rise_core.engine.weights import reload_weights
 from rise_core.engine.wire import CompletionBatch, RequestBatch
 from rise_core.records import Policy, SamplingSettings
 
@@ -49,7 +50,7 @@ class EngineActor:
 
     def swap(self, engine: Any, policy: Policy) -> None:
         if policy.weights_dir != self.weights_dir:
-            engine.collective_rpc("reload_weights", kwargs={"weights_path": policy.weights_dir})
+            engine.collective_rpc(reload_weights, args=(policy.weights_dir,))
             self.weights_dir = policy.weights_dir
         self.lora = self.load_adapter(engine, policy) if policy.adapter_dir else None
         if not engine.reset_prefix_cache():

@@ -14,8 +14,9 @@ CONTEXT = 128
 LORA_RANK = 4
 
 
-def make_model(folder: Path, seed: int, heads: int = 2) -> str:
-    """Save a Llama of 0.2M parameters; large weights make its greedy answers long and varied."""
+def make_model(folder: Path, seed: int, heads: int = 2, tied: bool = False) -> str:
+    """Save a Llama of 0.2M parameters; large weights make its greedy answers long and varied. `tied`: its output layer
+    shares the embeddings' weights."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -24,6 +25,7 @@ def make_model(folder: Path, seed: int, heads: int = 2) -> str:
         num_hidden_layers=3,
         num_attention_heads=heads,
         max_position_embeddings=CONTEXT,
+        tie_word_embeddings=tied,
         initializer_range=0.3,
         bos_token_id=None,
         eos_token_id=None,
@@ -55,12 +57,14 @@ def greedy(weights_dir: str, prompt_ids: list[int], tokens: int, adapter_dir: st
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Folders: two models and two adapters on the first one, one on the second."""
+    """Folders: two models and two adapters on the first one, one on the second; two more with tied weights."""
     home = tmp_path_factory.mktemp("models")
     first, second = make_model(home / "first", 1), make_model(home / "second", 2)
     return {
         "first": first,
         "second": second,
+        "tied": make_model(home / "tied", 6, tied=True),
+        "tied_later": make_model(home / "tied_later", 7, tied=True),
         "adapter": make_adapter(home / "adapter", first, 3),
         "adapter_later": make_adapter(home / "adapter_later", first, 4),
         "adapter_on_second": make_adapter(home / "adapter_on_second", second, 5),

@@ -37,10 +37,11 @@ def _ray() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def pools(models: dict[str, str], _ray: None) -> Iterator[tuple[EnginePool, EnginePool]]:
-    """Two engines of full weights and one with LoRA, started side by side."""
+    """Two engines of full, tied weights and one with LoRA, whose weights are not tied, started side by side."""
 
     def start(name: str, replicas: int, lora_rank: int | None) -> EnginePool:
-        config, policy = replace(CONFIG, replicas=replicas), Policy("first", models["first"])
+        weights = "first" if lora_rank else "tied"
+        config, policy = replace(CONFIG, replicas=replicas), Policy(weights, models[weights])
         return EnginePool(config, Model(), policy, lora_rank=lora_rank, seed=0, name=name)
 
     with early.started(CONFIG, "lora"):
@@ -52,7 +53,7 @@ def pools(models: dict[str, str], _ray: None) -> Iterator[tuple[EnginePool, Engi
 
 @pytest.fixture
 def pool(pools: tuple[EnginePool, EnginePool], models: dict[str, str]) -> EnginePool:
-    pools[0].use(Policy("first", models["first"]))
+    pools[0].use(Policy("tied", models["tied"]))
     return pools[0]
 
 
@@ -96,15 +97,15 @@ def test_early_processes_that_no_pool_took_end() -> None:
 def test_greedy_answers_are_those_of_transformers(pool: EnginePool, models: dict[str, str]) -> None:
     prompts = [prompt(0, 3), prompt(1, 40), prompt(2, 100)]
     sampled = pool.sample([SampleRequest(ids, 1, 0) for ids in prompts], GREEDY)
-    assert tokens(sampled) == [[greedy(models["first"], ids, 24)] for ids in prompts]
+    assert tokens(sampled) == [[greedy(models["tied"], ids, 24)] for ids in prompts]
     assert {several[0].finish_reason for several in sampled} == {"length"}
 
 
 def test_new_weights_answer_from_then_on(pool: EnginePool, models: dict[str, str]) -> None:
     """Both engines, and the same prompt before and after: blocks cached under the old weights must be gone."""
-    expected = {name: greedy(models[name], prompt(1, 70), 24) for name in ("first", "second")}
-    assert expected["first"] != expected["second"]
-    for name in ("first", "second", "first"):
+    expected = {name: greedy(models[name], prompt(1, 70), 24) for name in ("tied", "tied_later")}
+    assert expected["tied"] != expected["tied_later"]
+    for name in ("tied", "tied_later", "tied"):
         pool.use(Policy(name, models[name]))
         for replica in pool.replicas:
             batch = RequestBatch.pack([SampleRequest(prompt(1, 70), 1, 0)])
@@ -129,7 +130,7 @@ def test_adapters_answer_as_under_peft(lora_pool: EnginePool, models: dict[str, 
 
 
 def test_a_response_ends_with_its_stop_token(pool: EnginePool, models: dict[str, str]) -> None:
-    expected = greedy(models["first"], prompt(0), 24)
+    expected = greedy(models["tied"], prompt(0), 24)
     stop = expected[5]
     settings = replace(GREEDY, stop_token_ids=(stop,))
     [[completion]] = pool.sample([SampleRequest(prompt(0), 1, 0)], settings)
@@ -157,7 +158,7 @@ def test_sampling_does_not_depend_on_the_batch(pool: EnginePool) -> None:
 
 def test_sampling_follows_its_settings(pool: EnginePool, models: dict[str, str]) -> None:
     request = SampleRequest(prompt(0), 3, 5)
-    likeliest = greedy(models["first"], prompt(0), 12)
+    likeliest = greedy(models["tied"], prompt(0), 12)
     assert tokens(pool.sample([request], replace(RANDOM, top_p=1e-6))) == [[likeliest] * 3]
     assert tokens(pool.sample([request], replace(RANDOM, temperature=0.0))) == [[likeliest] * 3]
     assert likeliest not in tokens(pool.sample([request], RANDOM))[0]
@@ -222,7 +223,7 @@ def test_a_policy_that_cannot_be_served_is_refused(pool: EnginePool, models: dic
         pool.use(Policy("empty", str(tmp_path)))
     with pytest.raises(UserError, match="is an adapter, but the engines were started without LoRA"):
         pool.use(Policy("one", models["first"], models["adapter"]))
-    assert answer(pool, prompt(0)) == greedy(models["first"], prompt(0), 24)
+    assert answer(pool, prompt(0)) == greedy(models["tied"], prompt(0), 24)
 
 
 def test_settings_that_cannot_work_are_refused_before_anything_starts(models: dict[str, str], tmp_path: Path) -> None:
@@ -285,7 +286,7 @@ def test_an_engine_that_fails_says_why_and_is_replaced(pool: EnginePool, models:
         with pytest.raises(EngineLost, match=r"engine full-engine-1 failed in sample\(\): .*out of"):
             replica.wait(call, time.monotonic() + 60)
     assert [replica.actor is None for replica in pool.replicas] == [True, True]
-    assert answer(pool, prompt(0)) == greedy(models["first"], prompt(0), 24)
+    assert answer(pool, prompt(0)) == greedy(models["tied"], prompt(0), 24)
 
 
 def test_an_engine_that_hangs_is_ended_at_the_deadline(lora_pool: EnginePool) -> None:
