@@ -15,6 +15,7 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rise_core.metrics import vote
-from rise_core.problems.digit_chain import MODULUS, STEPS, DigitChainConfig, DigitChainDataset
+from rise_core.problems.digit_chain import MODULUS, STEPS, TARGET, DigitChainConfig, DigitChainDataset
 
 WORDS = ("<user>", "<assistant>", "<end>", "reach", "by", "?", "try", "so", *map(str, range(MODULUS)), *STEPS, "<pad>")
 TOKEN = {word: number for number, word in enumerate(WORDS)}
@@ -47,12 +48,13 @@ class Trial:
     boost_batch: int = 48
     per_sequence: int = 2
     window: int = 3
-    iterations: int = 3
+    iterations: int = 4
     prompts: int = 5000
     turns: int = 3  # of a collection episode; the last has `n` samples, the others one
     n: int = 8
     criterion: str = "success"  # success; better; first: turn-1 responses only, from as many samples
-    keep_first: float = 0.4  # share of the correct turn-1 responses that are trained on
+    guess: float = 0.5  # reward of a right answer that its trial does not show; 1: as much as the others
+    keep_first: float = 0.2  # share of the correct turn-1 responses that are trained on
     rate: float = 2e-3
     epochs: int = 4
     batch: int = 32
@@ -201,15 +203,21 @@ def collect(model: LlamaForCausalLM, problems: list[Problem], trial: Trial, iter
         prompts = states(trial, problems, attempts)
         sampled = sample(model, prompts, n, trial.length).tolist()
         for i, problem in enumerate(problems):
-            best = next((tokens for tokens in sampled[i] if answer(tokens) == problem.answer), None)
+            right = [tokens for tokens in sampled[i] if answer(tokens) == problem.answer]
+            best = max(right, key=partial(reward, trial), default=None)
             right_before = bool(attempts) and answer(attempts[-1][i]) == problem.answer
             if best is None or (i, *best) in seen or not kept(trial, turn, right_before, rng):
                 continue
             seen.add((i, *best))
             mask = [0] * len(prompts[i]) + [1] * len(best)
-            examples.append(Sequence(prompts[i] + best, mask, math.exp(1 / 0.4)))
+            examples.append(Sequence(prompts[i] + best, mask, math.exp(reward(trial, best) / 0.4)))
         attempts.append([several[0] for several in sampled])
     return examples
+
+
+def reward(trial: Trial, tokens: list[int]) -> float:
+    """Of a right answer: 1 where its trial shows it."""
+    return 1.0 if tokens[1] == tokens[-2] and tokens[-4] == TOKEN[str(TARGET)] else trial.guess
 
 
 def kept(trial: Trial, turn: int, right_before: bool, rng: random.Random) -> bool:

@@ -21,6 +21,7 @@ NAME = "digit_chain"
 MODULUS = 5
 TARGET = 0
 HITS = 0.5
+GUESS = 0.5  # the reward of a right answer that no trial shows
 STEPS: dict[str, tuple[int, ...]] = {
     **{f"add{n}": tuple((digit + n) % MODULUS for digit in range(MODULUS)) for n in (1, 2, 3, 4)},
     **{f"times{n}": tuple(digit * n % MODULUS for digit in range(MODULUS)) for n in (2, 3, 4)},
@@ -86,6 +87,16 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
     def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
         """1.0 where the digit named is the right one; the digits of the trial are not graded."""
         return 1.0 if self.canonical(answer or "") == entry["answer"] else 0.0
+
+    def reward(self, answer: str) -> float:
+        """What a right answer is worth: 1.0 where its trial starts at it and ends in 0, else `GUESS`.
+
+        A guess after a miss is right one time in four. At full reward such answers would teach as much as hits do, and
+        nothing of them can be learnt.
+        """
+        steps = self.config.steps
+        shown = re.fullmatch(rf"try ([0-4])(?: [0-4]){{{steps - 1}}} {TARGET} so \1", " ".join(answer.split()))
+        return 1.0 if shown else GUESS
 
 
 def kind(step: str) -> str:

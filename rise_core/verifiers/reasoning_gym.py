@@ -1,7 +1,8 @@
-"""reasoning-gym: the generator's own `score_answer`. Reward 1 where it gives full marks, else 0.
+"""reasoning-gym: the generator's own `score_answer`. Correct where it gives full marks.
 
 The answer is what stands in the last `<answer>...</answer>`, else the whole response. Only full marks count: partial
-credit means something else in every generator.
+credit means something else in every generator. The reward is 1 where the answer is correct, else 0; a generator of this
+project may have a `reward` of its own for correct answers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def grade(response: str, problem: Problem) -> Grade:
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     entry = problem.metadata["entry"] | {"question": problem.problem}
     if full_marks(dataset, text, entry):
-        return Grade(Verdict.CORRECT, 1.0, answer)
+        return Grade(Verdict.CORRECT, dataset.reward(text) if hasattr(dataset, "reward") else 1.0, answer)
     # Some entries do not survive being stored as JSON: a scorer that refuses its own answer says nothing about others.
     if entry["answer"] is not None and not full_marks(dataset, entry["answer"], entry):
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
