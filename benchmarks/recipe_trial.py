@@ -53,7 +53,7 @@ class Trial:
     turns: int = 3  # of a collection episode; the last has `n` samples, the others one
     n: int = 8
     criterion: str = "success"  # success; better; first: turn-1 responses only, from as many samples
-    guess: float = 0.5  # reward of a right answer that its trial does not show; 1: as much as the others
+    guess: float = 0.25  # reward of a right answer that its trial does not show; 1: as much as the others
     keep_first: float = 0.2  # share of the correct turn-1 responses that are trained on
     rate: float = 2e-3
     epochs: int = 4

@@ -21,7 +21,7 @@ NAME = "digit_chain"
 MODULUS = 5
 TARGET = 0
 HITS = 0.5
-GUESS = 0.5  # the reward of a right answer that no trial shows
+GUESS = 0.25  # the reward of a right answer that no trial shows
 STEPS: dict[str, tuple[int, ...]] = {
     **{f"add{n}": tuple((digit + n) % MODULUS for digit in range(MODULUS)) for n in (1, 2, 3, 4)},
     **{f"times{n}": tuple(digit * n % MODULUS for digit in range(MODULUS)) for n in (2, 3, 4)},

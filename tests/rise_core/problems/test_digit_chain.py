@@ -97,7 +97,7 @@ def test_an_answer_that_its_trial_shows_is_worth_more_than_a_guess() -> None:
     assert dataset().reward("try 0 2 3 2 3 2 0 0 so 0") == 1.0
     assert dataset().reward(" try 0  2 3 2 3 2 0 0 so 0\n") == 1.0
     for guess in ("0", "try 1 3 2 3 4 4 2 4 so 0", "try 0 2 3 2 3 2 0 4 so 0", "try 0 2 3 2 3 2 0 so 0"):
-        assert dataset().reward(guess) == 0.5
+        assert dataset().reward(guess) == 0.25
     assert dataset(steps=1).reward("try 3 0 so 3") == 1.0
 
 

@@ -72,7 +72,7 @@ def test_reasoning_gym_other_verdicts() -> None:
 def test_reasoning_gym_asks_the_generator_for_the_answer_and_its_reward() -> None:
     chain = {"generator": "digit_chain", "params": {"steps": 2}, "entry": {"answer": "3", "metadata": {}}}
     assert grade("reasoning_gym", "try 3 1 0 so 3", "3", chain) == Grade(Verdict.CORRECT, 1.0, "3")
-    assert grade("reasoning_gym", "try 1 0 4 so 3", "3", chain) == Grade(Verdict.CORRECT, 0.5, "3"), "its own reward"
+    assert grade("reasoning_gym", "try 1 0 4 so 3", "3", chain) == Grade(Verdict.CORRECT, 0.25, "3"), "its own reward"
     assert grade("reasoning_gym", "try 3 1 0 so 4", "3", chain) == Grade(Verdict.WRONG, 0.0, "4")
     assert grade("reasoning_gym", "try 3 1 0", "3", chain) == Grade(Verdict.NO_ANSWER, 0.0)
 
