@@ -10,6 +10,8 @@ import pytest
 
 from rise_core.config import Config, SourceKind
 from rise_core.problems import ProblemSet, load_problems
+from rise_core.problems.digit_chain import GUESS
+from rise_core.records import Verdict
 from rise_core.verifiers import get
 from tests.rise_core.problems.refusing import refusal
 
@@ -103,7 +105,9 @@ def test_a_generator_may_work_its_solutions_out() -> None:
     for problem in load_problems(config).boost:
         assert problem.solution is not None
         assert problem.solution.split()[-2:] == ["so", problem.answer]
-        assert get("reasoning_gym").grade(problem.solution, problem).reward == 1.0
+        grade = get("reasoning_gym").grade(problem.solution, problem)
+        hit = problem.metadata["entry"]["metadata"]["tried"] == int(problem.answer)
+        assert (grade.verdict, grade.reward) == (Verdict.CORRECT, 1.0 if hit else GUESS)
 
 
 @pytest.mark.parametrize("name", ["digit_chain", "subset_sum", "chain_sum", "countdown", "word_ladder", "graph_color"])
@@ -112,7 +116,7 @@ def test_stored_problems_can_be_graded_by_their_generator(name: str) -> None:
     for problem in problems.train + problems.eval:
         assert json.loads(json.dumps(problem.metadata)) == problem.metadata
         if problem.solution is not None:
-            assert get("reasoning_gym").grade(problem.answer, problem).reward == 1.0
+            assert get("reasoning_gym").grade(problem.answer, problem).verdict is Verdict.CORRECT
 
 
 def test_a_seed_of_their_own_holds_the_problems_while_the_runs_seed_varies() -> None:
