@@ -1,10 +1,14 @@
-"""One whole run of the tiny profile, shared by the tests that only read it."""
+"""What all tests share: Ctrl-C that reaches their processes, and a whole run of the tiny profile to read."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.flows.command import TINY, finished
+
+# A shell starts its background jobs deaf to Ctrl-C, and deafness is inherited: `make test &` could not test Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
