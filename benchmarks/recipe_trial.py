@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/recipe_trial.py seed=10 prompts=3000 iterations=6
 
 Same problem family, model shape, window, turn plan, selection and objective as the pipeline, without engines and lake,
-so a trial takes minutes. It prints a line of metrics (percent, with half of the 95% interval of m1@t5 - m5@t1) for
-the base and for every iteration. Bases are cached in `cache` by what makes them.
+so a trial takes minutes; a response not as long as a whole trial has no answer here. It prints a line of metrics
+(percent, with half of the 95% interval of m1@t5 - m5@t1) for the base and for every iteration. Bases are cached in
+`cache` by what makes them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from rise_core.problems.digit_chain import MODULUS, STEPS, TARGET, DigitChainCon
 WORDS = ("<user>", "<assistant>", "<end>", "reach", "by", "?", "try", "so", *map(str, range(MODULUS)), *STEPS, "<pad>")
 TOKEN = {word: number for number, word in enumerate(WORDS)}
 USER, ASSISTANT, END = range(3)
+DIGITS = {TOKEN[str(digit)] for digit in range(MODULUS)}
 CHUNK = 1000  # states in one forward pass
 
 
@@ -137,8 +139,9 @@ def sample(model: LlamaForCausalLM, prompts: list[list[int]], n: int, length: in
 
 
 def answer(tokens: list[int]) -> int | None:
-    """The token after "so" where the response ends there in time, else None."""
-    return tokens[-2] if tokens[-1] == END and tokens[-3] == TOKEN["so"] else None
+    """The digit after "so", where all of a whole trial stands before it and the end after it; else None."""
+    whole = tokens[0] == TOKEN["try"] and tokens[-3] == TOKEN["so"] and tokens[-1] == END
+    return tokens[-2] if whole and DIGITS.issuperset([*tokens[1:-3], tokens[-2]]) else None
 
 
 def train(model: LlamaForCausalLM, rows: list[Sequence], rate: float, epochs: int, batch: int, seed: int) -> None:

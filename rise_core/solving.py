@@ -51,16 +51,18 @@ def problem_by_hand(config: Config, text: str, oracle: str | None, known: Proble
 
 def check_oracle(config: Config, oracle: str, problem: Problem, grade: Callable[[str], Grade]) -> None:
     """Raises UserError where the verifier cannot grade by this oracle: every verdict would be void."""
-    verdict = grade(oracle).verdict
-    if verdict.is_fact:
+    found = grade(oracle)
+    if found.verdict.is_fact:
         return
     verifier = config.verify.verifier
     if verifier != "reasoning_gym" or "generator" not in problem.metadata:
         raise UserError(
-            f"--oracle {oracle!r}: verifier {verifier} cannot read it as a gold answer ({verdict}); "
+            f"--oracle {oracle!r}: verifier {verifier} cannot read it as a gold answer ({found.verdict}); "
             "write it as the answer column of the run's problem file has it"
         )
     family = problem.metadata["generator"]
+    if found.answer is None:
+        raise UserError(f"--oracle {oracle!r} is no answer of the family {family}; write it as a response would")
     if "metadata" in problem.metadata["entry"]:
         raise UserError(f"--oracle {oracle!r}: the scorer of {family} does not accept it as an answer to this problem")
     raise UserError(

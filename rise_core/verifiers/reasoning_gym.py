@@ -23,18 +23,16 @@ def grade(response: str, problem: Problem) -> Grade:
     if not text:
         return Grade(Verdict.NO_ANSWER, 0.0)
     dataset = dataset_of(problem.metadata["generator"], json.dumps(problem.metadata["params"]))
-    answer = dataset.canonical(text) if hasattr(dataset, "canonical") else fold_space(text)
-    if not answer:
-        return Grade(Verdict.NO_ANSWER, 0.0)
+    answer = (dataset.canonical(text) if hasattr(dataset, "canonical") else fold_space(text)) or None
     if "entry" not in problem.metadata:  # a problem typed in, without a gold answer: only read, not graded
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     entry = problem.metadata["entry"] | {"question": problem.problem}
-    if full_marks(dataset, text, entry):
+    if answer and full_marks(dataset, text, entry):
         return Grade(Verdict.CORRECT, dataset.reward(text) if hasattr(dataset, "reward") else 1.0, answer)
     # Some entries do not survive being stored as JSON: a scorer that refuses its own answer says nothing about others.
     if entry["answer"] is not None and not full_marks(dataset, entry["answer"], entry):
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
-    return Grade(Verdict.WRONG, 0.0, answer)
+    return Grade(Verdict.WRONG, 0.0, answer) if answer else Grade(Verdict.NO_ANSWER, 0.0)
 
 
 def full_marks(dataset: Any, text: str, entry: dict[str, Any]) -> bool:

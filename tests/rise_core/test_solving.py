@@ -77,6 +77,16 @@ def test_a_family_whose_scorer_compares_answers_takes_any_oracle() -> None:
     assert [by_answer(response).verdict for response in ("7", "8")] == [Verdict.CORRECT, Verdict.WRONG]
 
 
+@pytest.mark.parametrize("oracle", ["7", "so 0", "0 0", "x"])
+def test_an_oracle_that_cannot_be_an_answer_of_the_family_is_refused(oracle: str) -> None:
+    problems = Problems(source=SourceKind.reasoning_gym, name="digit_chain", params={"steps": 1})
+    config = Config(verify=Verify("reasoning_gym"), problems=problems)
+    text = "reach 0 by add2 ?"
+    with pytest.raises(UserError, match="is no answer of the family digit_chain"):
+        check_oracle(config, oracle, problem_by_hand(config, text, oracle, None), grader(config, oracle, text=text))
+    check_oracle(config, "3", problem_by_hand(config, text, "3", None), grader(config, "3", text=text))
+
+
 def run(responses: Sequence[str], gold: str | None, turns: int = 4) -> tuple[list[Attempt], list[tuple[str, ...]]]:
     seen: list[tuple[str, ...]] = []
 
