@@ -2,7 +2,7 @@
 
 Every step maps the five digits one to one, so exactly one of them does. A worked solution tries a digit, in writing,
 and then names the answer. Where the trial does not end in 0, it shows only that this digit is wrong; half of the trials
-are drawn to hit, so that the solutions show often enough what a hit means.
+are made to hit, the others are blind, so that the solutions show often enough what a hit means.
 
     reach 0 by add2 cube times4 add1 cube add3 times2 ?     →  try 1 3 2 3 4 4 2 4 so 0
 """
