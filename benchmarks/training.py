@@ -55,7 +55,7 @@ class Case:
 
 
 CASES = {
-    "demo": Case("demo", "demo model", 64, 60, 4, ("train.threads=0",)),
+    "demo": Case("demo", "demo model", 32, 120, 8, ("train.threads=0",)),
     # The whole solutions, not the profile's 96 tokens: those cut nearly all responses to one length.
     "smollm2": Case("smollm2-gsm8k", "SmolLM2-135M", 16, 2, 1, ("problems.train_size=2000", "problems.eval_size=1")),
 }
@@ -64,8 +64,8 @@ CASES = {
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--models", nargs="+", choices=CASES, default=list(CASES))
-    options.add_argument("--batch", type=int, help="examples in a step (default: 64 demo, 16 SmolLM2)")
-    options.add_argument("--batches", type=int, help="timed steps (default: 60 demo, 2 SmolLM2)")
+    options.add_argument("--batch", type=int, help="examples in a step (default: 32 demo, 16 SmolLM2)")
+    options.add_argument("--batches", type=int, help="timed steps (default: 120 demo, 2 SmolLM2)")
     options.add_argument("--repeats", type=int, default=1, help="of every way; medians are printed")
     options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     given = options.parse_args()

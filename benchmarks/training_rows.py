@@ -47,9 +47,10 @@ def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: i
 
 
 def make_rows(config: Config, model: Path, count: int) -> list[TrainRow]:
-    """Examples of problems in random order, 60% of them revisions: the state holds a wrong attempt and the feedback.
+    """Examples of problems in random order, 60% of them revisions: the state holds the attempts before a later turn.
 
-    Attempts and responses are worked solutions of other problems, so lengths vary as a trained model's do.
+    The turn is drawn from the profile's plan, its window kept. Attempts and responses are worked solutions of other
+    problems, so lengths vary as a trained model's do.
     """
     random = np.random.default_rng(0)
     tokenizer = folder.load_tokenizer(model)
@@ -58,7 +59,8 @@ def make_rows(config: Config, model: Path, count: int) -> list[TrainRow]:
     weights = [float(np.exp(reward / config.train.tau)) for reward in REWARDS]
     rows: list[TrainRow] = []
     for index in random.integers(0, len(problems), count * 2).tolist():
-        attempts = [texts[random.integers(len(texts))]] if random.random() < REVISIONS else []
+        earlier = int(random.integers(1, len(config.collect.turns))) if random.random() < REVISIONS else 0
+        attempts = [texts[random.integers(len(texts))] for _ in range(earlier)]
         state = state_ids(tokenizer, problems[index].problem, attempts, config.dialogue)
         response = solution_ids(tokenizer, texts[random.integers(len(texts))])
         if len(state) + len(response) <= config.engine.max_model_len and len(rows) < count:
