@@ -116,7 +116,8 @@ def test_stored_problems_can_be_graded_by_their_generator(name: str) -> None:
     for problem in problems.train + problems.eval:
         assert json.loads(json.dumps(problem.metadata)) == problem.metadata
         if problem.solution is not None:
-            assert get("reasoning_gym").grade(problem.answer, problem).verdict is Verdict.CORRECT
+            grade = get("reasoning_gym").grade(problem.answer, problem)
+            assert (grade.verdict, grade.reward) == (Verdict.CORRECT, GUESS if name == "digit_chain" else 1.0)
 
 
 def test_a_seed_of_their_own_holds_the_problems_while_the_runs_seed_varies() -> None:
