@@ -32,6 +32,8 @@ def use_home(home: Path | None) -> None:
         server = root / "prefect"  # an own server with its own database
         server.mkdir(parents=True, exist_ok=True)  # Prefect does not make it
         os.environ["PREFECT_HOME"] = str(server)
+        # Its own default is in the user's folder whatever PREFECT_HOME says.
+        os.environ.setdefault("PREFECT_SERVER_MEMO_STORE_PATH", str(server / "memo_store.toml"))
         embedded.reserve()
         # Loopback is open to every user of the machine; the processes of this run share a password that ends with it.
         os.environ.setdefault(AUTH, os.environ.get(SERVER_AUTH) or f"rise:{secrets.token_urlsafe(32)}")

@@ -143,6 +143,11 @@ def test_another_config_for_the_same_run_is_refused_with_the_difference(whole: P
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+def test_the_server_s_memory_of_its_blocks_lies_in_the_home(whole: Path) -> None:
+    """Prefect's own place for it is the user's folder: a warning where there is none."""
+    assert (whole / "prefect" / "memo_store.toml").is_file()
+
+
 def test_nothing_is_left_running(whole: Path) -> None:
     assert processes_of(whole) == []
 
