@@ -10,6 +10,7 @@ OPERATED = (
 )
 WHOLE_RUN = "tests/flows/test_iteration.py::test_every_purpose_has_each_of_its_responses_once"
 SET_UP = "tests/deployments/test_set_up.py::test_it_installs_once_and_again_only_when_something_changed"
+JOINED = "tests/flows/test_evaluate.py::test_a_baseline_joins_a_profile_and_is_compared"  # self-refine
 EXPORTED = "tests/flows/test_export.py::test_full_weights_are_copied_with_tokenizer_and_template"
 
 ELSEWHERE: dict[str, tuple[str, ...]] = {
@@ -39,8 +40,11 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "rise run mistral-7b-gsm8k collect.turns=[{policy: learner, n: 1}, {policy: teacher": (
         "tests/flows/test_teacher.py::test_a_flow_run_learns_from_its_teacher_within_the_budget",
     ),
-    "rise run demo+rft": ("tests/flows/test_evaluate.py::test_a_baseline_joins_a_profile_and_is_compared",),
-    "rise compare demo demo-rft": ("tests/flows/test_evaluate.py::test_a_baseline_joins_a_profile_and_is_compared",),
+    "rise run demo+rft": (  # what rft learns from, with no engine; `rise run` with another baseline
+        "tests/tasks/test_baselines.py::test_rft_of_the_demo_weighs_a_guess_by_its_quarter",
+        JOINED,
+    ),
+    "rise compare demo demo-rft": (JOINED,),  # the command is the same for every two runs
     "rise eval": ("tests/flows/test_evaluate.py::test_more_turns_and_samples_are_a_split_beside_the_flows_own",),
     "rise solve": ("tests/flows/test_solve.py::test_a_held_out_problem_gets_the_responses_of_its_evaluation",),
     "rise export": (EXPORTED,),

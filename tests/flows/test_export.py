@@ -146,6 +146,19 @@ def test_the_card_tells_the_run(whole: Path, exported: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_earlier_iteration_is_exported_with_its_own_numbers(whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "first"
+    assert finished(whole, "export", "whole", str(out), "--iteration", "1") == f"{out}\n"
+    _, first, second = (path / "model.safetensors" for path in sources(whole, "whole"))
+    assert (out / "model.safetensors").read_bytes() == first.read_bytes() != second.read_bytes()
+    card = ModelCard.load(out / "README.md").text
+    assert "# whole, iteration 1\n" in card
+    assert f"Checkpoint `{first.parent.name}`" in card
+    assert "| metric | iteration 0 | iteration 1 |\n" in card
+    assert "iteration 2" not in card
+
+
+@pytest.mark.slow
 def test_the_cards_program_runs_in_the_folder(exported: Path) -> None:
     program = (exported / "README.md").read_text().split("```python\n")[1].split("```")[0]
     ran = subprocess.run(

@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from flows.cli import app
 from flows.episode_output import JsonEpisode, ShownEpisode
 from rise_core.config import Config
 from rise_core.metrics import vote
+from rise_core.printable import printable
+from rise_core.records import Verdict
 from rise_core.solving import Attempt
 from storage.trained import Trained
 from tests.flows.adapted import RUN
@@ -71,7 +74,9 @@ def test_an_adapter_answers_and_an_oracle_stops_it(adapted: Path) -> None:
     assert heads[0].endswith("wrong")
     assert heads[1].endswith("correct")
     assert "starting a vLLM engine" in asked.stderr
-    assert lines[-1].startswith("answer  ")
+    for response in responses[:2]:
+        assert textwrap.indent(printable(response), "  ") in asked.stdout
+    assert lines[-1] == f"answer  {printable(free['turns'][1]['answer'])}"
 
     base = solved(adapted, RUN, QUESTION, *options, "--iteration", "0")
     assert base["checkpoint"] != free["checkpoint"]
@@ -118,13 +123,51 @@ def test_a_changed_checkpoint_is_not_used(invoke, adapted: Path) -> None:
         file.write_bytes(before)
 
 
+FOUND = cast(Trained, SimpleNamespace(checkpoint=SimpleNamespace(run="r", iteration=1, checkpoint_id="c")))
+
+
+def shown(*made: Attempt) -> list[str]:
+    """The lines of an episode in a pipe, without the first."""
+    out = io.StringIO()
+    episode = ShownEpisode(out, FOUND, Config(), "1 + 2 ?")
+    for attempt in made:
+        episode.add(attempt)
+    episode.end()
+    return out.getvalue().splitlines()[1:]
+
+
+def test_an_episode_is_shown_with_every_response_and_the_votes() -> None:
+    lines = shown(
+        Attempt(1, "so 10", "10", None),
+        Attempt(2, "first\nso 3", "3", None),
+        Attempt(3, "", None, None),
+        Attempt(4, "3 again", "3", None),
+        Attempt(5, "loop", None, Verdict.TIMEOUT),
+    )
+    assert lines == [
+        *("", "problem", "  1 + 2 ?"),
+        *("", "turn 1  answer 10", "  so 10"),
+        *("", "turn 2  answer 3", "  first", "  so 3"),
+        *("", "turn 3  answer none", "  (nothing)"),
+        *("", "turn 4  answer 3", "  3 again"),
+        *("", "turn 5  answer none  timeout", "  loop"),
+        *("", "votes", "  3   ██ 2", "  10  █ 1"),
+        *("", "answer  3"),
+    ]
+
+
+def test_the_last_line_is_the_final_answer_whatever_the_votes_are() -> None:
+    wrong = [Attempt(turn, "so 4", "4", Verdict.WRONG) for turn in (1, 2)]
+    lines = shown(*wrong, Attempt(3, "so 3", "3", Verdict.CORRECT))
+    assert lines[-5:] == ["votes", "  4  ██ 2", "  3  █ 1", "", "answer  3"]
+    assert shown(Attempt(1, "hm", None, None))[-4:] == ["votes", "  no turn gave an answer", "", "answer  none"]
+
+
 def test_terminal_control_sequences_are_shown_not_sent() -> None:
-    checkpoint = SimpleNamespace(run="r", iteration=1, checkpoint_id="c")
-    found = cast(Trained, SimpleNamespace(checkpoint=checkpoint))
     hostile = "\x1b[2J\x9b31m [bold]7"
     for kind in (ShownEpisode, JsonEpisode):
         out = io.StringIO()
-        episode = kind(out, found, Config(), hostile)
+        episode = kind(out, FOUND, Config(), hostile)
         episode.add(Attempt(1, hostile, hostile, None))
         episode.end()
         assert not {"\x1b", "\x9b"} & set(out.getvalue())

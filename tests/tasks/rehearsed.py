@@ -43,18 +43,18 @@ OVERRIDES = [
 
 
 @contextmanager
-def rehearsed(home: Path, *overrides: str) -> Iterator[Job]:
-    """A job of a fresh run in `home` whose base checkpoint is published."""
+def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator[Job]:
+    """A job of a fresh run of `profile` in `home`, on the problems here, whose base checkpoint is published."""
     home.mkdir(parents=True, exist_ok=True)
     for split, questions in (("train", QUESTIONS), ("eval", ["unseen ?"])):
         rows = [{"question": text, "answer": f"#### {number}"} for number, text in enumerate(questions, start=1)]
         (home / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     files = [f"problems.{split}={home / split}.jsonl" for split in ("train", "eval")]
     with disable_run_logger(), Lake(Home(home).lake) as lake:
-        inputs = check_inputs(RUN, str(TINY), [*OVERRIDES, *files, *overrides])
+        inputs = check_inputs(RUN, profile, [*OVERRIDES, *files, *overrides])
         job = Job(inputs, Home(home), lake, goal=2)
         try:
-            runs.create_run(lake, RUN, "tiny", to_yaml(inputs.config), {}, goal=2)
+            runs.create_run(lake, RUN, profile, to_yaml(inputs.config), {}, goal=2)
             runs.write_problems(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
             built = fresh(job.folder / "base")
             models.build(job.config, vocabulary(job), built)

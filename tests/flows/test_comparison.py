@@ -1,0 +1,44 @@
+"""What `rise compare` says that a run's training took, from rows of a real lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flows.comparison import rank, spending
+from rise_core.compare import SAMPLED
+from rise_core.records import Example
+from storage.checkpoints import record
+from storage.examples import write_examples
+from storage.lake import Lake, LakeLocation
+from storage.rollouts import append_rollouts
+from tests.storage.samples import rollout
+from tests.storage.test_compare import checkpoint
+
+
+def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:
+    with Lake(LakeLocation.from_home(tmp_path)) as lake:
+        for run in ("mixed", "sft"):
+            record(lake, checkpoint(run, 0, "base"))
+            record(lake, checkpoint(run, 1, f"{run}-one"))
+        append_rollouts(lake, [rollout(run="mixed", policy="base", sample=s) for s in range(3)])
+        append_rollouts(lake, [rollout(run="mixed", turn=2, policy="gold", problem_id=p) for p in ("p0", "p1")])
+        append_rollouts(lake, [rollout(run="mixed", turn=3, policy="wise-9b", response_ids=[1] * 10)])
+        append_rollouts(lake, [rollout(run="sft", policy="gold", problem_id=f"p{n}") for n in range(5)])
+        write_examples(lake, "mixed", 1, [Example("p0", turn, 0, [1], [2], 1.0, 1.0) for turn in (1, 2, 3)])
+        write_examples(lake, "sft", 1, [Example(f"p{n}", 1, 0, [1], [2], 1.0, 1.0) for n in range(5)])
+        mixed, sft = (spending(lake, run, 1) for run in ("mixed", "sft"))
+    assert mixed == {
+        SAMPLED: 3 + 1,
+        **{"  by gold": 2, "  by learner": 3, "  by wise-9b": 1},
+        "sampled tokens": 3 * 4 + 10,
+        "trained examples": 3,
+        "trained tokens, all epochs": 200,
+    }
+    assert sft == {
+        SAMPLED: 0,
+        "  by gold": 5,
+        "sampled tokens": 0,
+        "trained examples": 5,
+        "trained tokens, all epochs": 200,
+    }
+    assert [rank(what) for what in mixed] == [0, 1, 1, 1, 2, 3, 3]
