@@ -41,6 +41,29 @@ def test_the_tables_hold_what_the_charts_show(figures: dict[str, Figure]) -> Non
     assert figures["loss"].numbers == [["1", "3", "9.0000", "7.0000"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "pattern", "form"),
+    [
+        ("accuracy", r"acc@t\d+", "{:.1f} to {:.1f}"),
+        ("compared", r"m\d+@t\d+", "{:.1f} to {:.1f}"),
+        ("gains", "gain_(parallel|turns)", "{:+.1f} to {:+.1f}"),
+    ],
+)
+def test_intervals_are_drawn_and_written_as_the_lake_has_them(
+    figures: dict[str, Figure], seeded: Lake, name: str, pattern: str, form: str
+) -> None:
+    sql = "SELECT 100 * ci_low AS low, 100 * ci_high AS high FROM metrics WHERE run = 'r1' AND split = 'eval' AND n > 0"
+    stored = seeded.query(f"{sql} AND regexp_full_match(metric, ?)", [pattern]).to_pylist()
+    assert any(row["low"] < row["high"] for row in stored)
+
+    shown = figures[name]
+    column = shown.headings.index("95% interval")
+    assert sorted(row[column] for row in shown.numbers) == sorted(form.format(r["low"], r["high"]) for r in stored)
+    encoded = [(layer["encoding"].get("y", {}).get("field"), layer["encoding"].get("y2", {}).get("field"))
+               for layer in shown.spec["layer"]]  # fmt: skip
+    assert ("low", "high") in encoded
+
+
 def test_the_plot_is_a_picture_that_knows_the_dark(seeded: Lake, tmp_path: Path) -> None:
     svg = write_plot(seeded, "r1", tmp_path / "plot.svg").read_text()
     assert vl_convert.svg_to_png(svg).startswith(b"\x89PNG")  # still a well-formed picture
