@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/overhead.py > overhead.md       # about 35 minutes on a quiet machine of 2 cores
     .venv/bin/python benchmarks/overhead.py --smoke             # 40 and 400 problems
 
-x10 is the demo's size: 5,000 training problems, 10 responses each, and 2,000 held-out ones, 10 each. Each size is
+x10 is the demo's size: 6,000 training problems, 6 responses each, and 2,000 held-out ones, 10 each. Each size is
 `rise run` to iteration 1 in a process of its own, with real engines and real training, from the same base model. The
 iteration's wall time is that between the commits of the base's metrics and of its own. Compute: the time in which at
 least one engine had a shard's turn, for collection and evaluation, and the training's own seconds. What is left is the
@@ -27,8 +27,8 @@ from measuring import held, machine, parser, progress, table
 from pipeline import at_home, base_model, in_a_flow
 
 RUN = "growth"
-SIZES = [500, 5_000, 50_000]
-LIMITS = {5_000: 15.0, 50_000: 3.0}  # percent
+SIZES = [600, 6_000, 60_000]
+LIMITS = {6_000: 15.0, 60_000: 3.0}  # percent
 # Every commit of the run with its moment.
 COMMITS = r"""
     SELECT regexp_extract(commit_message, ' iteration=(\d+)', 1)::INTEGER AS iteration,
@@ -68,7 +68,7 @@ def make_base(folder: Path, smoke: bool) -> Path:
 def one_size(size: int, base: str) -> dict[str, Any]:
     """Run to iteration 1 with `size` training problems."""
     overrides = [
-        f"problems.train_size={size}", f"collect.problems={size}", f"problems.eval_size={max(8, 2 * size // 5)}",
+        f"problems.train_size={size}", f"collect.problems={size}", f"problems.eval_size={max(8, size // 3)}",
         f"model.name={base}", "boost.problems=0", "select.first_turn={correct: 1.0, wrong: 1.0}",
         f"collect.shard_size={min(500, max(10, size // 8))}",
     ]  # fmt: skip

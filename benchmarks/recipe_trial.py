@@ -45,20 +45,21 @@ class Trial:
     width: int = 64
     tie: bool = True  # one matrix for embeddings and output
     boost: int = 45000
-    boost_epochs: int = 2
+    boost_epochs: int = 3
     boost_rate: float = 2e-3
-    boost_batch: int = 48
-    per_sequence: int = 2
-    window: int = 3
-    iterations: int = 4
-    prompts: int = 5000
-    turns: int = 3  # of a collection episode; the last has `n` samples, the others one
-    n: int = 8
+    boost_batch: int = 32
+    per_sequence: int = 3
+    window: int = 5
+    feedback: int = 0  # words of it that the boost never saw, before the problem again
+    iterations: int = 2
+    prompts: int = 6000
+    turns: int = 4  # of a collection episode; the last has `n` samples, the others one
+    n: int = 3
     criterion: str = "success"  # success; better; first: turn-1 responses only, from as many samples
     guess: float = 0.25  # reward of a right answer that its trial does not show; 1: as much as the others
     keep_first: float = 0.2  # share of the correct turn-1 responses that are trained on
-    rate: float = 2e-3
-    epochs: int = 4
+    rate: float = 1.2e-3
+    epochs: int = 3
     batch: int = 32
     held_out: int = 2000
     cache: str = "outputs/recipe-bases"
@@ -108,11 +109,11 @@ def tokens_of(text: str) -> list[int]:
 
 def states(trial: Trial, problems: list[Problem], attempts: list[list[list[int]]]) -> list[list[int]]:
     """Token ids of the states: the question, then the last attempts of each problem, each with the feedback."""
-    found = []
+    found, feedback = [], range(len(WORDS), len(WORDS) + trial.feedback)
     for i, problem in enumerate(problems):
         ids = [USER, *problem.question, ASSISTANT]
         for responses in attempts[len(attempts) - min(trial.window - 1, len(attempts)) :]:
-            ids += [*responses[i][:-1], END, USER, *problem.question, ASSISTANT]
+            ids += [*responses[i][:-1], END, USER, *feedback, *problem.question, ASSISTANT]
         found.append(ids)
     return found
 
@@ -267,7 +268,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
     """The boosted base, from the cache where it was made before."""
     torch.manual_seed(trial.seed)
     shape = LlamaConfig(
-        vocab_size=len(WORDS),
+        vocab_size=len(WORDS) + trial.feedback,
         hidden_size=trial.width,
         intermediate_size=4 * trial.width,
         num_hidden_layers=trial.layers,
@@ -278,7 +279,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
     )
     model = LlamaForCausalLM(shape).eval()
     made_of = (trial.steps, trial.tie, trial.layers, trial.width, trial.boost, trial.boost_epochs, trial.boost_rate)
-    name = "-".join(map(str, (*made_of, trial.boost_batch, trial.per_sequence, trial.seed)))
+    name = "-".join(map(str, (*made_of, trial.boost_batch, trial.per_sequence, trial.feedback, trial.seed)))
     path = Path(trial.cache) / f"{name}.pt"
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))

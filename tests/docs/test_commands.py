@@ -27,9 +27,8 @@ RUN = re.compile(r"\b(demo|mine|smollm2)\b")
 TINY = {
     "'demo'": "'whole'",
     "run=smollm2 ": "run=whole ",
-    "iteration = 4": "iteration = 2",
     "samples = 5": "samples = 3",
-    "'digit_chain-10307'": "(SELECT min(problem_id) FROM problems WHERE split = 'eval')",
+    "'digit_chain-10030'": "(SELECT min(problem_id) FROM problems WHERE split = 'eval')",
 }
 # Queries that may find nothing in the tiny run: it has no such split.
 MAY_BE_EMPTY = ("split = 'samples-20'",)
