@@ -22,6 +22,11 @@ def chart(rows: list[Row], height: int = HEIGHT) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=rows), width="container", height=height)
 
 
+def whole(span: int, most: int) -> alt.Axis:
+    """An axis of counts: no more ticks than numbers, or it would show halves. (Vega's tickMinStep allows one more.)"""
+    return alt.Axis(format=",d", tickCount=max(1, min(span, most)))
+
+
 def interval_tooltip(*fields: str) -> list[alt.Tooltip]:
     numbers = [alt.Tooltip(f"{name}:Q", format=".1f") for name in ("value", "low", "high")]
     return [*(alt.Tooltip(field) for field in fields), *numbers, alt.Tooltip("n:Q")]
@@ -74,7 +79,7 @@ def gains(rows: list[Row]) -> alt.LayerChart:
     base = chart(named).encode(
         x=alt.X("iteration:O", title="iteration", scale=alt.Scale(type="band", padding=0.5)),
         xOffset=alt.XOffset("over:N", scale=alt.Scale(domain=list(GAINS.values()))),
-        color=alt.Color("over:N", scale=scale, legend=alt.Legend(title="the turns' vote")),
+        color=alt.Color("over:N", scale=scale, legend=alt.Legend(title="the turns' vote", columns=1)),
     )
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(strokeDash=[3, 3]).encode(y="zero:Q")
     return alt.LayerChart(
@@ -117,15 +122,16 @@ def losses(rows: list[Row]) -> alt.LayerChart:
     """Training loss by optimiser step: as logged (faint) and as a running mean over about a twentieth of the steps."""
     per_iteration = len(rows) // max(1, len({row["iteration"] for row in rows}))
     around = max(1, per_iteration // 40)
+    steps = [row["step"] for row in rows]
+    axis = whole(max(steps) - min(steps), most=6)
     base = chart([{name: row[name] for name in ("iteration", "step", "loss")} for row in rows]).encode(
-        x=alt.X("step:Q", title="optimiser step", scale=alt.Scale(nice=False), axis=alt.Axis(format="d")),
-        color=ITERATION,
+        x=alt.X("step:Q", title="optimiser step", scale=alt.Scale(nice=False), axis=axis), color=ITERATION
     )
     value = alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False))
     smooth = base.transform_window(mean="mean(loss)", frame=[-around, around], groupby=["iteration"])
     return alt.LayerChart(
         layer=[
-            base.mark_line(strokeWidth=1, opacity=0.25).encode(y=value),
+            base.mark_line(strokeWidth=1, opacity=0.5).encode(y=value),
             smooth.mark_line().encode(y=alt.Y("mean:Q", title="loss")),
         ]
     )
@@ -135,13 +141,14 @@ def histogram(rows: list[Row], title: str) -> alt.Chart:
     """Examples by reward or weight, a bar an iteration."""
     order = list(dict.fromkeys(row["bin"] for row in sorted(rows, key=lambda row: row["start"])))
     angle = -60 if len(order) > 12 else 0
+    most = max(row["examples"] for row in rows)
     bars: alt.Chart = (
         chart(rows)
         .mark_bar()
         .encode(
             x=alt.X("bin:O", title=title, sort=order, axis=alt.Axis(labelAngle=angle)),
             xOffset=alt.XOffset("iteration:O"),
-            y=alt.Y("examples:Q", title="examples"),
+            y=alt.Y("examples:Q", title="examples", axis=whole(most, most=5)),
             color=ITERATION,
             tooltip=["iteration:O", alt.Tooltip("bin:O", title=title), "examples:Q"],
         )
@@ -161,7 +168,7 @@ def times(rows: list[Row]) -> alt.Chart:
         .encode(
             y=alt.Y("iteration:O", title="iteration"),
             x=alt.X("minutes:Q", title="minutes", axis=alt.Axis(grid=True, tickCount=6)),
-            color=alt.Color("stage:N", scale=alt.Scale(domain=present), legend=alt.Legend(title=None, columns=3)),
+            color=alt.Color("stage:N", scale=alt.Scale(domain=present), legend=alt.Legend(title=None, columns=2)),
             order=alt.Order("place:Q"),
             tooltip=["iteration:O", "stage:N", alt.Tooltip("minutes:Q", format=".2f")],
         )

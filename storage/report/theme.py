@@ -11,8 +11,8 @@ LIGHT = {"ground": "#ffffff", "ink": "#1f2328", "soft": "#59636e", "line": "#d1d
 DARK = {"ground": "#0d1117", "ink": "#f0f6fc", "soft": "#9198a1", "line": "#3d444d"}
 LIGHT_CATEGORIES = ["#0072b2", "#c45500", "#767676", "#00806a", "#a8467f", "#3a9ad9", "#8a6d00", "#5b4fa2"]
 DARK_CATEGORIES = ["#56b4e9", "#f0963c", "#a0a0a0", "#2fbf9b", "#e08bbd", "#8fd0ff", "#e6cf4a", "#a99cf0"]
-# Iterations in order: the newest stands out most on either ground.
-LIGHT_ORDER = {"scheme": "viridis", "extent": [0.85, 0.05]}
+# Iterations in order: the newest stands out most on either ground, and the oldest has at least 3:1 (WCAG 1.4.11).
+LIGHT_ORDER = {"scheme": "viridis", "extent": [0.6, 0.0]}
 DARK_ORDER = {"scheme": "viridis", "extent": [0.3, 1.0]}
 
 

@@ -52,17 +52,21 @@ def test_charts_are_drawn_and_follow_the_theme(page_file: Path, opened: Opener) 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_legible(page_file: Path, opened: Opener, theme: str) -> None:
-    """Contrast of at least 4.5 to 1 (WCAG AA) of every text of the page outside of the charts."""
+    """Contrast of at least 4.5 to 1 (WCAG AA) of every text of the page and of its charts."""
     with opened(page_file, color_scheme=theme) as page:
+        wait_drawn(page, theme)
+        assert page.locator("[data-chart] svg text:visible").count() > 50
         page.click("#list .row >> nth=0")
         weak = page.evaluate((Path(__file__).parent / "contrast.js").read_text())
     assert weak == []
 
 
-def test_nothing_is_wider_than_a_small_screen(page_file: Path, opened: Opener) -> None:
+def test_nothing_is_wider_than_a_small_screen_or_cut_off_there(page_file: Path, opened: Opener) -> None:
     with opened(page_file, viewport={"width": 380, "height": 800}) as page:
         wait_drawn(page, "light")
         assert page.evaluate("document.documentElement.scrollWidth") == 380
+        charts = page.evaluate((Path(__file__).parent / "boxes.js").read_text())["charts"]
+        assert {name: chart["cut"] for name, chart in charts.items() if chart["cut"]} == {}
         page.click("#list .row >> nth=0")
         assert page.locator("#reader").is_visible()
         assert not page.locator("#list").is_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import vl_convert
 
 from rise_core.errors import UserError
 from storage.lake import Lake
-from storage.report import theme, write_plot
+from storage.metrics import read_metrics
+from storage.report import charts, theme, write_plot
 from storage.report.figures import Figure, result_figures, time_figures, training_figures
 
 
@@ -41,27 +43,91 @@ def test_the_tables_hold_what_the_charts_show(figures: dict[str, Figure]) -> Non
     assert figures["loss"].numbers == [["1", "3", "9.0000", "7.0000"]]
 
 
-@pytest.mark.parametrize(
-    ("name", "pattern", "form"),
-    [
-        ("accuracy", r"acc@t\d+", "{:.1f} to {:.1f}"),
-        ("compared", r"m\d+@t\d+", "{:.1f} to {:.1f}"),
-        ("gains", "gain_(parallel|turns)", "{:+.1f} to {:+.1f}"),
-    ],
-)
-def test_intervals_are_drawn_and_written_as_the_lake_has_them(
-    figures: dict[str, Figure], seeded: Lake, name: str, pattern: str, form: str
-) -> None:
-    sql = "SELECT 100 * ci_low AS low, 100 * ci_high AS high FROM metrics WHERE run = 'r1' AND split = 'eval' AND n > 0"
-    stored = seeded.query(f"{sql} AND regexp_full_match(metric, ?)", [pattern]).to_pylist()
-    assert any(row["low"] < row["high"] for row in stored)
+def test_the_intervals_in_the_tables_are_those_of_the_metrics(seeded: Lake, figures: dict[str, Figure]) -> None:
+    metrics = {(k, metric.metric): metric for k, metric in read_metrics(seeded, "r1")}
+    spread = 0
+    for name, count in (("accuracy", 6), ("compared", 6), ("gains", 4), ("flows", 8)):
+        rows = [dict(zip(figures[name].headings, numbers, strict=True)) for numbers in figures[name].numbers]
+        assert len(rows) == count, name
+        for row in rows:
+            metric = metrics[int(row["iteration"]), metric_of(row)]
+            form = "{:+.1f} to {:+.1f}" if name == "gains" else "{:.1f} to {:.1f}"
+            assert row["95% interval"] == form.format(100 * metric.ci_low, 100 * metric.ci_high), (name, row)
+            assert row["n"] == str(metric.n)
+            spread += metric.ci_low < metric.value < metric.ci_high
+    assert spread >= 10, "the seeded run has intervals that are wider than a point"
 
-    shown = figures[name]
-    column = shown.headings.index("95% interval")
-    assert sorted(row[column] for row in shown.numbers) == sorted(form.format(r["low"], r["high"]) for r in stored)
-    encoded = [(layer["encoding"].get("y", {}).get("field"), layer["encoding"].get("y2", {}).get("field"))
-               for layer in shown.spec["layer"]]  # fmt: skip
-    assert ("low", "high") in encoded
+
+def metric_of(row: dict[str, str]) -> str:
+    """The name in table `metrics` of what a row of numbers shows."""
+    if "turn" in row:
+        return f"{row.get('change', 'acc')}@t{row['turn']}"
+    return row.get("gain") or row["metric"].split(":")[0]
+
+
+@pytest.mark.parametrize(("name", "mark"), [("accuracy", "area"), ("compared", "area"), ("gains", "rule")])
+def test_the_intervals_are_drawn_from_low_to_high(
+    seeded: Lake, figures: dict[str, Figure], name: str, mark: str
+) -> None:
+    spec = figures[name].spec
+    layers = [layer for layer in spec["layer"] if layer["encoding"].get("y2")]
+    assert [(one["mark"]["type"], one["encoding"]["y"]["field"], one["encoding"]["y2"]["field"]) for one in layers] == [
+        (mark, "low", "high")
+    ]
+    source = layers[0].get("data") or spec["data"]
+    metrics = {(k, metric.metric): metric for k, metric in read_metrics(seeded, "r1")}
+    for row in source.get("values") or spec["datasets"][source["name"]]:
+        metric = metrics[row["iteration"], row.get("metric") or f"acc@t{row['turn']}"]
+        assert (row["low"], row["high"]) == pytest.approx((100 * metric.ci_low, 100 * metric.ci_high))
+    drawn = vl_convert.vegalite_to_svg(spec, config=theme.config(dark=False))
+    assert f'aria-roledescription="{mark} mark"' in drawn
+
+
+def test_what_a_pointer_shows_has_the_interval(figures: dict[str, Figure]) -> None:
+    for name in ("accuracy", "compared", "gains", "flows"):
+        encodings = [layer["encoding"].get("tooltip", []) for layer in figures[name].spec["layer"]]
+        shown = [{tip["field"] for tip in tooltip} for tooltip in encodings]
+        assert any({"value", "low", "high", "n"} <= fields for fields in shown), name
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_marks_and_texts_stand_out_from_their_ground(dark: bool) -> None:
+    """By WCAG 2.1: 4.5 to 1 for texts, 3 to 1 for marks, the oldest of ten iterations too."""
+    colours = theme.DARK if dark else theme.LIGHT
+    ground = light(colours["ground"])
+    for name in ("ink", "soft"):
+        assert contrast(light(colours[name]), ground) >= 4.5, name
+    rows = [
+        {"iteration": k, "turn": turn, "value": 10.0 * k, "low": 10.0 * k, "high": 10.0 * k + 5, "n": 9}
+        for k in range(10)
+        for turn in (1, 2)
+    ]
+    drawn = vl_convert.vegalite_to_svg(charts.accuracy(rows).properties(width=300).to_dict(), config=theme.config(dark))
+    lines = set(re.findall(r'aria-roledescription="line mark"[^>]*stroke="([^"]+)"', drawn))
+    assert len(lines) == 10
+    categories = theme.DARK_CATEGORIES if dark else theme.LIGHT_CATEGORIES
+    for colour in (*categories, *lines):
+        assert contrast(light(colour), ground) >= 3, colour
+
+
+def light(colour: str) -> float:
+    """Relative luminance of "#rrggbb" or "rgb(r, g, b)"."""
+    found = re.findall("[0-9a-f]{2}", colour[1:]) if colour.startswith("#") else re.findall(r"\d+", colour)
+    shares = [int(part, 16 if colour.startswith("#") else 10) / 255 for part in found[:3]]
+    r, g, b = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in shares)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(a: float, b: float) -> float:
+    return (max(a, b) + 0.05) / (min(a, b) + 0.05)
+
+
+def test_axes_of_counts_show_whole_numbers(figures: dict[str, Figure]) -> None:
+    """Three steps, three examples: no number twice, no half of an example."""
+    for name, title, expected in (("loss", "optimiser step", "1 2 3"), ("rewards", "examples", "0 1 2 3")):
+        drawn = vl_convert.vegalite_to_svg(figures[name].spec, config=theme.config(dark=False))
+        axis = drawn[drawn.rindex('role-axis"', 0, drawn.index(f">{title}<")) : drawn.index(f">{title}<")]
+        assert re.findall(r">([^<>]+)</text>", axis) == expected.split(), name
 
 
 def test_the_plot_is_a_picture_that_knows_the_dark(seeded: Lake, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from rise_core.errors import UserError
 from storage.lake import Lake
+from storage.metrics import read_metrics
 from storage.report import write_page
 from storage.report.page import json_block, policy
 from tests.storage.samples import ROOT
@@ -25,6 +26,20 @@ def test_the_page_stands_alone(page_file: Path) -> None:
     assert "default-src &#39;none&#39;" in found[1]
     assert "unsafe-eval" not in found[1]
     assert not re.search(r"script-src[^;]*unsafe-inline", found[1])
+
+
+def test_every_number_has_its_interval(seeded: Lake, page_file: Path) -> None:
+    """In the headlines, in the numbers of the figures and in the table of all metrics."""
+    page = page_file.read_text()
+    metrics = read_metrics(seeded, "r1")
+    for _, metric in metrics:
+        value, low, high = (f"{100 * part:.1f}" for part in (metric.value, metric.ci_low, metric.ci_high))
+        assert f'{value} <span class="soft">[{low}, {high}]</span>' in page, metric.metric
+    newest = {metric.metric: metric for k, metric in metrics if k == 1}
+    for name, form in (("m1@t3", "{:.1f}"), ("gain_parallel", "{:+.1f}"), ("gain_turns", "{:+.1f}")):
+        low, high = (form.format(100 * part) for part in (newest[name].ci_low, newest[name].ci_high))
+        assert f"95% interval {low} to {high}</span>" in page, name
+        assert f"<td>{low} to {high}</td>" in page, name
 
 
 def test_a_second_writing_replaces_the_page_and_leaves_nothing_else(seeded: Lake, cache: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page as a reader sees it: its pictures in light and in dark, and what is drawn in them."""
+"""Pictures of the page in light and in dark, as a reader sees it; `pytest --basetemp` says where they are kept."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from PIL import Image
 
 from tests.storage.report.conftest import Opener, wait_drawn, wait_status
 
-# Where each chart has its marks: inside of its axes and legends, which have colours of their own.
-PLOTS = """() => Object.fromEntries([...document.querySelectorAll("[data-chart]")].map((place) => {
-  const box = place.querySelector("svg .background").getBoundingClientRect();
-  return [place.dataset.chart, [box.left + scrollX, box.top + scrollY, box.right + scrollX, box.bottom + scrollY]];
-}))"""
+GROUNDS = {"light": (255, 255, 255), "dark": (13, 17, 23)}
+BOXES = (Path(__file__).parent / "boxes.js").read_text()
+Colours = dict[tuple[int, int, int], int]
 
 
-COLOURFUL, ENOUGH = 30, 100  # channels that differ by so much are no ink or ground; pixels of a mark
+def colours(picture: Image.Image, box: list[float]) -> Colours:
+    """The colours within a box, with their number of pixels."""
+    left, top, right, bottom = map(round, box)
+    part = picture.crop((left, top, right, bottom))
+    return {rgb: count for count, rgb in part.getcolors(part.width * part.height) or []}
 
 
-def coloured(picture: Image.Image) -> int:
-    """Pixels that are neither grey nor close to it, as inks, grounds and rules are in both themes."""
-    found = picture.getcolors(picture.width * picture.height) or []
-    return sum(count for count, rgb in found if max(rgb) - min(rgb) > COLOURFUL)
+def coloured(found: Colours) -> int:
+    """The pixels of marks: ground, grid and text are greys, or nearly so."""
+    return sum(count for rgb, count in found.items() if max(rgb) - min(rgb) > 40)
+
+
+def written(found: Colours) -> int:
+    """The pixels of text: far from the ground, which is the commonest colour."""
+    ground = max(found, key=lambda rgb: found[rgb])
+    return sum(count for rgb, count in found.items() if abs(rgb[0] - ground[0]) > 100)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_chart_is_drawn_where_the_page_shows_it(
+def test_every_chart_and_the_open_episode_are_in_the_picture(
     page_file: Path, opened: Opener, tmp_path: Path, theme: str
 ) -> None:
     file = tmp_path / f"{theme}.png"
@@ -35,11 +42,16 @@ def test_every_chart_is_drawn_where_the_page_shows_it(
         page.select_option("[name=purpose]", "eval_sequential")
         wait_status(page, "16")
         page.click("#list .row >> nth=5")
+        page.evaluate("scrollTo(0, 0)")  # the page's heading stays in sight: elsewhere it would cover something
         page.screenshot(path=file, full_page=True)
-        plots = page.evaluate(PLOTS)
+        boxes = page.evaluate(BOXES)
     picture = Image.open(file).convert("RGB")
-    drawn = {name: coloured(picture.crop(box)) for name, box in plots.items()}
-    assert len(drawn) >= 9
-    assert {name: count for name, count in drawn.items() if count < ENOUGH} == {}
-    _, ground = max(picture.getcolors(picture.width * picture.height) or [], key=lambda found: found[0])
-    assert (min(ground) > 200) == (theme == "light"), "the ground is the theme's"
+    assert picture.getpixel((2, picture.height // 2)) == GROUNDS[theme]
+    assert len(boxes["charts"]) == 9
+    for name, chart in boxes["charts"].items():
+        assert len(colours(picture, chart["whole"])) > 20, f"{name} is empty"
+        assert coloured(colours(picture, chart["marks"])) > 500, f"{name} has axes and no marks"
+        assert chart["cut"] == [], name
+    assert len(boxes["turns"]) == 3
+    for turn in boxes["turns"]:
+        assert written(colours(picture, turn)) > 100, "a response is not to be seen"
