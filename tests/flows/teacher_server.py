@@ -119,6 +119,7 @@ class Proxy:
         self.faults: list[Fault] = []
         self.always: Fault | None = None
         self.bodies: list[dict[str, Any]] = []
+        self.arrivals: list[float] = []  # monotonic seconds
         self.inside: set[object] = set()  # a new set: what an earlier test left behind does not count
         self.most_side_by_side = 0
 
@@ -127,6 +128,7 @@ class Proxy:
         request, inside = object(), self.inside
         with self.lock:
             self.bodies.append(dict(body))
+            self.arrivals.append(time.monotonic())
             inside.add(request)
             self.most_side_by_side = max(self.most_side_by_side, len(inside))
         try:

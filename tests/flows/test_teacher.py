@@ -1,8 +1,12 @@
-"""Teacher turns against a real vLLM server: what is stored, what faults do, what it costs, where the key goes."""
+"""Teacher turns against a real vLLM server: what is stored, what faults do, what it costs, where the key goes. At the
+end, a run whose teacher is a second local model."""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -10,7 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from rise_core.config import Teacher
@@ -24,7 +30,20 @@ from rise_core.problems import load_problems
 from rise_core.profiles import load
 from rise_core.records import SamplingSettings
 from rise_core.wording import Question
-from tests.flows.command import ROOT, TINY, environment, finished, query, rise
+from storage.schema import TABLES
+from tests.flows.command import (
+    ROOT,
+    TINY,
+    environment,
+    finished,
+    kill_group,
+    living,
+    processes_of,
+    query,
+    rise,
+    started,
+)
+from tests.flows.moments import training, wait_for
 from tests.flows.teacher_server import (
     MODEL,
     Fault,
@@ -51,12 +70,17 @@ Ask = Callable[..., Endpoint]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A teacher that knows the learner's words under other numbers."""
-    home = tmp_path_factory.mktemp("teacher")
+    folder_of_it = tmp_path_factory.mktemp("teacher") / "weights"
     words = " ".join(str(number) for number in range(30, 0, -1))
-    scratch.build(CONFIG, [f"zebra zebra zebra {words} of of sum to which two ? no"], home / "weights")
-    with vllm_server(home / "weights", KEY, home / "log.txt") as address:
+    scratch.build(CONFIG, [f"zebra zebra zebra {words} of of sum to which two ? no"], folder_of_it)
+    return folder_of_it
+
+
+@pytest.fixture(scope="module")
+def server(weights: Path) -> Iterator[str]:
+    with vllm_server(weights, KEY, weights.parent / "log.txt") as address:
         yield address
 
 
@@ -136,6 +160,14 @@ def test_a_passing_fault_is_tried_again(endpoint: Ask, proxy: Proxy, faults: lis
     assert len(texts(teacher, questions(1))) == 1
     assert len(proxy.bodies) == len(faults) + 1
     assert teacher.used.requests == 1, "only an answer counts"
+
+
+def test_the_pause_that_the_endpoint_asks_for_is_kept(endpoint: Ask, proxy: Proxy) -> None:
+    """Without the header the client would be back within half a second. A lower bound, which no busy machine breaks."""
+    proxy.faults = [status(429, Retry_After="1")]
+    texts(endpoint(), questions(1))
+    refused, answered = proxy.arrivals
+    assert answered - refused >= 1
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
@@ -337,16 +369,36 @@ def test_a_flow_run_learns_from_its_teacher_within_the_budget(
     assert len(proxy.bodies) == 16, "every state was paid for once, over both starts"
     assert leaks == []
     assert KEY not in stopped.stdout + stopped.stderr + printed
-    assert [path for path in home.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
+    assert places_of(KEY, home) == []
+    seen = places_of(f"teacher:{MODEL}", home)
+    assert {"table rollouts", "rollouts of the page"} <= set(seen), "the search sees what is compressed"
 
-    check_rollouts(home, proxy)
+    tokenizer = check_taught(home, f"teacher:{MODEL}")
+    check_what_was_asked(home, proxy, tokenizer)
+    assert os.path.getsize(home / "runs/taught/teacher.sqlite") > 0
 
 
-def check_rollouts(home: Path, proxy: Proxy) -> None:
-    """What the teacher said stands in the learner's tokens, is graded, selected and trained on."""
+def places_of(text: str, home: Path) -> list[str]:
+    """Where a text stands in a home: files as they lie, and the two places that hold text compressed."""
+    files = [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+    found = [str(path.relative_to(home)) for path in files]
+    with duckdb.connect() as session:
+        session.execute(finished(home, "attach"))
+        for table in TABLES:  # a row as text holds every column of it
+            rows = session.execute(f"FROM {table} t WHERE contains(t::VARCHAR, ?)", [text]).fetchall()
+            found.extend([f"table {table}"] if rows else [])
+    packed = re.search(r'id="rollout-data">([^<]+)<', (home / "runs/taught/report.html").read_text())
+    assert packed
+    if text in gzip.decompress(base64.b64decode(packed[1])).decode():
+        found.append("rollouts of the page")
+    return found
+
+
+def check_taught(home: Path, teacher: str) -> Any:
+    """What the teacher said stands in the learner's tokens, is graded, selected and trained on. The tokenizer."""
     taught = query(home, "FROM rollouts WHERE purpose = 'collect' AND turn = 2 ORDER BY problem_id, sample")
     assert len(taught) == 32
-    assert {row["policy"] for row in taught} == {f"teacher:{MODEL}"}
+    assert {row["policy"] for row in taught} == {teacher}
     assert all(row["verdict"] for row in taught)
     [weights] = query(home, "SELECT path FROM checkpoints WHERE iteration = 0")
     tokenizer = folder.load_tokenizer(home / weights["path"])
@@ -358,8 +410,12 @@ def check_rollouts(home: Path, proxy: Proxy) -> None:
     kept = {(row["problem_id"], row["sample"]): row["response_ids"] for row in taught if row["selected"]}
     assert len(kept) > 8
     assert {(row["problem_id"], row["sample"]): row["response_ids"] for row in examples} == kept
+    assert query(home, "SELECT max(iteration) k FROM metrics") == [{"k": 1}]
+    return tokenizer
 
-    # The teacher saw the learner's first attempt and the feedback on it, as the learner would.
+
+def check_what_was_asked(home: Path, proxy: Proxy, tokenizer: Any) -> None:
+    """The teacher saw the learner's first attempt and the feedback on it, as the learner would."""
     attempts = query(
         home,
         "SELECT p.problem, r.response FROM rollouts r JOIN problems p USING (run, split, problem_id)"
@@ -367,5 +423,25 @@ def check_rollouts(home: Path, proxy: Proxy) -> None:
     )
     chats = [state(tokenizer, row["problem"], [row["response"]], CONFIG.dialogue)[0] for row in attempts]
     assert sorted(map(str, (body["messages"] for body in proxy.bodies))) == sorted(map(str, chats))
-    assert query(home, "SELECT max(iteration) k FROM metrics") == [{"k": 1}]
-    assert os.path.getsize(home / "runs/taught/teacher.sqlite") > 0
+
+
+def test_a_second_local_model_teaches_a_run(weights: Path, tmp_path: Path) -> None:
+    """Two pools of engines side by side, of which only the learner's is there when training starts."""
+    home, log = tmp_path / "home", tmp_path / "log.txt"
+    settings = ("iterations=1", TURNS, f"teacher.model={weights}")
+    settings += ("teacher.engine={max_model_len: 96, kv_cache_gib: 0.01, threads: 1}",)
+    process = started(home, log, "run", TINY, "--run", "taught", *settings)
+    try:
+        wait_for(training("taught"), home, process, log, pause=0.01, timeout=400)
+        engines = [command for command in living(home).values() if command.startswith("ray::EngineActor")]
+        assert process.wait(timeout=400) == 0, log.read_text()[-4000:]
+    finally:
+        if process.poll() is None:
+            kill_group(process)
+    assert len(engines) == 1, "the teacher's engine lived on, or the learner's ended"
+    assert f"teacher:{weights}, in 1 engine(s) of its own" in log.read_text(), "what it cost is not told"
+    assert processes_of(home) == []
+
+    check_taught(home, f"teacher:{weights}")
+    firsts = query(home, "SELECT DISTINCT policy FROM rollouts WHERE purpose = 'collect' AND turn = 1")
+    assert firsts == query(home, "SELECT checkpoint_id AS policy FROM checkpoints WHERE iteration = 0")
