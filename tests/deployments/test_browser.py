@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 # The demo cut small, and with a user's own verifier, which the worker's flow run and its graders find in their folder.
 SMALL = (
-    "model.scratch={hidden_size: 32, intermediate_size: 64, layers: 1, heads: 1, context: 128}",
+    "model.scratch={hidden_size: 32, intermediate_size: 64, layers: 1, heads: 1}",
     "problems.train_size=24",
     "problems.eval_size=12",
     "boost.problems=300",

@@ -1,12 +1,8 @@
-"""Teacher turns against a real vLLM server: what is stored, what faults do, what it costs, where the key goes. At the
-end, a run whose teacher is a second local model."""
+"""Teacher turns against a real vLLM server: what is stored, what faults do, what it costs, where the key goes."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -16,34 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from rise_core.config import Teacher
-from rise_core.dialogue import solution_ids, state
+from rise_core.dialogue import state
 from rise_core.engine import teacher as module
 from rise_core.engine.errors import EngineError
 from rise_core.engine.teacher import Endpoint
 from rise_core.errors import UserError
-from rise_core.models import folder, scratch
 from rise_core.problems import load_problems
 from rise_core.profiles import load
 from rise_core.records import SamplingSettings
 from rise_core.wording import Question
-from storage.schema import TABLES
-from tests.flows.command import (
-    ROOT,
-    TINY,
-    environment,
-    finished,
-    kill_group,
-    living,
-    processes_of,
-    query,
-    rise,
-    started,
-)
-from tests.flows.moments import training, wait_for
+from tests.flows.command import ROOT, TINY, environment, finished, query, rise
+from tests.flows.taught import TURNS, check_taught, make_teacher, places_of
 from tests.flows.teacher_server import (
     MODEL,
     Fault,
@@ -70,17 +52,9 @@ Ask = Callable[..., Endpoint]
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher that knows the learner's words under other numbers."""
-    folder_of_it = tmp_path_factory.mktemp("teacher") / "weights"
-    words = " ".join(str(number) for number in range(30, 0, -1))
-    scratch.build(CONFIG, [f"zebra zebra zebra {words} of of sum to which two ? no"], folder_of_it)
-    return folder_of_it
-
-
-@pytest.fixture(scope="module")
-def server(weights: Path) -> Iterator[str]:
-    with vllm_server(weights, KEY, weights.parent / "log.txt") as address:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("teacher")
+    with vllm_server(make_teacher(home / "weights"), KEY, home / "log.txt") as address:
         yield address
 
 
@@ -317,7 +291,7 @@ def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytes
 
 # -- the whole flow ---------------------------------------------------------------------------------------------------
 
-TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"
+
 SAVE_BLOCK = """
 import os
 from flows.environment import use_home
@@ -378,42 +352,6 @@ def test_a_flow_run_learns_from_its_teacher_within_the_budget(
     assert os.path.getsize(home / "runs/taught/teacher.sqlite") > 0
 
 
-def places_of(text: str, home: Path) -> list[str]:
-    """Where a text stands in a home: files as they lie, and the two places that hold text compressed."""
-    files = [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
-    found = [str(path.relative_to(home)) for path in files]
-    with duckdb.connect() as session:
-        session.execute(finished(home, "attach"))
-        for table in TABLES:  # a row as text holds every column of it
-            rows = session.execute(f"FROM {table} t WHERE contains(t::VARCHAR, ?)", [text]).fetchall()
-            found.extend([f"table {table}"] if rows else [])
-    packed = re.search(r'id="rollout-data">([^<]+)<', (home / "runs/taught/report.html").read_text())
-    assert packed
-    if text in gzip.decompress(base64.b64decode(packed[1])).decode():
-        found.append("rollouts of the page")
-    return found
-
-
-def check_taught(home: Path, teacher: str) -> Any:
-    """What the teacher said stands in the learner's tokens, is graded, selected and trained on. The tokenizer."""
-    taught = query(home, "FROM rollouts WHERE purpose = 'collect' AND turn = 2 ORDER BY problem_id, sample")
-    assert len(taught) == 32
-    assert {row["policy"] for row in taught} == {teacher}
-    assert all(row["verdict"] for row in taught)
-    [weights] = query(home, "SELECT path FROM checkpoints WHERE iteration = 0")
-    tokenizer = folder.load_tokenizer(home / weights["path"])
-    for row in taught:
-        ids = solution_ids(tokenizer, row["response"])
-        assert row["response_ids"] == (ids if row["finish_reason"] == "stop" else ids[:-1])
-
-    examples = query(home, "FROM examples WHERE turn = 2")
-    kept = {(row["problem_id"], row["sample"]): row["response_ids"] for row in taught if row["selected"]}
-    assert len(kept) > 8
-    assert {(row["problem_id"], row["sample"]): row["response_ids"] for row in examples} == kept
-    assert query(home, "SELECT max(iteration) k FROM metrics") == [{"k": 1}]
-    return tokenizer
-
-
 def check_what_was_asked(home: Path, proxy: Proxy, tokenizer: Any) -> None:
     """The teacher saw the learner's first attempt and the feedback on it, as the learner would."""
     attempts = query(
@@ -423,25 +361,3 @@ def check_what_was_asked(home: Path, proxy: Proxy, tokenizer: Any) -> None:
     )
     chats = [state(tokenizer, row["problem"], [row["response"]], CONFIG.dialogue)[0] for row in attempts]
     assert sorted(map(str, (body["messages"] for body in proxy.bodies))) == sorted(map(str, chats))
-
-
-def test_a_second_local_model_teaches_a_run(weights: Path, tmp_path: Path) -> None:
-    """Two pools of engines side by side, of which only the learner's is there when training starts."""
-    home, log = tmp_path / "home", tmp_path / "log.txt"
-    settings = ("iterations=1", TURNS, f"teacher.model={weights}")
-    settings += ("teacher.engine={max_model_len: 96, kv_cache_gib: 0.01, threads: 1}",)
-    process = started(home, log, "run", TINY, "--run", "taught", *settings)
-    try:
-        wait_for(training("taught"), home, process, log, pause=0.01, timeout=400)
-        engines = [command for command in living(home).values() if command.startswith("ray::EngineActor")]
-        assert process.wait(timeout=400) == 0, log.read_text()[-4000:]
-    finally:
-        if process.poll() is None:
-            kill_group(process)
-    assert len(engines) == 1, "the teacher's engine lived on, or the learner's ended"
-    assert f"teacher:{weights}, in 1 engine(s) of its own" in log.read_text(), "what it cost is not told"
-    assert processes_of(home) == []
-
-    check_taught(home, f"teacher:{weights}")
-    firsts = query(home, "SELECT DISTINCT policy FROM rollouts WHERE purpose = 'collect' AND turn = 1")
-    assert firsts == query(home, "SELECT checkpoint_id AS policy FROM checkpoints WHERE iteration = 0")
