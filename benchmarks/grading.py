@@ -60,7 +60,12 @@ def main() -> None:
         rates = in_turns(ways, given.repeats)
         ours = [grade.verdict is Verdict.CORRECT for grade in pool.grade(some)]
     theirs = loop(some)
-    differ = sum(a != b for a, b in zip(ours, theirs, strict=True))
+    differ = 0
+    for (response, problem), here, there in zip(some, ours, theirs, strict=True):
+        if here != there:
+            differ += 1
+            gold = gold_answer(problem.answer)
+            progress(f"gold {gold}: the pool says {here}, the loop {there}: ...{response[-80:]!r}")
     print(report(about, rates, start, len(pairs), len(some), differ, sum(theirs)))
 
 

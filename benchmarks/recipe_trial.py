@@ -50,7 +50,7 @@ class Trial:
     boost_batch: int = 32
     per_sequence: int = 3
     window: int = 5
-    feedback: int = 0  # words of it that the boost never saw, before the problem again
+    feedback: str = ""  # its words before the problem again
     iterations: int = 2
     prompts: int = 6000
     turns: int = 4  # of a collection episode; the last has `n` samples, the others one
@@ -107,9 +107,15 @@ def tokens_of(text: str) -> list[int]:
     return [TOKEN[word] for word in text.split()]
 
 
+def feedback_ids(trial: Trial) -> list[int]:
+    """Words that the boost never saw come after the others in the vocabulary."""
+    new = [word for word in trial.feedback.split() if word not in TOKEN]
+    return [TOKEN[word] if word in TOKEN else len(WORDS) + new.index(word) for word in trial.feedback.split()]
+
+
 def states(trial: Trial, problems: list[Problem], attempts: list[list[list[int]]]) -> list[list[int]]:
     """Token ids of the states: the question, then the last attempts of each problem, each with the feedback."""
-    found, feedback = [], range(len(WORDS), len(WORDS) + trial.feedback)
+    found, feedback = [], feedback_ids(trial)
     for i, problem in enumerate(problems):
         ids = [USER, *problem.question, ASSISTANT]
         for responses in attempts[len(attempts) - min(trial.window - 1, len(attempts)) :]:
@@ -267,8 +273,9 @@ def voted_right(responses: list[list[int]], want: int) -> bool:
 def base_model(trial: Trial) -> LlamaForCausalLM:
     """The boosted base, from the cache where it was made before."""
     torch.manual_seed(trial.seed)
+    new_words = len(set(trial.feedback.split()) - set(WORDS))
     shape = LlamaConfig(
-        vocab_size=len(WORDS) + trial.feedback,
+        vocab_size=len(WORDS) + new_words,
         hidden_size=trial.width,
         intermediate_size=4 * trial.width,
         num_hidden_layers=trial.layers,
@@ -279,7 +286,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
     )
     model = LlamaForCausalLM(shape).eval()
     made_of = (trial.steps, trial.tie, trial.layers, trial.width, trial.boost, trial.boost_epochs, trial.boost_rate)
-    name = "-".join(map(str, (*made_of, trial.boost_batch, trial.per_sequence, trial.feedback, trial.seed)))
+    name = "-".join(map(str, (*made_of, trial.boost_batch, trial.per_sequence, new_words, trial.seed)))
     path = Path(trial.cache) / f"{name}.pt"
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))

@@ -68,6 +68,7 @@ def main() -> None:
     options.add_argument("--batches", type=int, help="timed steps (default: 120 demo, 2 SmolLM2)")
     options.add_argument("--repeats", type=int, default=1, help="of every way; medians are printed")
     options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    options.add_argument("--profile", action="store_true", help="only print where our time goes, by operator")
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     print(f"{machine('torch', 'transformers')} {given.threads} threads.\n")
@@ -75,13 +76,25 @@ def main() -> None:
         case = CASES[name]
         case = replace(case, batch=given.batch or case.batch, batches=given.batches or case.batches)
         with tempfile.TemporaryDirectory(prefix="training-benchmark-") as folder:
-            print(measured(case, Path(folder), given.threads, given.repeats), flush=True)
+            config, job = prepared(case, Path(folder), given.threads)
+            print(profiled(job) if given.profile else measured(case, config, job, given.repeats), flush=True)
 
 
-def measured(case: Case, folder: Path, threads: int, repeats: int) -> str:
+def prepared(case: Case, folder: Path, threads: int) -> tuple[Config, TrainJob]:
     config = config_of(case)
     progress(f"{case.title}: model and rows")
-    job = replace(prepare(config, (case.batches + 1) * case.batch, case.batch, folder, threads), adapter=Adapter.none)
+    job = prepare(config, (case.batches + 1) * case.batch, case.batch, folder, threads)
+    return config, replace(job, adapter=Adapter.none)
+
+
+def profiled(job: TrainJob) -> str:
+    """The operators that take most of the time of this project's steps."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        ours(job, load_rows(job.rows_path))
+    return str(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=15, max_name_column_width=45))
+
+
+def measured(case: Case, config: Config, job: TrainJob, repeats: int) -> str:
     rows = load_rows(job.rows_path)
     limit = matmul_rate()
     last: dict[str, Steps] = {}
