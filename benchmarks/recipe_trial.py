@@ -107,15 +107,15 @@ def tokens_of(text: str) -> list[int]:
     return [TOKEN[word] for word in text.split()]
 
 
-def feedback_ids(trial: Trial) -> list[int]:
-    """Words that the boost never saw come after the others in the vocabulary."""
-    new = [word for word in trial.feedback.split() if word not in TOKEN]
-    return [TOKEN[word] if word in TOKEN else len(WORDS) + new.index(word) for word in trial.feedback.split()]
+def new_words(trial: Trial) -> list[str]:
+    """The words of the feedback that the boost never saw; they come after the others in the vocabulary."""
+    return [word for word in dict.fromkeys(trial.feedback.split()) if word not in TOKEN]
 
 
 def states(trial: Trial, problems: list[Problem], attempts: list[list[list[int]]]) -> list[list[int]]:
     """Token ids of the states: the question, then the last attempts of each problem, each with the feedback."""
-    found, feedback = [], feedback_ids(trial)
+    numbers = TOKEN | {word: len(WORDS) + number for number, word in enumerate(new_words(trial))}
+    found, feedback = [], [numbers[word] for word in trial.feedback.split()]
     for i, problem in enumerate(problems):
         ids = [USER, *problem.question, ASSISTANT]
         for responses in attempts[len(attempts) - min(trial.window - 1, len(attempts)) :]:
@@ -273,9 +273,9 @@ def voted_right(responses: list[list[int]], want: int) -> bool:
 def base_model(trial: Trial) -> LlamaForCausalLM:
     """The boosted base, from the cache where it was made before."""
     torch.manual_seed(trial.seed)
-    new_words = len(set(trial.feedback.split()) - set(WORDS))
+    added = len(new_words(trial))
     shape = LlamaConfig(
-        vocab_size=len(WORDS) + new_words,
+        vocab_size=len(WORDS) + added,
         hidden_size=trial.width,
         intermediate_size=4 * trial.width,
         num_hidden_layers=trial.layers,
@@ -286,7 +286,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
     )
     model = LlamaForCausalLM(shape).eval()
     made_of = (trial.steps, trial.tie, trial.layers, trial.width, trial.boost, trial.boost_epochs, trial.boost_rate)
-    name = "-".join(map(str, (*made_of, trial.boost_batch, trial.per_sequence, new_words, trial.seed)))
+    name = "-".join(map(str, (*made_of, trial.boost_batch, trial.per_sequence, added, trial.seed)))
     path = Path(trial.cache) / f"{name}.pt"
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))
