@@ -46,13 +46,14 @@ def check_tokens(batch: RequestBatch, vocabulary: int) -> None:
 
 
 def check_gpus(config: Engine, beside: Engine | None = None) -> None:
-    """Raise UserError when Ray has fewer GPUs than the engines need, and those of a pool that lives beside them: their
-    start would wait for ever."""
+    """Raise UserError when Ray has fewer GPUs than the engines need, and those of the learner's pool `beside` which a
+    teacher's lives: their start would wait for ever."""
     needed, found = config.gpus * config.replicas, ray.cluster_resources().get("GPU", 0.0)
     if needed > found:
+        whose = "teacher." if beside else ""
         raise UserError(
-            f"config: engine.gpus = {config.gpus:g} for {config.replicas} engines needs {needed:g} GPUs, "
-            f"but Ray has {found:g}; engine.gpus = 0 samples on the CPU"
+            f"config: {whose}engine.gpus = {config.gpus:g} for {config.replicas} engines needs {needed:g} GPUs, "
+            f"but Ray has {found:g}; {whose}engine.gpus = 0 samples on the CPU"
         )
     taken = beside.gpus * beside.replicas if beside else 0.0
     if config.gpus and needed + taken > found:

@@ -129,6 +129,22 @@ def test_a_merged_adapter_gives_the_logits_of_base_and_adapter(adapted: Path, me
 
 
 @pytest.mark.slow
+def test_vllm_serves_a_merged_adapter(merged: Path) -> None:
+    """The very tokens that plain transformers generates from the same folder; this model need not stop at an answer."""
+    chat = [{"role": "user", "content": QUESTION}]
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(merged), AutoTokenizer.from_pretrained(merged)
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    out = model.generate(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"], max_new_tokens=14)
+    expected = tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
+    with served(merged) as address:
+        client = openai.OpenAI(base_url=address, api_key="none")
+        answer = client.chat.completions.create(
+            model=client.models.list().data[0].id, messages=chat, temperature=0, max_tokens=14
+        )
+    assert answer.choices[0].message.content == expected.strip() != ""
+
+
+@pytest.mark.slow
 def test_the_card_tells_the_run(whole: Path, exported: Path) -> None:
     card = ModelCard.load(exported / "README.md")
     assert card.data.library_name == "transformers"

@@ -111,8 +111,8 @@ def test_pools_that_find_their_gpus_pass(engine: Engine, beside: Engine | None) 
 @pytest.mark.parametrize(
     ("engine", "beside", "message"),
     [
-        (Engine(gpus=1, replicas=2), None, "needs 2 GPUs, but Ray has 1"),
-        (Engine(gpus=2), Engine(), "needs 2 GPUs, but Ray has 1"),
+        (Engine(gpus=1, replicas=2), None, r"config: engine\.gpus = 1 for 2 engines needs 2 GPUs, but Ray has 1"),
+        (Engine(gpus=2), Engine(), r"config: teacher\.engine\.gpus = 2 for 1 engines needs 2 GPUs, but Ray has 1"),
         (Engine(gpus=1), Engine(gpus=1), r"teacher\.engine\.gpus needs 1 GPUs beside the learner's 1, but Ray has 1"),
         (Engine(gpus=0.5), Engine(gpus=0.25, replicas=3), "needs 0.5 GPUs beside the learner's 0.75, but Ray has 1"),
         (Engine(gpus=0.25, replicas=3), Engine(gpus=0.5), "needs 0.75 GPUs beside the learner's 0.5, but Ray has 1"),

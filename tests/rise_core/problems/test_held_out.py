@@ -34,6 +34,20 @@ def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
         load_held_out(config)
 
 
+def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path):
+    split = tmp_path / "test.jsonl"
+    split.write_text('{"question": "3 + 4?", "answer": "7"}\n{"question": "5 + 4?", "answer": "9"}\n')
+    hub = ["problems.source=hub", f"problems.name={tmp_path}", "problems.params={}", "problems.eval=test"]
+    config = load("demo", [*hub, "problems.eval_size=null"])
+    assert [(p.problem_id, p.problem, p.answer, p.split) for p in load_held_out(config)] == [
+        ("test-1", "3 + 4?", "7", "eval"),
+        ("test-2", "5 + 4?", "9", "eval"),
+    ]
+    split.write_text('{"question": "3 + 4?"}\n')
+    with pytest.raises(UserError, match="split test row 1 has no column 'answer'"):
+        load_held_out(config)
+
+
 def test_a_problem_that_the_run_trains_on_is_refused():
     trained = [Problem("t1", "train", "What is  1 + 1?", "2"), Problem("t2", "train", "2 + 2?", "4")]
     fine = Problem("h1", "eval", "3 + 3?", "6")
