@@ -116,8 +116,6 @@ def parameters_of(folder: Path) -> int:
 
 def bare_arguments(job: Job) -> dict[str, Any]:
     """The arguments of vllm.EngineArgs that the job's engines are started with, for a bare engine of the same kind."""
-    from rise_core.engine.settings import engine_arguments
-    from rise_core.seeds import seed_of
+    from rise_core.engine.settings import engine_arguments, learner
 
-    seed = seed_of(job.config.seed, "engine") % 2**31
-    return engine_arguments(job.config.engine, job.config.model, job.policy(0), lora_rank=None, seed=seed)
+    return engine_arguments(policy=job.policy(0), **learner(job.config))

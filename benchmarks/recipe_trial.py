@@ -43,7 +43,7 @@ class Trial:
     steps: int = 7
     layers: int = 5
     width: int = 64
-    intermediate: int = 256
+    expansion: int = 4  # columns of the MLP, in widths
     tie: bool = True  # one matrix for embeddings and output
     boost: int = 45000
     boost_epochs: int = 3
@@ -278,7 +278,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
     shape = LlamaConfig(
         vocab_size=len(WORDS) + added,
         hidden_size=trial.width,
-        intermediate_size=trial.intermediate,
+        intermediate_size=trial.expansion * trial.width,
         num_hidden_layers=trial.layers,
         num_attention_heads=trial.width // 32,
         num_key_value_heads=trial.width // 32,
@@ -286,7 +286,7 @@ def base_model(trial: Trial) -> LlamaForCausalLM:
         tie_word_embeddings=trial.tie,
     )
     model = LlamaForCausalLM(shape).eval()
-    made_of = (trial.steps, trial.tie, trial.layers, trial.width, trial.intermediate, trial.boost, trial.boost_epochs)
+    made_of = (trial.steps, trial.tie, trial.layers, trial.width, trial.expansion, trial.boost, trial.boost_epochs)
     taught = (trial.boost_rate, trial.boost_batch, trial.per_sequence)
     name = "-".join(map(str, (*made_of, *taught, added, trial.seed)))
     path = Path(trial.cache) / f"{name}.pt"

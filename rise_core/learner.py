@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rise_core.config import Adapter, Config
+from rise_core.config import Config
 from rise_core.dialogue import state_ids
 from rise_core.engine.local import LocalEngine
+from rise_core.engine.settings import learner
 from rise_core.episode import ShardTurn, State, request_seed
 from rise_core.errors import UserError
 from rise_core.models import folder
 from rise_core.records import EVAL_SPLIT, Policy, Problem, Purpose, SampleRequest, SamplingSettings
-from rise_core.seeds import seed_of
 from rise_core.wording import Wording
 
 
@@ -38,14 +38,7 @@ class Learner:
 
     def start(self) -> None:
         """Start the engine."""
-        config = self.config
-        self.engine = LocalEngine(
-            config.engine,
-            config.model,
-            self.policy,
-            lora_rank=config.train.lora.r if config.train.adapter is Adapter.lora else None,
-            seed=seed_of(config.seed, "engine") % 2**31,
-        )
+        self.engine = LocalEngine(policy=self.policy, **learner(self.config))
 
     def ask(self, earlier: Sequence[str], turn: int) -> str:
         """The response at `turn` (from 1), after the earlier responses, oldest first."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from prefect import get_run_logger
 
 from rise_core import episode
-from rise_core.config import Adapter, PolicyKind
+from rise_core.config import PolicyKind
 from rise_core.engine.policies import Gold, LearnerPolicy, SpokenPolicy, TurnPolicy
 from rise_core.engine.pool import EnginePool
+from rise_core.engine.settings import learner
 from rise_core.episode import Plan, ShardTurn, State
 from rise_core.models import folder
 from rise_core.records import Policy, Problem, Purpose, SamplingSettings
-from rise_core.seeds import seed_of
 from rise_core.verifiers.pool import GradingPool
 from rise_core.wording import Wording
 from storage import checkpoints, examples, rollouts, runs
@@ -171,18 +171,9 @@ class Job:
         """The engine pool, serving the checkpoint of `iteration`; started at the first call."""
         policy = self.policy(iteration)
         if self.engines is None:
-            train, engine = self.config.train, self.config.engine
-            get_run_logger().info(
-                "starting %d vLLM engine(s) with checkpoint %s", engine.replicas, policy.checkpoint_id
-            )
-            self.engines = EnginePool(
-                engine,
-                self.config.model,
-                policy,
-                lora_rank=train.lora.r if train.adapter is Adapter.lora else None,
-                seed=seed_of(self.config.seed, "engine") % 2**31,
-                name=self.run,
-            )
+            replicas = self.config.engine.replicas
+            get_run_logger().info("starting %d vLLM engine(s) with checkpoint %s", replicas, policy.checkpoint_id)
+            self.engines = EnginePool(policy=policy, name=self.run, **learner(self.config))
         else:
             self.engines.use(policy)
         return self.engines

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rise_core.config import Engine, Model
+from rise_core.config import Adapter, Config, Engine, Model
 from rise_core.errors import UserError
 from rise_core.records import Policy
+from rise_core.seeds import seed_of
 
 BATCHED_TOKENS = 8192  # tokens in one engine step; a prefill batch of a thousand short prompts fits
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)  # of vLLM's CPU attention
@@ -24,6 +25,17 @@ class EngineSpec:
 
     arguments: dict[str, Any]  # of vllm.EngineArgs
     cores: tuple[int, ...]  # to run on; empty: wherever the kernel likes
+
+
+def learner(config: Config) -> dict[str, Any]:
+    """What EnginePool, LocalEngine and `engine_arguments` take of a run's config to serve its learner."""
+    train = config.train
+    return {
+        "config": config.engine,
+        "model": config.model,
+        "lora_rank": train.lora.r if train.adapter is Adapter.lora else None,
+        "seed": seed_of(config.seed, "engine") % 2**31,
+    }
 
 
 def engine_arguments(
