@@ -72,7 +72,7 @@ def measure(work: Path, smoke: bool, profile: bool) -> str:
         for way in ways.values():
             way()
     if profile:
-        return profiled(list(ways)[1:], [work / "home-profile", work / "home-profile"], base)
+        return profiled(work / "home-profile", base)
     found = in_turns(ways, 1 if smoke else 3)
     script = found["the script"]
     rows = [
@@ -95,16 +95,16 @@ def until_sampled(arguments: dict[str, object], variables: dict[str, str]) -> fl
     return seconds
 
 
-def profiled(names: list[str], homes: list[Path], base: Path) -> str:
-    """Processor seconds by process, from the command to the first token."""
+def profiled(home: Path, base: Path) -> str:
+    """Processor seconds by process, from the command to the first token: in a new home, then in the same one."""
     columns = []
-    for home in homes:
+    for _ in range(2):
         found: dict[psutil.Process, tuple[str, float]] = {}
         first_token(home, base, partial(look, found))
-        columns.append({kind: sum(used for k, used in found.values() if k == kind) for kind in KINDS})
-    rows = [[kind, *(f"{column[kind]:.1f}" for column in columns)] for kind in KINDS]
-    rows.append(["all", *(f"{sum(column.values()):.1f}" for column in columns)])
-    return table(["processor seconds until the first token", *names], rows)
+        by_kind = {kind: sum(used for k, used in found.values() if k == kind) for kind in KINDS}
+        columns.append(by_kind | {"all": sum(by_kind.values())})
+    rows = [[kind, *(f"{column[kind]:.1f}" for column in columns)] for kind in columns[0]]
+    return table(["processor seconds until the first token", "`rise run`, new home", "`rise run`, later"], rows)
 
 
 def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -> None:
@@ -112,8 +112,8 @@ def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -
     for process in [root, *root.children(recursive=True)]:
         with suppress(psutil.Error):  # it has just ended
             words, used = " ".join(process.cmdline()), process.cpu_times()
-            kind = "`rise run`" if process == root else "Ray"
-            kind = "Prefect's server" if "flows.embedded" in words else "the engine" if "EngineActor" in words else kind
+            kinds = {"EngineActor": "the engine", RISE: "`rise run`", "flows.embedded": "Prefect's server"}
+            kind = next((kind for word, kind in kinds.items() if word in words), "Ray")
             found[process] = (kind, used.user + used.system)
 
 

@@ -46,8 +46,8 @@ def check_tokens(batch: RequestBatch, vocabulary: int) -> None:
 
 
 def check_gpus(config: Engine, beside: Engine | None = None) -> None:
-    """Raise UserError when Ray has fewer GPUs than the engines need, and those of the learner's pool `beside` which a
-    teacher's lives: their start would wait for ever."""
+    """Raise UserError when Ray has too few GPUs for the engines, whose start would wait for ever. `beside`: for a
+    teacher's engines, those of the learner, which need theirs at the same time."""
     needed, found = config.gpus * config.replicas, ray.cluster_resources().get("GPU", 0.0)
     if needed > found:
         whose = "teacher." if beside else ""

@@ -48,14 +48,14 @@ def sources(home: Path, run: str) -> list[Path]:
     return [home / row["path"] for row in rows]
 
 
-def greedy(folder: Path, chat: list[dict[str, str]], tokens: int) -> str:
-    """What plain `generate` answers, by the folder's own settings alone."""
+def greedy(folder: Path, chat: list[dict[str, str]], tokens: int, stops: bool = True) -> str:
+    """What plain `generate` answers, by the folder's own settings alone; whether it stops before so many tokens."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     out = model.generate(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"], max_new_tokens=tokens)
     response = out[0, ids["input_ids"].shape[1] :]
-    assert len(response) < tokens, "it did not stop at the end of the turn"
+    assert not stops or len(response) < tokens, "it did not stop at the end of the turn"
     return str(tokenizer.decode(response, skip_special_tokens=True)).strip()
 
 
@@ -74,12 +74,16 @@ def test_vllm_serves_what_transformers_generates(exported: Path) -> None:
     expected = greedy(exported, chat, tokens=20)
     assert expected
     with served(exported) as address:
-        client = openai.OpenAI(base_url=address, api_key="none")
-        answer = client.chat.completions.create(
-            model=client.models.list().data[0].id, messages=chat, temperature=0, max_tokens=20
-        )
-    assert answer.choices[0].message.content.strip() == expected
-    assert answer.choices[0].finish_reason == "stop"
+        answer = asked(address, chat, tokens=20)
+    assert answer.message.content.strip() == expected
+    assert answer.finish_reason == "stop"
+
+
+def asked(address: str, chat: list[dict[str, str]], tokens: int) -> Any:
+    """A server's likeliest answer."""
+    client = openai.OpenAI(base_url=address, api_key="none")
+    model = client.models.list().data[0].id
+    return client.chat.completions.create(model=model, messages=chat, temperature=0, max_tokens=tokens).choices[0]
 
 
 @contextmanager
@@ -132,16 +136,10 @@ def test_a_merged_adapter_gives_the_logits_of_base_and_adapter(adapted: Path, me
 def test_vllm_serves_a_merged_adapter(merged: Path) -> None:
     """The very tokens that plain transformers generates from the same folder; this model need not stop at an answer."""
     chat = [{"role": "user", "content": QUESTION}]
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(merged), AutoTokenizer.from_pretrained(merged)
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    out = model.generate(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"], max_new_tokens=14)
-    expected = tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
+    expected = greedy(merged, chat, tokens=14, stops=False)
+    assert expected
     with served(merged) as address:
-        client = openai.OpenAI(base_url=address, api_key="none")
-        answer = client.chat.completions.create(
-            model=client.models.list().data[0].id, messages=chat, temperature=0, max_tokens=14
-        )
-    assert answer.choices[0].message.content == expected.strip() != ""
+        assert asked(address, chat, tokens=14).message.content.strip() == expected
 
 
 @pytest.mark.slow

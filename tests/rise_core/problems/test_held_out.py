@@ -34,10 +34,14 @@ def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
         load_held_out(config)
 
 
-def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path):
-    split = tmp_path / "test.jsonl"
+def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    split = tmp_path / "data" / "test.jsonl"
+    split.parent.mkdir()
     split.write_text('{"question": "3 + 4?", "answer": "7"}\n{"question": "5 + 4?", "answer": "9"}\n')
-    hub = ["problems.source=hub", f"problems.name={tmp_path}", "problems.params={}", "problems.eval=test"]
+    hub = ["problems.source=hub", f"problems.name={split.parent}", "problems.params={}", "problems.eval=test"]
     config = load("demo", [*hub, "problems.eval_size=null"])
     assert [(p.problem_id, p.problem, p.answer, p.split) for p in load_held_out(config)] == [
         ("test-1", "3 + 4?", "7", "eval"),
