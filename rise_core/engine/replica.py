@@ -41,6 +41,7 @@ class Replica:
         self.spec = spec
         self.actor: Any = None  # None: not started, or gone
         self.info: EngineInfo | None = None
+        self.ended: tuple[Any, str] | None = None  # the actor that `wait` ended last, and why
         self.in_flight = 0  # shards; kept by the pool
         self.lock = threading.Lock()
 
@@ -83,18 +84,26 @@ class Replica:
         try:
             return ray.get(call.reference, timeout=max(0.0, deadline - time.monotonic()))
         except GetTimeoutError as error:
-            self.kill(call.actor)
             waited = time.monotonic() - call.sent
-            raise EngineError(
-                f"engine {self.name} did not finish {call.what}() within {waited:.0f} s and was ended"
-            ) from error
+            reason = f"did not finish {call.what}() within {waited:.0f} s and was ended"
+            self.end(call.actor, reason)
+            raise EngineError(f"engine {self.name} {reason}") from error
         except RayTaskError as error:
-            self.kill(call.actor)
-            raise EngineLost(f"engine {self.name} failed in {call.what}(): {tidy(error.cause)}") from error
+            reason = f"failed in {call.what}(): {tidy(error.cause)}"
+            self.end(call.actor, reason)
+            raise EngineLost(f"engine {self.name} {reason}") from error
         except RayError as error:
+            # Of a call that another call's failure ended, Ray tells only that we killed the actor.
+            known = self.ended[1] if self.ended and self.ended[0] is call.actor else None
+            died = tidy(error).partition(" Some common causes")[0]  # Ray's guesses for every death
             self.kill(call.actor)
-            reason = tidy(error).partition(" Some common causes")[0]  # Ray's guesses for every death
-            raise EngineLost(f"engine {self.name} died during {call.what}(): {reason}") from error
+            raise EngineLost(f"engine {self.name} {known or f'died during {call.what}(): {died}'}") from error
+
+    def end(self, actor: Any, reason: str) -> None:
+        """End an actor whose engine is in an unknown state. The first reason is the cause, later ones follow from it."""
+        if self.ended is None or self.ended[0] is not actor:
+            self.ended = (actor, reason)
+        self.kill(actor)
 
     def kill(self, actor: Any = None) -> None:
         """End an actor's process, by default the current one's; `ensure` starts another."""
