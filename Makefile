@@ -22,7 +22,7 @@ stop: setup  ## end what `make server` started
 
 test: setup  ## run the tests (ARGS="-k name" passes arguments to pytest)
 	@deployments/browser.sh
-	$(BIN)/python -m pytest --durations=10 $(ARGS)
+	$(BIN)/python -m pytest --durations=40 $(ARGS)
 
 fuzz: setup  ## hostile input to every parser, 10,000 a target and more than an hour (ARGS="-k config")
 	RISE_FUZZ=$${RISE_FUZZ:-10000} $(BIN)/python -m pytest tests/fuzz --durations=20 $(ARGS)

@@ -59,7 +59,7 @@ def job_of(run: str, profile: str, overrides: list[str]) -> Iterator[Job]:
 
 def base_model(profile: str, overrides: list[str]) -> Path:
     """A profile's base model, boosted as the overrides say: a model folder for `model.name`. Call it within a flow."""
-    with job_of("base", profile, overrides) as job:
+    with job_of(f"base-{profile}", profile, overrides) as job:
         return job.base_folder
 
 

@@ -7,6 +7,7 @@ is the same fixed text after every attempt, so nothing about the gold answer rea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from rise_core.config import Dialogue
@@ -21,9 +22,7 @@ def in_view(attempts: Sequence[str], window: int) -> list[str]:
 
 def messages(problem: str, attempts: Sequence[str], dialogue: Dialogue) -> list[Message]:
     """The chat of a state: the problem, then each attempt in view with its feedback."""
-    chat: list[Message] = []
-    if dialogue.system:
-        chat.append({"role": "system", "content": dialogue.system})
+    chat = opening(dialogue)
     question = ask(problem, dialogue)
     chat.append({"role": "user", "content": question})
     for attempt in in_view(attempts, dialogue.window):
@@ -32,36 +31,49 @@ def messages(problem: str, attempts: Sequence[str], dialogue: Dialogue) -> list[
     return chat
 
 
+def opening(dialogue: Dialogue) -> list[Message]:
+    """What stands before the first user message: the system prompt, where there is one."""
+    return [{"role": "system", "content": dialogue.system}] if dialogue.system else []
+
+
 def ask(problem: str, dialogue: Dialogue) -> str:
     """The first user message."""
     return dialogue.problem.replace("{problem}", problem)  # not str.format: problem texts hold braces
 
 
-def render(tokenizer: Any, chat: list[Message]) -> list[int]:
-    """Token ids of a chat up to where the next response starts, by the tokenizer's own chat template."""
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
-    return list(ids)
+def render(tokenizer: Any, chats: Sequence[list[Message]]) -> list[list[int]]:
+    """Token ids of chats up to where the next response starts, by the tokenizer's own chat template.
+
+    Many at once: the tokenizer then uses every core, and what a call costs beside is paid once."""
+    if not chats:
+        return []
+    found = tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, tokenize=True, return_dict=False)
+    return [list(ids) for ids in found]
 
 
-def state(
-    tokenizer: Any, problem: str, attempts: Sequence[str], dialogue: Dialogue, budget: int | None = None
-) -> tuple[list[Message], list[int]]:
-    """Chat and token ids of a state. Where the ids exceed `budget`, the oldest attempts in view are dropped: a smaller
-    window."""
-    kept = in_view(attempts, dialogue.window)
-    while True:
-        chat = messages(problem, kept, dialogue)
-        ids = render(tokenizer, chat)
-        if budget is None or len(ids) <= budget or not kept:
-            return chat, ids
-        kept = kept[1:]
+def states(
+    tokenizer: Any, wanted: Sequence[tuple[str, Sequence[str]]], dialogue: Dialogue, budget: int | None = None
+) -> list[tuple[list[Message], list[int]]]:
+    """Chat and token ids of states, given as (problem, attempts). Where the ids exceed `budget`, the oldest attempts in
+    view are dropped: a smaller window."""
+    views = [in_view(attempts, dialogue.window) for _, attempts in wanted]
+    found: list[tuple[list[Message], list[int]]] = [([], [])] * len(wanted)
+    open_ones = list(range(len(wanted)))
+    while open_ones:
+        chats = [messages(wanted[number][0], views[number], dialogue) for number in open_ones]
+        for number, chat, ids in zip(open_ones, chats, render(tokenizer, chats), strict=True):
+            found[number] = (chat, ids)
+        open_ones = [n for n in open_ones if budget is not None and len(found[n][1]) > budget and views[n]]
+        for number in open_ones:
+            views[number] = views[number][1:]
+    return found
 
 
 def state_ids(
     tokenizer: Any, problem: str, attempts: Sequence[str], dialogue: Dialogue, budget: int | None = None
 ) -> list[int]:
-    """Token ids of a state, as `state` gives them."""
-    return state(tokenizer, problem, attempts, dialogue, budget)[1]
+    """Token ids of one state, as `states` gives them."""
+    return states(tokenizer, [(problem, attempts)], dialogue, budget)[0][1]
 
 
 def response_text(tokenizer: Any, response_ids: Sequence[int]) -> str:
@@ -71,27 +83,49 @@ def response_text(tokenizer: Any, response_ids: Sequence[int]) -> str:
 
 def solution_ids(tokenizer: Any, solution: str) -> list[int]:
     """Token ids of a worked solution as the model would sample it: the text and the end-of-turn token."""
-    return [*tokenizer.encode(solution, add_special_tokens=False), tokenizer.eos_token_id]
+    return worked_ids(tokenizer, [solution])[0]
 
 
-def lesson(tokenizer: Any, pairs: Sequence[tuple[str, str]], dialogue: Dialogue) -> tuple[list[int], list[bool]]:
-    """Token ids and loss mask of unrelated (problem, solution) pairs in one sequence, each answered in turn.
+def worked_ids(tokenizer: Any, solutions: Sequence[str]) -> list[list[int]]:
+    """Token ids of many worked solutions, each as `solution_ids` gives it."""
+    if not solutions:
+        return []
+    found = tokenizer(list(solutions), add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    return [[*ids, tokenizer.eos_token_id] for ids in found]
+
+
+Lesson = Sequence[tuple[str, str]]
+
+
+def lessons(tokenizer: Any, wanted: Sequence[Lesson], dialogue: Dialogue) -> list[tuple[list[int], list[bool]]]:
+    """Token ids and loss mask of lessons: unrelated (problem, solution) pairs in one sequence, each answered in turn.
 
     Loss falls on every solution and its end-of-turn token. Raises ValueError where the chat template rewrites earlier
     turns, so that a longer chat does not start with the shorter one.
     """
-    chat = messages(pairs[0][0], [], dialogue)
+    prompts = iter(render(tokenizer, [chat for pairs in wanted for chat in growing(pairs, dialogue)]))
+    answers = iter(worked_ids(tokenizer, [solution for pairs in wanted for _, solution in pairs]))
+    return [sequence(list(islice(prompts, len(pairs))), list(islice(answers, len(pairs)))) for pairs in wanted]
+
+
+def growing(pairs: Lesson, dialogue: Dialogue) -> list[list[Message]]:
+    """The chats of a lesson that its solutions answer, each with all before it."""
+    chats: list[list[Message]] = []
+    chat = opening(dialogue)
+    for problem, solution in pairs:
+        chat = [*chat, {"role": "user", "content": ask(problem, dialogue)}]
+        chats.append(chat)
+        chat = [*chat, {"role": "assistant", "content": solution}]
+    return chats
+
+
+def sequence(prompts: list[list[int]], answers: list[list[int]]) -> tuple[list[int], list[bool]]:
+    """One lesson from its chats and solutions in tokens."""
     ids: list[int] = []
     mask: list[bool] = []
-    for number, (problem, solution) in enumerate(pairs):
-        if number:
-            chat.append({"role": "user", "content": ask(problem, dialogue)})
-        prompt = render(tokenizer, chat)
+    for prompt, answer in zip(prompts, answers, strict=True):
         if prompt[: len(ids)] != ids:
             raise ValueError("the chat template rewrites earlier turns; set boost.per_sequence=1")
-        mask += [False] * (len(prompt) - len(ids))
-        answer = solution_ids(tokenizer, solution)
+        mask += [False] * (len(prompt) - len(ids)) + [True] * len(answer)
         ids = prompt + answer
-        mask += [True] * len(answer)
-        chat.append({"role": "assistant", "content": solution})
     return ids, mask

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rise_core.config import Config
-from rise_core.dialogue import Message, response_text, solution_ids, state
+from rise_core.dialogue import Message, response_text, solution_ids, states
 from rise_core.episode import State
 from rise_core.records import Completion, Problem
 
@@ -54,10 +54,11 @@ class Wording:
         self.budget = self.longest - config.collect.max_new_tokens  # of a prompt: it leaves room for a response
         self.lock = threading.Lock()
 
-    def states(self, states: Iterable[State]) -> list[tuple[list[Message], list[int]]]:
+    def states(self, wanted: Iterable[State]) -> list[tuple[list[Message], list[int]]]:
         """Chat and token ids of states: what sampling, teachers and training examples share."""
+        pairs = [(state.problem.problem, state.attempts) for state in wanted]
         with self.lock:
-            return [state(self.tokenizer, s.problem.problem, s.attempts, self.dialogue, self.budget) for s in states]
+            return states(self.tokenizer, pairs, self.dialogue, self.budget)
 
     def texts(self, responses: Iterable[Sequence[int]]) -> list[str]:
         """Texts of sampled responses."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from prefect import get_run_logger
 
 from rise_core import models
+from rise_core.batching import batched
 from rise_core.config import Adapter, LossReduction, PolicyKind
-from rise_core.dialogue import lesson, solution_ids, state_ids
+from rise_core.dialogue import lessons, state_ids, worked_ids
 from rise_core.episode import shards
 from rise_core.errors import UserError
 from rise_core.models import folder
@@ -23,6 +25,7 @@ from tasks.inputs import has_turn
 from tasks.job import Job
 from tasks.stage import stage
 
+LESSONS = 1024  # written in tokens at a time
 LONGEST = 200  # problems whose length is checked: those with the longest texts
 
 
@@ -79,22 +82,22 @@ def vocabulary(job: Job) -> list[str]:
     return [text.replace("{problem}", "") for text in texts]
 
 
-def boost_rows(job: Job, base: Path) -> list[TrainRow]:
+def boost_rows(job: Job, base: Path) -> Iterator[TrainRow]:
     """Worked problems as training sequences, `boost.per_sequence` to each."""
     tokenizer = folder.load_tokenizer(base)
-    rows = []
-    for group in shards(job.problems.boost, job.config.boost.per_sequence):
+    for groups in batched(shards(job.problems.boost, job.config.boost.per_sequence), LESSONS):
+        wanted = [[(problem.problem, solution(problem)) for problem in group] for group in groups]
         try:
-            ids, mask = lesson(tokenizer, [(p.problem, solution(p)) for p in group], job.config.dialogue)
+            made = lessons(tokenizer, wanted, job.config.dialogue)
         except ValueError as error:
             raise UserError(f"boost: {error}") from error
-        if len(ids) > job.config.engine.max_model_len:
-            raise UserError(
-                f"boost: {len(group)} problems from {group[0].problem_id} on take {len(ids)} tokens but"
-                f" engine.max_model_len is {job.config.engine.max_model_len}: raise it or lower boost.per_sequence"
-            )
-        rows.append(TrainRow(ids, mask, 1.0))
-    return rows
+        for group, (ids, mask) in zip(groups, made, strict=True):
+            if len(ids) > job.config.engine.max_model_len:
+                raise UserError(
+                    f"boost: {len(group)} problems from {group[0].problem_id} on take {len(ids)} tokens but"
+                    f" engine.max_model_len is {job.config.engine.max_model_len}: raise it or lower boost.per_sequence"
+                )
+            yield TrainRow(ids, mask, 1.0)
 
 
 def solution(problem: Problem) -> str:
@@ -120,12 +123,12 @@ def check_lengths(job: Job) -> None:
 def check_solutions(job: Job) -> None:
     """Refuse worked solutions that are longer than a response may be: they could not stand after every prompt."""
     longest = job.config.collect.max_new_tokens
-    for problem in job.problems.train:
-        length = len(solution_ids(job.tokenizer, solution(problem)))
-        if length > longest:
+    written = worked_ids(job.tokenizer, [solution(problem) for problem in job.problems.train])
+    for problem, ids in zip(job.problems.train, written, strict=True):
+        if len(ids) > longest:
             raise UserError(
-                f"the worked solution of problem {problem.problem_id} has {length} tokens, over collect.max_new_tokens"
-                f" = {longest}: raise that or take the problem out"
+                f"the worked solution of problem {problem.problem_id} has {len(ids)} tokens, over"
+                f" collect.max_new_tokens = {longest}: raise that or take the problem out"
             )
 
 

@@ -62,7 +62,7 @@ class LocalTeacher:
         Raises UserError for a state that exceeds the teacher's length, EngineError when no engine answers.
         """
         with self.lock:
-            prompts = [render(self.tokenizer, question.chat) for question in questions]
+            prompts = render(self.tokenizer, [question.chat for question in questions])
         for question, prompt in zip(questions, prompts, strict=True):
             if len(prompt) + settings.max_new_tokens > self.longest:
                 raise UserError(

@@ -100,7 +100,7 @@ class Replica:
             raise EngineLost(f"engine {self.name} {known or f'died during {call.what}(): {died}'}") from error
 
     def end(self, actor: Any, reason: str) -> None:
-        """End an actor whose engine is in an unknown state. The first reason is the cause, later ones follow from it."""
+        """End an actor whose engine's state is unknown. The first reason is the cause, later ones follow from it."""
         if self.ended is None or self.ended[0] is not actor:
             self.ended = (actor, reason)
         self.kill(actor)

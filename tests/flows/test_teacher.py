@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rise_core.config import Teacher
-from rise_core.dialogue import state
+from rise_core.dialogue import states
 from rise_core.engine import teacher as module
 from rise_core.engine.errors import EngineError
 from rise_core.engine.teacher import Endpoint
@@ -359,5 +359,6 @@ def check_what_was_asked(home: Path, proxy: Proxy, tokenizer: Any) -> None:
         "SELECT p.problem, r.response FROM rollouts r JOIN problems p USING (run, split, problem_id)"
         " WHERE purpose = 'collect' AND turn = 1",
     )
-    chats = [state(tokenizer, row["problem"], [row["response"]], CONFIG.dialogue)[0] for row in attempts]
+    wanted = [(row["problem"], [row["response"]]) for row in attempts]
+    chats = [chat for chat, _ in states(tokenizer, wanted, CONFIG.dialogue)]
     assert sorted(map(str, (body["messages"] for body in proxy.bodies))) == sorted(map(str, chats))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rise_core.config import Dialogue
-from rise_core.dialogue import ask, in_view, lesson, messages, response_text, solution_ids, state
+from rise_core.dialogue import ask, in_view, lessons, messages, response_text, solution_ids, states
 from rise_core.models.scratch import make_tokenizer
 from tests.fuzz.inputs import deadline, fuzzed, pieces
 
@@ -47,7 +47,7 @@ def tokenizer() -> Any:
 @given(texts, st.lists(texts, max_size=6), dialogues, st.none() | st.integers(0, 200))
 def test_states(tokenizer: Any, problem: str, attempts: list[str], dialogue: Dialogue, budget: int | None) -> None:
     with deadline():
-        chat, ids = state(tokenizer, problem, attempts, dialogue, budget)
+        [(chat, ids)] = states(tokenizer, [(problem, attempts)], dialogue, budget)
     roles = [message["role"] for message in chat]
     said = [message["content"] for message in chat if message["role"] == "assistant"]
     first = 1 if dialogue.system else 0
@@ -63,7 +63,7 @@ def test_states(tokenizer: Any, problem: str, attempts: list[str], dialogue: Dia
         assert said == in_view(attempts, dialogue.window)
     else:
         assert len(ids) <= budget or not said
-    assert state(tokenizer, problem, attempts, dialogue, budget) == (chat, ids)
+    assert states(tokenizer, [(problem, attempts)] * 2, dialogue, budget) == [(chat, ids)] * 2
     assert messages(problem, said, Dialogue(dialogue.system, dialogue.problem, dialogue.feedback, 7)) == chat
 
 
@@ -71,7 +71,7 @@ def test_states(tokenizer: Any, problem: str, attempts: list[str], dialogue: Dia
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=4), dialogues)
 def test_lessons(tokenizer: Any, pairs: list[tuple[str, str]], dialogue: Dialogue) -> None:
     with deadline():
-        ids, mask = lesson(tokenizer, pairs, dialogue)
+        [(ids, mask)] = lessons(tokenizer, [pairs], dialogue)
     assert len(ids) == len(mask)
     assert not mask[0]
     taught = [token for token, counts in zip(ids, mask, strict=True) if counts]

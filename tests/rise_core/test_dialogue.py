@@ -3,7 +3,7 @@
 import pytest
 
 from rise_core.config import Config, Dialogue
-from rise_core.dialogue import in_view, lesson, messages, response_text, solution_ids, state_ids
+from rise_core.dialogue import in_view, lessons, messages, render, response_text, solution_ids, state_ids, states
 from rise_core.models import scratch
 
 
@@ -53,6 +53,23 @@ def test_a_state_over_budget_drops_its_oldest_attempts_only(tokenizer):
     assert state_ids(tokenizer, "1 2", ["3", "4"], dialogue, budget=1) == state_ids(tokenizer, "1 2", [], dialogue)
 
 
+def test_many_states_are_those_of_each_alone_and_each_drops_its_own_attempts(tokenizer):
+    dialogue = Dialogue(system="1", feedback="no", window=5)
+    wanted = [("1 2", ["3", "4"]), ("5", []), ("6 7", ["8 9 8 9 8 9", "1"]), ("1 2 3 4 5 6 7 8 9", ["1", "2", "3"])]
+    found = states(tokenizer, wanted, dialogue, budget=17)
+    assert [len([m for m in chat if m["role"] == "assistant"]) for chat, _ in found] == [2, 0, 1, 0]
+    assert found == [states(tokenizer, [one], dialogue, budget=17)[0] for one in wanted]
+    assert [ids for _, ids in found] == render(tokenizer, [chat for chat, _ in found])
+    assert states(tokenizer, [], dialogue) == []
+
+
+def test_lessons_of_different_lengths_are_those_of_each_alone(tokenizer):
+    wanted = [[("1 2", "3"), ("4", "5 6")], [("7", "8 9 1")], [("1", "2"), ("3", "4"), ("5", "6")]]
+    dialogue = Dialogue(system="be brief")
+    assert lessons(tokenizer, wanted, dialogue) == [lessons(tokenizer, [one], dialogue)[0] for one in wanted]
+    assert lessons(tokenizer, [], dialogue) == []
+
+
 def test_a_response_loses_its_end_token_and_a_solution_gains_it(tokenizer):
     ids = solution_ids(tokenizer, "3 4")
     assert ids[-1] == tokenizer.eos_token_id
@@ -60,13 +77,13 @@ def test_a_response_loses_its_end_token_and_a_solution_gains_it(tokenizer):
 
 
 def test_a_lesson_has_loss_on_every_solution_and_nothing_else(tokenizer):
-    ids, mask = lesson(tokenizer, [("1 2", "3"), ("4", "5 6")], Dialogue())
+    [(ids, mask)] = lessons(tokenizer, [[("1 2", "3"), ("4", "5 6")]], Dialogue())
     assert tokenizer.decode(ids) == "<user> 1 2 <assistant> 3 <end> <user> 4 <assistant> 5 6 <end>"
     assert tokenizer.decode([i for i, on in zip(ids, mask, strict=True) if on]) == "3 <end> 5 6 <end>"
 
 
 def test_a_lesson_starts_as_the_state_of_its_first_problem_would(tokenizer):
-    ids, mask = lesson(tokenizer, [("1 2", "3")], Dialogue())
+    [(ids, mask)] = lessons(tokenizer, [[("1 2", "3")]], Dialogue())
     state = state_ids(tokenizer, "1 2", [], Dialogue())
     assert ids[: len(state)] == state
     assert mask == [False] * len(state) + [True, True]
@@ -76,7 +93,7 @@ def test_a_template_that_rewrites_earlier_turns_is_refused_for_packed_lessons(to
     forgetful = scratch.make_tokenizer(["1 2 3 4 5 6"], context=128)
     forgetful.chat_template = "<user> {{ messages[-1].content }} <assistant> "
     with pytest.raises(ValueError, match="rewrites earlier turns"):
-        lesson(forgetful, [("1 2", "3"), ("4", "5 6")], Dialogue())
+        lessons(forgetful, [[("1 2", "3"), ("4", "5 6")]], Dialogue())
 
 
 def test_the_scratch_tokenizer_depends_on_the_words_alone():

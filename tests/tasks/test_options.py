@@ -185,7 +185,7 @@ def test_loss_reduction_and_normalisation_scale_the_loss(tmp_path: Path) -> None
 
 def test_boost_learns_single_turns_of_worked_problems(tmp_path: Path) -> None:
     with rehearsed(tmp_path, "boost.problems=5", "boost.per_sequence=2", "train.loss=token_sum") as job:
-        rows = boost_rows(job, job.base_folder)
+        rows = list(boost_rows(job, job.base_folder))
         texts = [str(job.tokenizer.decode(row.ids)) for row in rows]
         learnt = [str(job.tokenizer.decode([i for i, on in zip(r.ids, r.mask, strict=True) if on])) for r in rows]
         plan = plan_boost(job, job.base_folder)
