@@ -59,12 +59,11 @@ def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:
     job.use_policies(keys, policy)
     what = "collect" if keys[0].purpose is Purpose.COLLECT else "evaluation"
     job.progress.begin(what, f"Iteration {iteration}, {what}: turns of shards sampled and graded", len(keys))
-    at_once = job.config.engine.replicas * job.config.engine.in_flight
     latest: dict[tuple[str, int], PrefectFuture[None]] = {}
     running: dict[PrefectFuture[None], PrefectFuture[Path | None]] = {}
     try:
         for key in keys:
-            if len(running) > at_once:  # one more than sample at once: its grading overlaps their sampling
+            if len(running) > job.at_once:  # one more than sample at once: its grading overlaps their sampling
                 finish(next(as_completed(list(running))), running)
             shard = (key.purpose.value, key.shard)
             earlier = [latest[shard]] if shard in latest else []

@@ -53,9 +53,17 @@ class Job:
         done = runs.iterations_done(self.lake, self.run)
         return range(0 if done is None else done + 1, self.goal + 1)
 
+    @property
+    def at_once(self) -> int:
+        """How many (shard, turn)s are sampled at once: a few on each engine."""
+        return self.config.engine.replicas * self.config.engine.in_flight
+
     def open_keys(self, iteration: int, plans: list[Plan]) -> list[ShardTurn]:
-        """The (shard, turn)s of the plans that the lake lacks, turn by turn, so that every shard's earlier turn comes
-        before its later one."""
+        """The (shard, turn)s of the plans that the lake lacks, in the order to begin them.
+
+        A shard's turn stands a few shards behind its earlier one, which is graded by then. Turn by turn, the first ones,
+        of one sample each, would be through before the next are rendered, and the engines would wait.
+        """
         done = rollouts.done_keys(self.lake, self.run, iteration)
         collected = examples.has_examples(self.lake, self.run, iteration)  # also where a shard's last turns were empty
         keys = [
@@ -68,7 +76,8 @@ class Job:
         still_open = [key for key in keys if (key.purpose.value, key.split, key.shard, key.turn) not in done]
         for key in set(keys) - set(still_open):
             self.staged(key).unlink(missing_ok=True)  # of a crash between its commit and its removal
-        return still_open
+        behind = self.at_once + 1
+        return sorted(still_open, key=lambda key: (key.shard + behind * (key.turn - 1), -key.turn))
 
     def staged(self, key: ShardTurn) -> Path:
         """Where the responses of a key wait for their grades."""
