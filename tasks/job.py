@@ -61,8 +61,8 @@ class Job:
     def open_keys(self, iteration: int, plans: list[Plan]) -> list[ShardTurn]:
         """The (shard, turn)s of the plans that the lake lacks, in the order to begin them.
 
-        A shard's turn stands a few shards behind its earlier one, which is graded by then. Turn by turn, the first ones,
-        of one sample each, would be through before the next are rendered, and the engines would wait.
+        A shard's turn stands a few shards behind its earlier one, which is graded by then. Turn by turn, first ones of
+        one sample would be through before the next are rendered, and the engines would wait.
         """
         done = rollouts.done_keys(self.lake, self.run, iteration)
         collected = examples.has_examples(self.lake, self.run, iteration)  # also where a shard's last turns were empty
