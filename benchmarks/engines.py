@@ -97,7 +97,7 @@ def stragglers(given: argparse.Namespace, home: Path) -> str:
     overrides = [
         TWO_TURNS, *GROWN, f"model.name={base}", "boost.problems=0", f"problems.train_size={size}",
         "problems.eval_size=16", f"collect.problems={size}", f"collect.shard_size={shard}",
-        f"collect.max_new_tokens={LONG}", "engine.replicas=1", "select.first_turn.wrong=1.0",
+        f"collect.max_new_tokens={LONG}", "engine.replicas=1", "select.criterion=all",
     ]  # fmt: skip
     real, jobs, ways = replica.EngineActor, {}, {}
     try:
