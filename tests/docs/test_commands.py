@@ -28,7 +28,7 @@ TINY = {
     "'demo'": "'whole'",
     "run=smollm2 ": "run=whole ",
     "samples = 5": "samples = 3",
-    "'digit_chain-10030'": "(SELECT min(problem_id) FROM problems WHERE split = 'eval')",
+    "'digit_chain-10349'": "(SELECT min(problem_id) FROM problems WHERE split = 'eval')",
 }
 # Queries that may find nothing in the tiny run: it has no such split.
 MAY_BE_EMPTY = ("split = 'samples-20'",)
