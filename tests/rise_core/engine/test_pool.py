@@ -289,6 +289,17 @@ def test_an_engine_that_fails_says_why_and_is_replaced(pool: EnginePool, models:
     assert answer(pool, prompt(0)) == greedy(models["tied"], prompt(0), 24)
 
 
+def test_a_call_whose_engine_was_ended_for_another_calls_failure_tells_that_failure(pool: EnginePool) -> None:
+    """Ray itself tells only that the actor was killed, which is what we did and not why."""
+    replica = next(replica for replica in pool.replicas if replica.actor)
+    long = RequestBatch.pack([SampleRequest(prompt(seed), 16, seed) for seed in range(64)])
+    waiting = replica.send("sample", long, replace(RANDOM, max_new_tokens=60))
+    replica.end(waiting.actor, "failed in sample(): the cause")
+    replica.end(waiting.actor, "failed in sample(): what followed from it")
+    with pytest.raises(EngineLost, match=r"^engine full-engine-[01] failed in sample\(\): the cause$"):
+        replica.wait(waiting, time.monotonic() + 60)
+
+
 def test_an_engine_that_hangs_is_ended_at_the_deadline(lora_pool: EnginePool) -> None:
     replica = lora_pool.replicas[0]
     replica.config = replace(CONFIG, timeout=1)
