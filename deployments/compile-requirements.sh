@@ -13,7 +13,9 @@ compile() {
 FLAVOUR=cpu compile cpu.txt cpu.in --override overrides.txt --override overrides-cpu.txt "$@"
 # The plain version, so that any source of a CPU build will do.
 sed -i 's/^\(torch==[0-9.]*\)+cpu$/\1/' cpu.txt
-# Starting from the CPU pins keeps what both flavours share the same.
-cp cpu.txt cuda.txt
+# Starting from the CPU pins keeps what both flavours share the same; the rest starts from its own, unless all is new.
+own=""
+if [[ $# == 0 ]]; then own=$(grep -v "$(sed -n 's/^\([^=]*==\).*/^\1/p' cpu.txt)" cuda.txt || true); fi
+printf '%s\n' "$(cat cpu.txt)" "$own" >cuda.txt
 FLAVOUR=cuda compile cuda.txt cuda.in --override overrides.txt
 FLAVOUR=cuda compile dev.txt dev.in --constraint cpu.txt --constraint cuda.txt "$@"

@@ -22,7 +22,7 @@ from storage.compare import collected, trained
 from storage.lake import Lake
 from storage.metrics import read_metrics
 from storage.rollouts import read_rollouts
-from storage.runs import get_run, read_problems
+from storage.runs import read_problems, require_run
 
 LONG = ("row", "run", "metric", "value", "ci_low", "ci_high", "n", "difference", "low", "high", "shared")
 
@@ -45,20 +45,18 @@ def load_comparison(lake: Lake, wanted: list[str], split: str) -> Comparison:
     labels = [run.label for run in runs]
     if len(set(labels)) < len(labels):
         raise UserError(f"{', '.join(wanted)}: the same run and iteration is named twice")
-    first = get_run(lake, wanted[0].partition("@")[0])
-    config = from_yaml(first.config) if first else None
-    bootstrap, seed = (config.eval.bootstrap, config.seed) if config else (2000, 0)
+    config = from_yaml(require_run(lake, wanted[0].partition("@")[0]).config)
     whats = sorted({what for run in runs for what in run.spent}, key=lambda what: (rank(what), what))
     spent = {what: {run.label: run.spent.get(what, 0) for run in runs} for what in whats}
-    return Comparison(labels, compare(runs, bootstrap, seed_of(seed, "bootstrap")), spent, notes(runs))
+    rows = compare(runs, config.eval.bootstrap, seed_of(config.seed, "bootstrap"))
+    return Comparison(labels, rows, spent, notes(runs))
 
 
 def load_run(lake: Lake, name: str, split: str) -> Evaluated:
     run, at, number = name.partition("@")
     if at and not number.isdigit():
         raise UserError(f"{name!r}: write RUN or RUN@ITERATION, for example demo@1")
-    if get_run(lake, run) is None:
-        raise UserError(f"no run {run!r} in the lake; `rise runs` lists them")
+    require_run(lake, run)
     found = read_metrics(lake, run, split)
     done = sorted({k for k, _ in found})
     iteration = int(number) if at else max(done, default=-1)

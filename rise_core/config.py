@@ -98,7 +98,7 @@ class Dialogue:
     """How a state is put into words; one rendering serves sampling, training and evaluation."""
 
     system: str = key("", "system message; empty for none")
-    problem: str = key("{problem}", "first user message")
+    problem: str = key("{problem}", "first user message, with {problem} where the problem goes")
     feedback: str = key(
         "The answer is incorrect. Please try again.\n\n{problem}",
         "user message after every attempt, right or wrong; {problem} is the whole first message",
@@ -131,8 +131,8 @@ class Problems:
     revision: str | None = key(None, "hub: commit or tag of the dataset")
     params: dict[str, Any] = key({}, "parameters of the generator")
     seed: int | None = key(None, "seed of the generator; none: the run's seed")
-    train_size: int | None = key(None, "number of training problems; none: the whole file")
-    eval_size: int | None = key(None, "number of held-out problems; none: the whole file")
+    train_size: int | None = key(None, "number of training problems; none: the whole file (a generator needs a number)")
+    eval_size: int | None = key(None, "number of held-out problems; none: the whole file (a generator needs a number)")
 
 
 @dataclass
@@ -170,6 +170,10 @@ class Collect:
     stop_on_success: bool = key(True, "end an episode at its first correct response")
     shard_size: int = key(256, "problems in a shard, the unit of work and of resuming")
 
+    def has_turn(self, kind: PolicyKind) -> bool:
+        """Whether a turn of the plan is answered by `kind`."""
+        return any(turn.policy is kind for turn in self.turns)
+
 
 @dataclass
 class FirstTurn:
@@ -183,7 +187,9 @@ class FirstTurn:
 class Select:
     """What becomes an example."""
 
-    criterion: Criterion = key(Criterion.all, "all, better, best or success")
+    criterion: Criterion = key(
+        Criterion.all, "which later-turn responses become examples: all, better, best or success"
+    )
     first_turn: FirstTurn = section(FirstTurn)
 
 
@@ -205,7 +211,7 @@ class Optim:
     schedule: Schedule = key(Schedule.cosine, "constant, linear or cosine decay after the warm-up")
     warmup: float = key(0.03, "share of the steps over which the learning rate rises")
     weight_decay: float = key(0.0, "AdamW's weight decay")
-    max_grad_norm: float = key(1.0, "gradient clipping")
+    max_grad_norm: float = key(1.0, "gradients of a larger norm are scaled down to it; 0: no limit")
     epochs: int = key(1, "passes over the data")
     batch_size: int = key(64, "examples in one optimiser step, over all workers")
 

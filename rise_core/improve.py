@@ -10,8 +10,9 @@ from rise_core.seeds import unit
 
 
 def best(candidates: Iterable[Rollout]) -> Rollout | None:
-    """The highest reward among responses whose grade is a fact and that do not loop; ties go to the lowest sample."""
-    fit = [r for r in candidates if Verdict(r.verdict or Verdict.ERROR).is_fact and not r.repetitive]
+    """The highest reward among responses whose grade is a fact, that do not loop and that have a token to learn (a
+    teacher cut off before its first word has none); ties go to the lowest sample."""
+    fit = [r for r in candidates if Verdict(r.verdict or Verdict.ERROR).is_fact and r.response_ids and not r.repetitive]
     return min(fit, key=lambda r: (-reward(r), r.sample), default=None)
 
 

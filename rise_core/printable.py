@@ -1,4 +1,4 @@
-"""Text of models, teachers and problems on its way to a terminal or a log: what would steer it is shown as an escape.
+"""Text on its way to a terminal or a log. Of models, teachers and problems: what would steer it is shown as an escape.
 
 Control sequences can move the cursor, hide lines, set the window's title or answer as if typed; marks of writing
 direction show text in another order than it has (Trojan source, CVE-2021-42574).
@@ -24,3 +24,8 @@ def one_line(text: str) -> str:
 def encodable(text: str) -> str:
     """Halves of surrogate pairs, which no UTF-8 file or request can hold, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def first_line(error: BaseException | None) -> str:
+    """What an error says first; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

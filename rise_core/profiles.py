@@ -17,6 +17,7 @@ from yaml import YAMLError
 
 from rise_core.config import Config
 from rise_core.errors import UserError
+from rise_core.printable import first_line
 from rise_core.rules import check
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
@@ -135,7 +136,7 @@ def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
 def reason_of(error: BaseException) -> str:
     """What is wrong with which key, in one line."""
     where = getattr(error, "full_key", None)
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return f"key {where}: {reason}" if where else reason
 
 
@@ -156,7 +157,7 @@ def from_yaml(text: str) -> Config:
     try:
         return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
     except OmegaConfBaseException as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"the run's stored config is of another version of RISE: {reason}") from error
 
 

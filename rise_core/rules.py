@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from rise_core.bounds import Rule, bounds
 from rise_core.config import Config, PolicyKind, Teacher
 from rise_core.errors import UserError
+from rise_core.training.weights import LARGEST_EXPONENT
+from rise_core.verifiers import is_own
 
-Rule = tuple[bool, str, str]  # whether it holds, the key, the complaint
 KEY_PLACE = re.compile(r"env:[A-Za-z_]\w*|block:[A-Za-z0-9][\w -]*")
 
 
@@ -27,12 +29,13 @@ def check(config: Config) -> None:
         (config.dialogue.window >= 1, "dialogue.window", "must be at least 1"),
         ("{problem}" in config.dialogue.problem, "dialogue.problem", "must contain {problem}"),
         (config.train.tau > 0, "train.tau", "must be above 0"),
+        (
+            is_own(config.verify.verifier) or config.train.tau * LARGEST_EXPONENT[config.train.normalise] >= 1,
+            "train.tau",
+            f"must be at least {1 / LARGEST_EXPONENT[config.train.normalise]:.3g} under train.normalise="
+            f"{config.train.normalise}, or exp(1 / tau), the weight of a right response, overflows",
+        ),
         (config.model.dtype in ("float32", "bfloat16"), "model.dtype", "must be float32 or bfloat16"),
-        (config.collect.top_p > 0, "collect.top_p", "must be above 0"),
-        (config.eval.top_p > 0, "eval.top_p", "must be above 0"),
-        (config.verify.timeout > 0, "verify.timeout", "must be above 0"),
-        (config.train.optim.learning_rate > 0, "train.optim.learning_rate", "must be above 0"),
-        (config.boost.optim.learning_rate > 0, "boost.optim.learning_rate", "must be above 0"),
         (
             config.collect.max_new_tokens < config.engine.max_model_len,
             "collect.max_new_tokens",
@@ -42,11 +45,9 @@ def check(config: Config) -> None:
         (config.eval.bootstrap >= 100, "eval.bootstrap", "must be at least 100"),
     ]
     rules += secrets(config.teacher)
-    if any(turn.policy is PolicyKind.teacher for turn in turns):
+    if config.collect.has_turn(PolicyKind.teacher):
         rules += teaching(config)
-    rules += [(value >= 1, name, "must be at least 1") for name, value in positive_counts(config).items()]
-    rules += [(0 <= value <= 1, name, "must lie between 0 and 1") for name, value in shares(config).items()]
-    rules += [(value >= 0, name, "must not be negative") for name, value in temperatures(config).items()]
+    rules += bounds(config)
     for holds, name, complaint in rules:
         if not holds:
             raise UserError(f"config: {name} {complaint}")
@@ -102,43 +103,3 @@ def teaching(config: Config) -> list[Rule]:
             "must be above collect.max_new_tokens",
         ),
     ]
-
-
-def positive_counts(config: Config) -> dict[str, float]:
-    counts: dict[str, float | None] = {
-        "collect.problems": config.collect.problems,
-        "collect.shard_size": config.collect.shard_size,
-        "collect.max_new_tokens": config.collect.max_new_tokens,
-        "problems.train_size": config.problems.train_size,
-        "problems.eval_size": config.problems.eval_size,
-        "eval.turns": config.eval.turns,
-        "eval.samples": config.eval.samples,
-        "engine.replicas": config.engine.replicas,
-        "engine.in_flight": config.engine.in_flight,
-        "train.workers": config.train.workers,
-        "train.optim.epochs": config.train.optim.epochs,
-        "train.optim.batch_size": config.train.optim.batch_size,
-        "train.row_tokens": config.train.row_tokens,
-        "train.micro_rows": config.train.micro_rows,
-        "train.lora.r": config.train.lora.r,
-        "boost.per_sequence": config.boost.per_sequence,
-        "boost.optim.epochs": config.boost.optim.epochs,
-        "boost.optim.batch_size": config.boost.optim.batch_size,
-        "engine.max_num_seqs": config.engine.max_num_seqs,
-        "engine.block_size": config.engine.block_size,
-        "verify.workers": config.verify.workers,
-    }
-    return {name: value for name, value in counts.items() if value is not None}
-
-
-def shares(config: Config) -> dict[str, float]:
-    return {
-        "select.first_turn.correct": config.select.first_turn.correct,
-        "select.first_turn.wrong": config.select.first_turn.wrong,
-        "collect.top_p": config.collect.top_p,
-        "eval.top_p": config.eval.top_p,
-    }
-
-
-def temperatures(config: Config) -> dict[str, float]:
-    return {"collect.temperature": config.collect.temperature, "eval.temperature": config.eval.temperature}

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from rise_core.errors import UserError
+from rise_core.printable import first_line
 from storage import sums
 from storage.location import LakeLocation, lock_down, open_session
 from storage.schema import SCHEMA_VERSION, additions, creation
@@ -212,10 +213,6 @@ def require_catalog(location: LakeLocation) -> None:
     file = location.catalog_file
     if file is not None and not file.is_file():
         raise UserError(f"no lake at {file}: start with `rise run PROFILE`, or name another home with --home")
-
-
-def first_line(error: BaseException | None) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def is_busy(error: BaseException) -> bool:

@@ -43,7 +43,7 @@ TABLES = {
     "problems": Relation(
         "A row a problem of a run, as it was read when the run began.",
         {
-            "position": "order within the split, from 0",
+            "position": "order of the problems, training before held-out ones; those of `rise eval` begin at 0 again",
             "problem": "its text",
             "answer": "the gold answer as the source has it; the verifier parses it",
             "solution": "a worked solution, where the source has one",

@@ -16,7 +16,8 @@ import duckdb
 import pyarrow as pa
 
 from rise_core.errors import UserError
-from storage.lake import Lake, first_line
+from rise_core.printable import first_line
+from storage.lake import Lake
 from storage.location import LakeLocation
 
 # DuckDB's file lock-down does not reach functions of extensions (sqlite_scan opens any SQLite file), and its set of

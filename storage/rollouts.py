@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 
+from rise_core.batching import batched
 from rise_core.records import Rollout
 from storage.arrow import MOMENT, TOKENS, field_names, records_of, table_of
 from storage.lake import KeyExists, Lake, Transaction
@@ -35,7 +37,9 @@ COLUMNS = pa.schema(
         "selected": pa.bool_(),
     }
 )
+SHARDS = 8  # shards in one query: each reads whole row groups of merged files, however little it wants of them
 Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, shard, turn
+NAMES = ", ".join(field_names(Rollout))
 
 
 def to_arrow(rollouts: list[Rollout]) -> pa.Table:
@@ -46,7 +50,7 @@ def from_arrow(table: pa.Table) -> list[Rollout]:
     return records_of(Rollout, field_names(Rollout), table)
 
 
-def append_rollouts(lake: Lake, rollouts: list[Rollout], stage: str = "verify_answers") -> int:
+def append_rollouts(lake: Lake, rollouts: list[Rollout]) -> int:
     """Commit one shard's turn; returns the snapshot's version.
 
     All rollouts must share run, iteration, purpose, split, shard and turn. Raises KeyExists when that key has rows.
@@ -65,7 +69,7 @@ def append_rollouts(lake: Lake, rollouts: list[Rollout], stage: str = "verify_an
         tx.append("rollouts", table)
 
     note = f"purpose={purpose} split={split} shard={shard} turn={turn}"
-    return lake.commit(write, run=run, iteration=iteration, stage=stage, note=note)
+    return lake.commit(write, run=run, iteration=iteration, stage="verify_answers", note=note)
 
 
 def key_has_rows(tx: Transaction, key: Key) -> bool:
@@ -90,24 +94,30 @@ def done_keys(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, 
 def read_by_shard(
     lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
 ) -> Iterator[list[Rollout]]:
-    """The rollouts of an iteration, one shard's whole episodes at a time: a million together take gigabytes."""
+    """The rollouts of an iteration, one shard's whole episodes at a time: a million together take gigabytes. A shard's
+    are in the order of `purposes`, then by problem, turn and sample."""
+    sql = (
+        f"SELECT {NAMES} FROM rollouts WHERE run = ? AND iteration = ? AND shard BETWEEN ? AND ?"  # noqa: S608
+        f" AND purpose IN ({', '.join('?' * len(purposes))}) AND (split = ? OR ? IS NULL)"
+        " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
+    )
     done = done_keys(lake, run, iteration)
-    for shard in sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])}):
-        yield [
-            rollout
-            for purpose in purposes
-            for rollout in read_rollouts(lake, run, iteration, purpose, shard, split=split)
-        ]
+    shards = sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])})
+    for some in batched(shards, SHARDS):
+        found = lake.query(sql, [run, iteration, some[0], some[-1], *purposes, split, split, list(purposes)])
+        numbers = found["shard"].to_numpy()
+        for shard in some:
+            begin, end = np.searchsorted(numbers, [shard, shard + 1])
+            yield from_arrow(found.slice(begin, end - begin))
 
 
 def read_rollouts(
     lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
 ) -> list[Rollout]:
     """The rollouts of an iteration (of one shard, of one split), ordered by problem, turn and sample."""
-    names = ", ".join(field_names(Rollout))
     return from_arrow(
         lake.query(
-            f"SELECT {names} FROM rollouts WHERE run = ? AND iteration = ? AND purpose = ?"  # noqa: S608
+            f"SELECT {NAMES} FROM rollouts WHERE run = ? AND iteration = ? AND purpose = ?"  # noqa: S608
             " AND (shard = ? OR ? IS NULL) AND (split = ? OR ? IS NULL) ORDER BY problem_id, turn, sample",
             [run, iteration, purpose, shard, shard, split, split],
         )

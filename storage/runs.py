@@ -46,6 +46,18 @@ def get_run(lake: Lake, run: str) -> RunRecord | None:
     return next((record for record in list_runs(lake) if record.run == run), None)
 
 
+def require_run(lake: Lake, run: str) -> RunRecord:
+    """The run of that name. Raises UserError where there is none."""
+    record = get_run(lake, run)
+    if record is None:
+        raise UserError(unknown(run))
+    return record
+
+
+def unknown(run: str) -> str:
+    return f"no run {run!r} in the lake; `rise runs` lists them"
+
+
 def list_runs(lake: Lake) -> list[RunRecord]:
     """Every run, oldest first."""
     found = lake.query(
@@ -61,7 +73,7 @@ def set_goal(lake: Lake, run: str, goal: int) -> int:
 
     def write(tx: Transaction) -> None:
         if tx.execute("UPDATE lake.main.runs SET goal = ? WHERE run = ?", (goal, run)) != [(1,)]:
-            raise UserError(f"no run {run!r} in the lake; `rise runs` lists them")
+            raise UserError(unknown(run))
 
     return lake.commit(write, run=run, iteration=goal, stage="prepare", note=f"goal={goal}")
 

@@ -89,12 +89,13 @@ VIEWS = {
                 arg_max(value, turns) FILTER (kind = 'm' AND samples = 1 AND turns > 1) AS m1_tk,
                 arg_max(value, turns) FILTER (kind = 'p' AND samples = 1 AND turns > 1) AS p1_tk,
                 arg_max(value, samples) FILTER (kind = 'p' AND samples > 1 AND turns = 1) AS pk_t1,
+                max(value) FILTER (metric = 'gain_parallel') AS gain,
                 max(ci_low) FILTER (metric = 'gain_parallel') AS gain_low,
                 max(ci_high) FILTER (metric = 'gain_parallel') AS gain_high
             FROM named GROUP BY run, iteration, split
         )
         SELECT run, iteration, split, samples, turns, n, m1_t1, mk_t1, m1_tk, p1_tk, pk_t1,
-            m1_tk - mk_t1 AS gain, gain_low, gain_high
+            gain, gain_low, gain_high
         FROM pivoted ORDER BY run, iteration, split""",
     "episodes": """
         SELECT r.run, r.iteration, r.purpose, r.split, r.problem_id,

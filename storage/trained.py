@@ -11,7 +11,7 @@ from storage import checkpoints
 from storage.checkpoints import CheckpointRecord
 from storage.home import Home
 from storage.lake import Lake
-from storage.runs import RunRecord, get_run, read_problems
+from storage.runs import RunRecord, read_problems, require_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,7 @@ def trained(home: Home, lake: Lake, run: str, iteration: int | None) -> Trained:
 
     Raises UserError where the run or its checkpoint is not there, or a file is not the one that was published.
     """
-    record = get_run(lake, run)
-    if record is None:
-        raise UserError(f"no run {run!r} in the lake; `rise runs` lists them")
+    record = require_run(lake, run)
     found = lake.query("SELECT iteration FROM checkpoints WHERE run = ? ORDER BY iteration", [run])
     iterations: list[int] = found["iteration"].to_pylist()
     if not iterations:

@@ -32,9 +32,7 @@ def make_limit(client: SyncPrefectClient) -> None:
 
 
 def uses_gpus(config: Config) -> bool:
-    local_teacher = config.teacher.base_url is None and any(
-        turn.policy is PolicyKind.teacher for turn in config.collect.turns
-    )
+    local_teacher = config.teacher.base_url is None and config.collect.has_turn(PolicyKind.teacher)
     engines = [config.engine.gpus, *([config.teacher.engine.gpus] if local_teacher else [])]
     return max(*engines, config.train.gpus) > 0
 

@@ -16,9 +16,9 @@ from storage import runs
 from storage.home import Home
 from storage.lake import Lake
 from tasks.accelerators import accelerators
-from tasks.inputs import Inputs, check_inputs, has_turn, next_goal, refuse_other_config
+from tasks.inputs import Inputs, check_inputs, next_goal, refuse_other_config
 from tasks.job import Job
-from tasks.naming import named
+from tasks.naming import name_flow_run
 from tasks.stopped import explained
 
 
@@ -30,7 +30,7 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
     finished first, and counts as this one.
     """
     inputs = check_inputs(run, profile, overrides)
-    if has_turn(inputs.config, PolicyKind.teacher):
+    if inputs.config.collect.has_turn(PolicyKind.teacher):
         from tasks import teacher
 
         teacher.check_key(inputs.config.teacher)
@@ -41,17 +41,17 @@ def open_job(run: str, profile: str, overrides: list[str], iterations: int | Non
             lake.check_files(run)
             goal = set_goal(lake, inputs, iterations)
             job = Job(inputs, home, lake, goal)
-            with named(f"{run} to iteration {goal}", profile):
-                if not job.open_iterations():
-                    get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
+            name_flow_run(f"{run} to iteration {goal}", profile)
+            if not job.open_iterations():
+                get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
+                yield job
+                return
+            # A CPU slot for each training worker and one for their controller; engines take none.
+            with accelerators(inputs.config), cluster.connect(inputs.config.train.workers + 1):
+                try:
                     yield job
-                    return
-                # A CPU slot for each training worker and one for their controller; engines take none.
-                with accelerators(inputs.config), cluster.connect(inputs.config.train.workers + 1):
-                    try:
-                        yield job
-                    finally:
-                        job.close()
+                finally:
+                    job.close()
         finally:
             lake.close()
 

@@ -22,7 +22,7 @@ from storage.lake import Lake, require_catalog
 from tasks.accelerators import accelerators
 from tasks.inputs import Inputs, refuse_failing_verifier
 from tasks.job import Job
-from tasks.naming import named
+from tasks.naming import name_flow_run
 from tasks.stopped import explained
 
 
@@ -45,16 +45,14 @@ def check_evaluation(run: str, overrides: list[str], iteration: int | None, spli
     location = Home.from_env().lake
     require_catalog(location)
     with Lake(location) as lake:  # not read-only: a lake of an earlier rise gets its table `evaluations`
-        record = runs.get_run(lake, run)
-        if record is None:
-            raise UserError(f"no run {run!r} in the lake; `rise runs` lists them")
+        record = runs.require_run(lake, run)
         iteration = checked_iteration(lake, run, iteration)
         stored = from_yaml(record.config)
         config, split = chosen_settings(lake, run, stored, overrides, split)
         problems = problems_of(lake, run, split, stored, config)
         done = any(k == iteration for k, _ in metrics.read_metrics(lake, run, split))
     if not done:
-        refuse_failing_verifier(config, problems[0])
+        refuse_failing_verifier(config, problems)
     inputs = Inputs(run, record.profile, config, ProblemSet([], problems, []), split)
     return Evaluation(inputs, iteration, done)
 
@@ -130,13 +128,13 @@ def open_evaluation(run: str, overrides: list[str], iteration: int | None, split
         with Lake(home.lake) as lake:
             lake.check_files(run)
             job = Job(found.inputs, home, lake, found.iteration)
-            with named(f"{run} {found.split} of iteration {found.iteration}", found.inputs.profile):
-                if found.done:
-                    get_run_logger().info("iteration %d is evaluated on split %s already", found.iteration, found.split)
+            name_flow_run(f"{run} {found.split} of iteration {found.iteration}", found.inputs.profile)
+            if found.done:
+                get_run_logger().info("iteration %d is evaluated on split %s already", found.iteration, found.split)
+                yield job
+                return
+            with accelerators(found.inputs.config), cluster.connect(1):
+                try:
                     yield job
-                    return
-                with accelerators(found.inputs.config), cluster.connect(1):
-                    try:
-                        yield job
-                    finally:
-                        job.close()
+                finally:
+                    job.close()

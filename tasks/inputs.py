@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rise_core import models, verifiers
-from rise_core.config import Config, PolicyKind
+from rise_core.config import Config, PolicyKind, SourceKind
 from rise_core.engine.policies import worked
 from rise_core.errors import UserError
 from rise_core.problems import ProblemSet, load_problems
@@ -15,6 +15,8 @@ from rise_core.verifiers.pool import GradingPool
 from storage import runs
 from storage.home import Home, check_run_name
 from storage.lake import Lake
+
+GOLDS = 32  # gold answers of which the verifier must be able to read one
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     config = load(profile, overrides)
     models.check(config)
     verifiers.get(config.verify.verifier)
-    if has_turn(config, PolicyKind.teacher):
+    if config.collect.has_turn(PolicyKind.teacher):
         from tasks import teacher
 
         teacher.check(config)
@@ -71,10 +73,10 @@ def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
             record = runs.get_run(lake, run)
         refuse_other_config(record, config)
     problems = load_problems(config)
-    if has_turn(config, PolicyKind.gold):
+    if config.collect.has_turn(PolicyKind.gold):
         for problem in problems.train:
             worked(problem)
-    refuse_failing_verifier(config, problems.train[0])
+    refuse_failing_verifier(config, problems.train)
     return Inputs(run, profile, config, problems, record=record)
 
 
@@ -87,15 +89,17 @@ def next_goal(record: runs.RunRecord | None, config: Config, iterations: int | N
     return max(config.iterations if iterations is None else max(reached, 0) + iterations, reached)
 
 
-def refuse_failing_verifier(config: Config, problem: Problem) -> None:
-    """Refuse the user's own verifier where it cannot grade a problem at all."""
+def refuse_failing_verifier(config: Config, problems: list[Problem]) -> None:
+    """Refuse a user's own verifier that cannot grade a problem at all, and gold answers that no verifier can read.
+    Those of a generator are graded where they are drawn."""
     if verifiers.is_own(config.verify.verifier):
-        with GradingPool(config.verify.verifier, timeout=config.verify.timeout) as graders:
-            graders.refuse_failing(problem)
-
-
-def has_turn(config: Config, kind: PolicyKind) -> bool:
-    return any(turn.policy is kind for turn in config.collect.turns)
+        some = problems[:1]
+    elif config.problems.source is not SourceKind.reasoning_gym:
+        some = problems[:GOLDS]
+    else:
+        return
+    with GradingPool(config.verify.verifier, timeout=config.verify.timeout) as graders:
+        graders.refuse_failing(some)
 
 
 def refuse_other_config(record: runs.RunRecord | None, config: Config) -> None:

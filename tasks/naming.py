@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from prefect import tags
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
 from rise_core.profiles import parts
 
 
-@contextmanager
-def named(name: str, profile: str) -> Iterator[None]:
-    """Rename the flow run that this is called in, and tag it and the task runs of the block with the profile."""
+def name_flow_run(name: str, profile: str) -> None:
+    """Rename the flow run that this is called in, and tag it with the profile.
+
+    Its task runs get no tags: for one with tags Prefect asks the server for a slot at its start, which can take two
+    seconds.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("only a flow run can be named")
     tag = profile_tag(profile)
     with get_client(sync_client=True) as client:
         client.update_flow_run(context.flow_run.id, name=name, tags={*context.flow_run.tags, tag})
-    with tags(tag):
-        yield
 
 
 def profile_tag(profile: str) -> str:

@@ -21,7 +21,6 @@ from rise_core.seeds import seed_of
 from rise_core.training.job import TrainJob
 from storage import checkpoints, runs
 from tasks.fine_tune import publish, run_training, training_job
-from tasks.inputs import has_turn
 from tasks.job import Job
 from tasks.stage import stage
 
@@ -109,7 +108,7 @@ def solution(problem: Problem) -> str:
 def check_lengths(job: Job) -> None:
     """Refuse problems that leave no room for a response, before an engine is started for them."""
     problems = [*job.problems.train, *job.problems.eval]
-    if has_turn(job.config, PolicyKind.gold):
+    if job.config.collect.has_turn(PolicyKind.gold):
         check_solutions(job)
     for problem in sorted(problems, key=lambda p: -len(p.problem))[:LONGEST]:
         length = len(state_ids(job.tokenizer, problem.problem, [], job.config.dialogue))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from typing import cast
 from uuid import UUID
@@ -15,8 +16,11 @@ UNSHOWN = (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound)  # the serve
 
 
 def artifact_key(run: str, what: str) -> str:
-    """The same over time, so that the UI shows its history. Prefect takes lower-case letters, digits and dashes."""
-    return f"rise-{run.lower().replace('_', '-')}-{what}"
+    """The same over time, so that the UI shows its history, and no other run's. Prefect takes lower-case letters,
+    digits and dashes."""
+    plain = run.lower().replace("_", "-")
+    mark = "" if plain == run else f"-{hashlib.blake2b(run.encode(), digest_size=4).hexdigest()}"
+    return f"rise-{plain}{mark}-{what}"
 
 
 class Progress:

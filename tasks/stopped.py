@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 
 from rise_core.engine.errors import EngineError
 from rise_core.errors import RunStopped, UserError
+from rise_core.printable import first_line
 from rise_core.training.ray_train import TrainerLost
 from storage.home import Home
 
@@ -33,7 +34,7 @@ def explained() -> Iterator[None]:
         full = is_full(error)
         if not full and not isinstance(error, MACHINE):
             raise
-        cause = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        cause = first_line(error).rstrip(".")
         raise RunStopped(f"{cause} ({FULL if full else NEXT})") from error
 
 

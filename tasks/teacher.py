@@ -44,7 +44,10 @@ def api_key(config: Teacher) -> str | None:
     if config.api_key == DEFAULT_KEY and not f".{host}".endswith(".openai.com"):
         if here:
             return None
-        raise UserError(f"teacher.api_key: say where the key of {host} is, env:VARIABLE or block:NAME")
+        raise UserError(
+            f"teacher.api_key: {DEFAULT_KEY.removeprefix('env:')} is sent to openai.com only; put the key of {host} "
+            "elsewhere and say where, env:VARIABLE or block:NAME"
+        )
     if address.scheme != "https" and not here:
         raise UserError(f"teacher.base_url = {config.base_url}: a key goes over https only, except to this machine")
     key = os.environ.get(name, "") if place == "env" else secret_block(name)

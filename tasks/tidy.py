@@ -11,7 +11,7 @@ from tasks.stage import stage
 
 @stage("tidy {job.run} {iteration}")
 def tidy(job: Job, iteration: int) -> None:
-    """Merge the many small files that sampling and selecting wrote, of this iteration and of those before."""
+    """Merge the many small files that sampling and selecting wrote, here and in other runs."""
     before, after = files.tidy(job.lake, job.run, iteration)
     if after < before:
         get_run_logger().info("iteration %d: %d files of the lake are %d now", iteration, before, after)

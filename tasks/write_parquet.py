@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from prefect import get_run_logger
 
-from rise_core.config import Normalise
 from rise_core.episode import State
 from rise_core.improve import reward, turns_of
 from rise_core.records import Example, Purpose, Rollout
-from rise_core.training.weights import reward_weights
+from rise_core.training.weights import plain_weights
 from storage import examples, rollouts
 from tasks.job import Job
 from tasks.stage import stage
@@ -40,7 +39,7 @@ def of_shard(job: Job, collected: list[Rollout], targets: list[Rollout]) -> list
     lines = {name: [first[0].response for first in turns_of(rows).values()] for name, rows in episodes.items()}
     prompts = job.render([State(job.problem[t.problem_id], tuple(lines[t.problem_id][: t.turn - 1])) for t in targets])
     # As they are: `train.normalise` looks at all that is trained on, which may be more than this iteration.
-    weights = reward_weights([reward(t) for t in targets], job.config.train.tau, Normalise.none)
+    weights = plain_weights([reward(t) for t in targets], job.config.train.tau, job.config.train.normalise)
     return [example(*parts) for parts in zip(targets, prompts, weights, strict=True)]
 
 

@@ -12,9 +12,7 @@ from rise_core.records import EVAL_SPLIT
 
 
 def compare(
-    runs: Annotated[
-        list[str], typer.Argument(help="RUN or RUN@ITERATION …; the first is what the others are held to.")
-    ],
+    runs: Annotated[list[str], typer.Argument(help="RUN or RUN@ITERATION …; the others are compared with the first.")],
     split: Annotated[str, typer.Option(help="Split whose evaluations are compared.")] = EVAL_SPLIT,
     format: FormatOption = Format.table,
     home: HomeOption = None,

@@ -21,7 +21,8 @@ def run(
         str | None, typer.Option("--run", help="Name of the run (default: the profile's name; demo-rft for demo+rft).")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(min=0, help="Advance by so many (default: up to the profile's own number).")
+        int | None,
+        typer.Option(min=0, help="Iterations to advance by (default: up to the profile's own number)."),
     ] = None,
     home: HomeOption = None,
 ) -> None:

@@ -1,7 +1,6 @@
 """The Ray pool of vLLM engines."""
 
-from rise_core.engine.cleanup import end_engines
 from rise_core.engine.errors import EngineClosed, EngineError, EngineLost
 from rise_core.engine.pool import EnginePool
 
-__all__ = ["EngineClosed", "EngineError", "EngineLost", "EnginePool", "end_engines"]
+__all__ = ["EngineClosed", "EngineError", "EngineLost", "EnginePool"]

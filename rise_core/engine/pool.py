@@ -36,7 +36,7 @@ class EnginePool:
         self, config: Engine, model: Model, policy: Policy, *, lora_rank: int | None, seed: int, name: str = "rise"
     ) -> None:
         """Start the engines, all at once. Raises UserError for settings that cannot work, EngineError when an engine
-        does not start. `name` (a run's or a flow run's) begins the actors' names, by which `end_engines` finds them."""
+        does not start. `name` (a run's or a flow run's) begins the actors' names."""
         arguments = engine_arguments(config, model, policy, lora_rank=lora_rank, seed=seed)
         check_gpus(config)
         self.config = config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from rise_core.config import Adapter, Config, Engine, Model
 from rise_core.errors import UserError
+from rise_core.models.folder import read_json
 from rise_core.records import Policy
 from rise_core.seeds import seed_of
 
@@ -95,7 +95,7 @@ def check_model(config: Engine, policy: Policy) -> None:
     path = Path(policy.weights_dir) / "config.json"
     if not path.is_file():
         raise UserError(f"checkpoint {policy.checkpoint_id}: {path} does not exist, so this is no folder of weights")
-    model = json.loads(path.read_text(encoding="utf-8"))
+    model = read_json(path)
     longest = model.get("max_position_embeddings")
     stretched = "factor" in (model.get("rope_scaling") or model.get("rope_parameters") or {})
     if longest and not stretched and config.max_model_len > longest:

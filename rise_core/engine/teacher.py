@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rise_core.config import Teacher
 from rise_core.engine.budget import Budget
@@ -27,7 +28,15 @@ from rise_core.records import SamplingSettings
 from rise_core.wording import Question, Said
 
 GRACE = 30.0  # seconds that requests in flight have to end when the teacher is closed: they may be paid for
+OPENAI = (".openai.com", ".openai.azure.com")  # hosts of OpenAI's own models
 SEED_BITS = 31  # servers other than vLLM take no more
+
+
+def limit_name(base_url: str) -> str:
+    """What the limit of a response's length is called: OpenAI's newer models refuse the old name, several other servers
+    know no other."""
+    host = urlsplit(base_url).hostname or ""
+    return "max_completion_tokens" if host.endswith(OPENAI) else "max_tokens"
 
 
 class Endpoint:
@@ -105,14 +114,12 @@ class Endpoint:
 
     def body(self, question: Question, settings: SamplingSettings) -> dict[str, Any]:
         """What is asked, without `n`."""
-        # OpenAI's newer models refuse the old name of the limit, several other servers know no other.
-        limit = "max_completion_tokens" if "openai.com" in str(self.config.base_url) else "max_tokens"
         return {
             "model": self.config.model,
             "messages": question.chat,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
-            limit: settings.max_new_tokens,
+            limit_name(self.config.base_url or ""): settings.max_new_tokens,
             "seed": question.seed % 2**SEED_BITS,
         }
 

@@ -19,8 +19,8 @@ def check(config: Config) -> None:
         scratch.check(config)
     elif name == SMOLLM2:
         smollm2.gguf_file()
-    elif hub.is_local(name):
-        folder.check(Path(name))
+    elif place := hub.local_folder(name):
+        folder.check(place)
 
 
 def build(config: Config, texts: Iterable[str], out: Path) -> None:
@@ -33,8 +33,8 @@ def build(config: Config, texts: Iterable[str], out: Path) -> None:
         scratch.build(config, texts, out)
     elif name == SMOLLM2:
         smollm2.build(out)
-    elif hub.is_local(name):
-        folder.link(Path(name), out)
+    elif place := hub.local_folder(name):
+        folder.link(place, out)
     else:
         folder.link(hub.download(name, config.model.revision), out)
     folder.check(out)

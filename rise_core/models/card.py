@@ -59,7 +59,7 @@ def origin(name: str) -> tuple[str | None, str | None]:
     """(hub id, licence) of the base model, as far as they are known for sure."""
     if name == SMOLLM2:
         return SMOLLM2_HUB, "apache-2.0"
-    return (None, None) if name == SCRATCH or hub.is_local(name) else (name, None)
+    return (None, None) if name == SCRATCH or hub.local_folder(name) else (name, None)
 
 
 def without_paths(config: Config) -> Config:
@@ -67,7 +67,7 @@ def without_paths(config: Config) -> Config:
     clean = copy.deepcopy(config)
     for section, key in (("model", "name"), ("problems", "name"), ("teacher", "model")):
         value = getattr(getattr(clean, section), key)
-        if value and hub.is_local(value):
+        if value and hub.local_folder(value):
             setattr(getattr(clean, section), key, Path(value).name)
     if clean.problems.source is SourceKind.file:
         clean.problems.train = clean.problems.train and Path(clean.problems.train).name

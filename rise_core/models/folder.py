@@ -30,6 +30,7 @@ def check(path: Path) -> None:
         raise UserError(f"model folder {path} does not exist: give model.name an existing folder or a Hugging Face id")
     if not (path / "config.json").is_file():
         raise UserError(f"model folder {path} has no config.json: it is not a Hugging Face model folder")
+    read_json(path / "config.json")
     if not weight_files(path):
         raise UserError(f"model folder {path} has no *.safetensors weights: save the model with save_pretrained first")
     if not (path / "tokenizer_config.json").is_file():
@@ -45,7 +46,18 @@ def weight_files(path: Path) -> list[Path]:
 def has_chat_template(path: Path) -> bool:
     if (path / "chat_template.jinja").is_file():
         return True
-    return bool(json.loads((path / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
+    return bool(read_json(path / "tokenizer_config.json").get("chat_template"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A settings file of a model folder. Raises UserError where it is not a JSON object."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no JSON object, as a file of a Hugging Face model folder does")
+    return found
 
 
 def link(source: Path, out: Path) -> None:
@@ -80,7 +92,7 @@ def stop_token_ids(path: Path, tokenizer: Any) -> tuple[int, ...]:
     ids = {int(tokenizer.eos_token_id)} if tokenizer.eos_token_id is not None else set()
     generation = path / "generation_config.json"
     if generation.is_file():
-        eos = json.loads(generation.read_text(encoding="utf-8")).get("eos_token_id")
+        eos = read_json(generation).get("eos_token_id")
         ids |= {int(i) for i in (eos if isinstance(eos, list) else [eos]) if i is not None}
     if not ids:
         raise UserError(f"model folder {path} names no end-of-turn token (eos_token): responses could never end")

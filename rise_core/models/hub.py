@@ -8,13 +8,15 @@ from pathlib import Path
 
 from rise_core.errors import UserError
 from rise_core.models.folder import COMPANIONS
+from rise_core.printable import first_line
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def is_local(name: str) -> bool:
-    """Whether `model.name` means a folder: it exists, or it cannot be a hub id."""
-    return os.path.exists(name) or not HUB_ID.fullmatch(name)
+def local_folder(name: str) -> Path | None:
+    """The folder that `model.name` means, which may not exist; None where it can only be a hub id."""
+    place = os.path.expanduser(name)
+    return Path(place) if os.path.exists(place) or not HUB_ID.fullmatch(name) else None
 
 
 def download(name: str, revision: str | None) -> Path:
@@ -29,5 +31,6 @@ def download(name: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"model {name!r} is no local folder and the hub did not give it: {reason}") from error
+        raise UserError(
+            f"model {name!r} is no local folder and the hub did not give it: {first_line(error)}"
+        ) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rise_core.errors import UserError
+from rise_core.printable import first_line
 
 Row = tuple[int, dict[str, Any]]  # the row's number from 1 (JSON lines: the line in the file) and its columns
 
@@ -66,8 +67,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
                     number += 1
                     yield number, row
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path} cannot be read as Parquet: {reason}") from error
+        raise UserError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
 def describe(value: object) -> str:

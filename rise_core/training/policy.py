@@ -15,6 +15,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from rise_core.config import Adapter
 from rise_core.errors import UserError
+from rise_core.printable import first_line
 from rise_core.training.job import TrainJob
 from rise_core.training.packing import Batch
 
@@ -42,9 +43,8 @@ def load_policy(job: TrainJob, device: torch.device) -> Any:
         )
         policy = with_lora(model, job) if frozen else model
     except (OSError, ValueError, SafetensorError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"model in {job.adapter_dir or job.weights_dir} cannot be loaded for training: {reason}"
+            f"model in {job.adapter_dir or job.weights_dir} cannot be loaded for training: {first_line(error)}"
         ) from error
     try:
         model.generation_config.validate(strict=True)

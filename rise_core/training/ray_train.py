@@ -25,6 +25,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from rise_core.errors import UserError
+from rise_core.printable import first_line
 from rise_core.training.job import TrainJob, TrainResult
 
 POLL_SECONDS = 1.0  # between looks at the log; the end is noticed at once
@@ -168,7 +169,7 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
             result = train(config["job"], rank, workers, lambda _: None, device)  # fit() reads the log: no reports
     except OutOfMemoryError as error:
         raise UserError(
-            f"fine-tuning ran out of GPU memory ({str(error).splitlines()[0]}); lower train.micro_rows or "
+            f"fine-tuning ran out of GPU memory ({first_line(error)}); lower train.micro_rows or "
             "train.row_tokens, or set train.gradient_checkpointing=true"
         ) from error
     return asdict(result)

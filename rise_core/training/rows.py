@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rise_core.batching import batched
 from rise_core.errors import UserError
+from rise_core.printable import first_line
 from rise_core.records import TrainRow
 from rise_core.training.arrays import Rows
 
@@ -49,7 +50,7 @@ def load_rows(path: str | Path) -> Rows:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"training rows {path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise UserError(f"training rows {path} cannot be read: {first_line(error)}") from error
     if not table.schema.equals(SCHEMA):
         found = ", ".join(f"{field.name} {field.type}" for field in table.schema)
         raise UserError(f"training rows {path} must have columns ids list<int32>, mask list<bool>, weight; has {found}")

@@ -12,7 +12,8 @@
 
 The function may also return a bool, or a finite number: the reward, of which 1 or more is correct and less is wrong.
 Votes then go to what the response states as its answer (its last `\\boxed{}`, else what follows its last "answer
-is", else the whole response); return a Grade with `answer` to say better what votes together.
+is", else the whole response), as they do for a correct or wrong Grade without an `answer`; give one to say better what
+votes together.
 
 The module is looked for where Python looks (what is installed, PYTHONPATH) and then in the current folder. It is
 imported where a run is checked and in every grading process, so its top level should do nothing but define.
@@ -99,7 +100,10 @@ def as_grade(result: Any, response: str) -> Grade:
     if isinstance(result, Grade):
         if result.answer is not None and not isinstance(result.answer, str):
             raise TypeError(f"the grade's answer must be a string or None, not {kind(result.answer)}")
-        return Grade(Verdict(result.verdict), finite(result.reward), result.answer)
+        verdict, answer = Verdict(result.verdict), result.answer
+        if answer is None and verdict in (Verdict.CORRECT, Verdict.WRONG):
+            answer = stated(response)  # without one, a right response would never win a vote
+        return Grade(verdict, finite(result.reward), answer)
     reward = finite(result)
     return Grade(Verdict.CORRECT if reward >= 1 else Verdict.WRONG, reward, stated(response))
 

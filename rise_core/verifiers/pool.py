@@ -73,17 +73,25 @@ class GradingPool:
         report_failures(graded.values())
         return [graded[key][0] for key in keys]
 
-    def refuse_failing(self, problem: Problem) -> None:
-        """Grade the problem's gold answer as a response. Raises UserError where that fails: a verifier that cannot do
-        this can grade nothing."""
+    def refuse_failing(self, problems: Sequence[Problem]) -> None:
+        """Grade the gold answers of some problems as responses. Raises UserError where that fails on all, or where not
+        one of them can be read: such a verifier can grade nothing."""
+        first = problems[0].problem_id
         try:
-            ((grade, why),) = self._grade_chunks([[(problem.answer, problem)]])
+            found = self._grade_chunks([[(problem.answer, problem) for problem in problems]])
         except RuntimeError as error:
             raise UserError(f"config: verify.verifier={self.verifier} cannot be loaded: {error}") from error
-        if why is not None:
+        grade, why = found[0]
+        if all(reason is not None for _, reason in found):
             raise UserError(
                 f"config: verify.verifier={self.verifier} gives verdict {grade.verdict.value} for the gold answer of "
-                f"problem {problem.problem_id}: {why}"
+                f"problem {first}: {why}"
+            )
+        if all(grade.verdict is Verdict.GOLD_UNPARSEABLE for grade, _ in found):
+            raise UserError(
+                f"config: verify.verifier={self.verifier} can read no gold answer of {len(found)} problems, from "
+                f"{first} on ({one_line(problems[0].answer)[:60]!r}): name another verifier, or the right column in "
+                "problems.fields.answer"
             )
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from storage.report import theme
 from storage.report.episodes import pack, read_episodes
 from storage.report.figures import Figure, result_figures, time_figures, training_figures
 from storage.report.summary import summary
-from storage.runs import get_run
+from storage.runs import require_run
 
 MOST = 50_000  # responses in a page
 SCRIPTS = ("theme.js", "charts.js", "rollouts.js", "browser.js")
@@ -62,9 +62,7 @@ def bundle(cache: Path) -> str:
 
 
 def render(lake: Lake, run: str, library: str, most: int) -> str:
-    record = get_run(lake, run)
-    if record is None:
-        raise UserError(f"no run {run!r} in the lake: `rise runs` lists them")
+    record = require_run(lake, run)
     env = Environment(loader=PackageLoader("storage.report", "assets"), autoescape=True, undefined=StrictUndefined)
     sources = {name: source(env, name) for name in (*SCRIPTS, "style.css")} | {"vega.js": library}
     episodes = read_episodes(lake, run, most)

@@ -69,6 +69,11 @@ def test_a_bad_problem_file_names_file_and_row(invoke, files, rows: Rows, named:
     refused(invoke("run", "smollm2-gsm8k", *files(rows)), *named)
 
 
+def test_gold_answers_that_the_verifier_cannot_read(invoke, files) -> None:
+    rows = [row | {"answer": "some"} for row in GOOD]
+    refused(invoke("run", "smollm2-gsm8k", *files(rows)), "verify.verifier=gsm8k", "'some'", "problems.fields.answer")
+
+
 def test_a_missing_problem_file_is_named(invoke, files, tmp_path: Path) -> None:
     overrides = files(GOOD)
     (tmp_path / "eval.jsonl").unlink()

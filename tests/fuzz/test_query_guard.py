@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rise_core.errors import UserError
-from storage.lake import Lake, LakeLocation, first_line
+from rise_core.printable import first_line
+from storage.lake import Lake, LakeLocation
 from storage.query import check, run_query
 from storage.rollouts import append_rollouts
 from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_text, pieces

@@ -30,6 +30,14 @@ def test_what_is_no_fact_or_loops_is_never_selected():
     assert best([answer(2, 0, verdict=v) for v in ("error", "timeout", "gold_unparseable")]) is None
 
 
+def test_a_response_without_a_token_is_never_selected():
+    """A teacher that was cut off before its first word leaves one; nothing could be learnt from it."""
+    nothing = replace(answer(2, 0), response_ids=[])
+    assert best([nothing, answer(2, 0, 1)]).sample == 1
+    assert best([nothing]) is None
+    assert keys(improved([answer(1, 0), nothing], Select(criterion=Criterion.all), 0)) == [(1, 0)]
+
+
 @pytest.mark.parametrize(
     ("criterion", "rewards", "expected"),
     [

@@ -8,6 +8,7 @@ import pytest
 
 from rise_core.config import Config
 from rise_core.dialogue import solution_ids
+from rise_core.engine.teacher import limit_name
 from rise_core.errors import UserError
 from rise_core.models import folder, scratch
 from rise_core.profiles import differences, load
@@ -23,6 +24,19 @@ def refused(*overrides: str) -> str:
         load("demo", list(overrides))
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:8000/v1", "max_tokens"),
+        ("https://openai.com.example/v1", "max_tokens"),
+    ],
+)
+def test_the_limit_has_the_name_that_the_endpoint_knows(base_url: str, name: str) -> None:
+    assert limit_name(base_url) == name
 
 
 def test_teacher_and_gold_turns_load() -> None:

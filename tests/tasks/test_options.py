@@ -146,6 +146,15 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
     assert [sum(row.mask) for row in rows] == [len(e.response_ids) for e in expected]
 
 
+def test_mean_normalisation_takes_a_tau_at_which_plain_weights_do_not_fit_float32(tmp_path: Path) -> None:
+    with rehearsed(tmp_path, "train.tau=0.01", "train.normalise=mean") as job:
+        rows = read_rows(advance(job, 1, TWO_TURNS).rows_path)
+        (top,) = {e.weight for e in examples.read_examples(job.lake, job.run, [1]) if e.reward == 1}
+    assert top == pytest.approx(exp(100))
+    # Of eight examples two are right, and beside theirs the other weights are nothing.
+    assert weights_of(rows) == pytest.approx([0.0] * 6 + [4.0] * 2)
+
+
 @pytest.mark.parametrize("adapter", ["none", "lora"])
 @pytest.mark.parametrize(("init", "parent"), [("previous", 1), ("base", 0)])
 def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: str, parent: int) -> None:

@@ -41,7 +41,7 @@ def test_the_default_key_goes_to_its_own_host_only(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
     assert api_key(Teacher(model="m", base_url="https://api.openai.com/v1")) == "sk-of-openai"
     for host in ("host.example", "openai.com.example", "notopenai.com"):
-        with pytest.raises(UserError, match=f"say where the key of {host} is") as caught:
+        with pytest.raises(UserError, match=f"is sent to openai.com only; put the key of {host} elsewhere") as caught:
             api_key(Teacher(model="m", base_url=f"https://{host}/v1"))
         assert "sk-of" not in str(caught.value)
 

@@ -17,7 +17,7 @@ import ray
 
 from rise_core import cluster
 from rise_core.config import Engine, Model
-from rise_core.engine import EngineError, EngineLost, EnginePool, early, end_engines
+from rise_core.engine import EngineError, EngineLost, EnginePool, early
 from rise_core.engine.wire import RequestBatch
 from rise_core.errors import UserError
 from rise_core.records import Completion, Policy, SampleRequest, SamplingSettings
@@ -254,7 +254,6 @@ def test_an_engine_that_does_not_start_in_time_is_ended(models: dict[str, str]) 
 def test_engines_carry_the_pools_name(pool: EnginePool) -> None:
     names = {actor.rpartition("-")[0] for actor in ray.util.list_named_actors()}
     assert {"full-engine-0", "full-engine-1", "lora-engine-0"} <= names
-    assert end_engines("ful") == []
 
 
 def test_a_second_pool_of_the_same_name_finds_its_names_free(pool: EnginePool) -> None:

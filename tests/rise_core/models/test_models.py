@@ -46,10 +46,25 @@ def test_stop_tokens_are_those_of_tokenizer_and_generation_config(whole: Path, t
     assert folder.stop_token_ids(tmp_path / "m", tokenizer) == tuple(sorted({7, 9, tokenizer.eos_token_id}))
 
 
-def test_names_are_folders_or_hub_ids(tmp_path: Path) -> None:
-    assert hub.is_local(str(tmp_path))
-    assert hub.is_local("./missing/folder")
-    assert not hub.is_local("mistralai/Mistral-7B-Instruct-v0.2")
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_damaged_settings_file_is_named(whole: Path, tmp_path: Path, name: str) -> None:
+    for text, complaint in (('{"a": ', "is not valid JSON"), ("[1]", "holds no JSON object")):
+        place = tmp_path / complaint
+        folder.link(whole, place)
+        (place / "chat_template.jinja").unlink(missing_ok=True)
+        (place / name).unlink()
+        (place / name).write_text(text)
+        with pytest.raises(UserError, match=f"{name} {complaint}"):
+            folder.check(place)
+
+
+def test_names_are_folders_or_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hub.local_folder(str(tmp_path)) == tmp_path
+    assert hub.local_folder("./missing/folder") == Path("missing/folder")
+    assert hub.local_folder("mistralai/Mistral-7B-Instruct-v0.2") is None
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own").mkdir()
+    assert hub.local_folder("~/own") == tmp_path / "own"
 
 
 def test_a_hub_model_that_cannot_be_had_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from rise_core.config import Normalise
 from rise_core.errors import UserError
-from rise_core.training.weights import reward_weights
+from rise_core.training.weights import plain_weights, reward_weights
 
 
 def test_published_weights() -> None:
@@ -23,6 +23,14 @@ def test_mean_normalisation_survives_a_tau_at_which_plain_weights_overflow() -> 
     assert reward_weights([1, 0], tau=1e-3, normalise=Normalise.mean) == pytest.approx([2, 0])
     with pytest.raises(UserError, match=r"train\.tau 0\.001 is too small"):
         reward_weights([1, 0], tau=1e-3)
+
+
+def test_what_is_divided_by_its_mean_later_may_be_larger_than_float32_holds() -> None:
+    assert plain_weights([1, 0], 0.01, Normalise.mean) == pytest.approx([math.exp(100), 1.0])
+    with pytest.raises(UserError, match=r"train\.normalise=mean"):
+        plain_weights([1, 0], 0.01, Normalise.none)
+    with pytest.raises(UserError, match=r"raise it$"):
+        plain_weights([1, 0], 1e-3, Normalise.mean)
 
 
 @pytest.mark.parametrize(("rewards", "tau"), [([1.0], 0.0), ([1.0], -1.0), ([math.nan], 0.4), ([math.inf], 0.4)])

@@ -36,6 +36,7 @@ def grade(response: str, answer: str = "She has 9 + 9 = <<9+9=18>>18.\n#### 18")
         "#### 18%",
         "#### 9 + 9 = 18",
         "#### 17\n#### 18",
+        "#### 17 #### 18",
         "#### 18\n\n#### Explanation\nnine and nine",
         "\\boxed{18}",
         "\\boxed{\\$18}",

@@ -46,12 +46,18 @@ def test_a_bool_or_a_number_is_the_reward(response: str, expected: Grade) -> Non
 
 
 def test_a_reward_votes_for_what_the_response_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "always.py").write_text("def right(response, problem):\n    return 1\n")
+    (tmp_path / "always.py").write_text(
+        "from rise_core.records import Grade, Verdict\n"
+        "def right(response, problem):\n    return 1\n"
+        "def sure(response, problem):\n    return Grade(Verdict.CORRECT, 1.0)\n"
+        "def silent(response, problem):\n    return Grade(Verdict.NO_ANSWER, 0.0)\n"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    own = get("always:right")
-    answers = [own.grade(text, PROBLEM).answer for text in ("so \\boxed{ 5 }", "The answer is 5", " a \n b", " ")]
-    assert answers == ["5", "5", "a b", None]
+    texts = ("so \\boxed{ 5 }", "The answer is 5", " a \n b", " ")
+    for name in ("right", "sure"):  # also where a Grade leaves the answer out
+        assert [get(f"always:{name}").grade(text, PROBLEM).answer for text in texts] == ["5", "5", "a b", None]
+    assert get("always:silent").grade("The answer is 5", PROBLEM).answer is None
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,14 @@ def test_a_module_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
         get("exiting_rules:grade")
 
 
+def test_gold_answers_are_refused_where_not_one_can_be_read() -> None:
+    unread = Problem("p1", "train", "q", "eighteen")
+    with GradingPool("gsm8k") as pool:
+        pool.refuse_failing([unread, PROBLEM])
+        with pytest.raises(UserError, match=r"gsm8k can read no gold answer of 2 problems, from p1 on \('eighteen'\)"):
+            pool.refuse_failing([unread, Problem("p2", "train", "q", "nineteen")])
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -99,10 +113,10 @@ def test_a_module_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
 def test_a_verifier_that_fails_at_a_gold_answer_is_refused(path: str, reason: str | None) -> None:
     with GradingPool(f"{RULES}:{path}") as pool:
         if reason is None:
-            pool.refuse_failing(PROBLEM)
+            pool.refuse_failing([PROBLEM])
             return
         with pytest.raises(UserError) as caught:
-            pool.refuse_failing(PROBLEM)
+            pool.refuse_failing([PROBLEM])
     assert str(caught.value) == (
         f"config: verify.verifier={RULES}:{path} gives verdict error for the gold answer of problem p7: {reason}"
     )
