@@ -78,16 +78,18 @@ def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
 
 def collect(job: Job, iteration: int) -> float:
     """Seconds of one whole collection, from an empty prefix cache: every turn sampled, graded and
-    committed, the improved responses picked and written. Engines are up before the clock starts."""
+    committed, the improved responses picked and written, as flows/rise.py does. Engines are up before the clock starts."""
     from flows.rise import sample
     from rise_core.episode import collection
     from tasks.pick_improved import pick_improved
+    from tasks.tidy import tidy
     from tasks.write_parquet import write_parquet
 
     engines = job.use_policy(0)
     engines.apply(engines.policy)
     begun = time.perf_counter()
     sample(job, iteration, [collection(job.config)], policy=0)
+    tidy(job, iteration)
     write_parquet(job, iteration, pick_improved(job, iteration))
     return time.perf_counter() - begun
 

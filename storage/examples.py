@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from rise_core.batching import batched
 from rise_core.records import Example, Purpose
@@ -22,7 +25,7 @@ COLUMNS = pa.schema(
         "weight": pa.float64(),
     }
 )
-BATCH = 16384  # examples that are Python objects at a time
+BATCH = 4096  # examples that are Python objects at a time
 MARK_SELECTED = """
     UPDATE lake.main.rollouts SET selected = true
     WHERE run = ? AND iteration = ? AND purpose = ? AND (problem_id, turn, sample) IN (
@@ -33,22 +36,34 @@ MARK_SELECTED = """
 def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Example]) -> int:
     """Commit an iteration's examples and mark exactly their rollouts as selected: one snapshot, whose version returns.
 
-    Raises KeyExists when the iteration has examples already, ValueError when an example has no rollout.
+    They wait in a temporary file until all are there, since a million take hundreds of MB of memory. Raises KeyExists
+    when the iteration has examples already, ValueError when an example has no rollout.
     """
-    parts = [as_table(run, iteration, batch) for batch in batched(examples, BATCH)]
-    if not parts:
+    with TemporaryDirectory(prefix="rise-examples-") as folder:
+        file = Path(folder) / "examples.parquet"
+        count = collect(file, run, iteration, examples)
+
+        def write(tx: Transaction) -> None:
+            if tx.execute("SELECT 1 FROM lake.main.examples WHERE run = ? AND iteration = ? LIMIT 1", (run, iteration)):
+                raise KeyExists(f"examples of run {run}, iteration {iteration}")
+            tx.execute("INSERT INTO lake.main.examples BY NAME FROM read_parquet(?)", (str(file),))
+            ((marked,),) = tx.execute(MARK_SELECTED, (run, iteration, Purpose.COLLECT, run, iteration))
+            if marked != count:
+                raise ValueError(f"{count} examples of run {run}, iteration {iteration} name {marked} rollouts")
+
+        return lake.commit(write, run=run, iteration=iteration, stage="write_parquet", note=f"examples={count}")
+
+
+def collect(file: Path, run: str, iteration: int, examples: Iterable[Example]) -> int:
+    """Write the examples to a Parquet file, batch by batch; returns how many. Raises ValueError for none."""
+    count = 0
+    with pq.ParquetWriter(file, as_table(run, iteration, []).schema) as out:
+        for batch in batched(examples, BATCH):
+            out.write_table(as_table(run, iteration, batch))
+            count += len(batch)
+    if not count:
         raise ValueError(f"run {run}, iteration {iteration} has no examples to write")
-    table = pa.concat_tables(parts)
-
-    def write(tx: Transaction) -> None:
-        if tx.execute("SELECT 1 FROM lake.main.examples WHERE run = ? AND iteration = ? LIMIT 1", (run, iteration)):
-            raise KeyExists(f"examples of run {run}, iteration {iteration}")
-        tx.append("examples", table)
-        ((marked,),) = tx.execute(MARK_SELECTED, (run, iteration, Purpose.COLLECT, run, iteration))
-        if marked != len(table):
-            raise ValueError(f"{len(table)} examples of run {run}, iteration {iteration} name {marked} rollouts")
-
-    return lake.commit(write, run=run, iteration=iteration, stage="write_parquet", note=f"examples={len(table)}")
+    return count
 
 
 def as_table(run: str, iteration: int, examples: list[Example]) -> pa.Table:

@@ -13,6 +13,9 @@ from rise_core.errors import UserError
 from storage.extensions import extension_file
 
 BUSY_TIMEOUT_MS = 10_000
+# Settings of a session that writes. Each of DuckDB's threads holds rows until they make a file, by default half a
+# million: commits take as long with one thread, and a third of the memory (benchmarks/driver_memory.py).
+WRITING = {"threads": 1, "partitioned_write_flush_threshold": 20_480}
 SECRET = re.compile(r"password\s*=|://[^/@\s]*:[^/@\s]*@|[?&][^=\s]*(key|secret|token)[^=\s]*=", re.IGNORECASE)
 
 
@@ -105,6 +108,9 @@ def open_session(location: LakeLocation, *, read_only: bool, version: int | None
         for statement in load_statements(location):
             session.execute(statement)
         session.execute(attach_statement(location, read_only=read_only, version=version))
+        if not read_only:
+            for name, value in WRITING.items():
+                session.execute(f"SET GLOBAL {name} = {value}")
     except BaseException:
         session.close()
         raise

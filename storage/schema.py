@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 SCHEMA_VERSION = 1
+ROW_GROUP = 20_480  # rows in a group of a Parquet file
 
 TABLES = {
     "rise_schema": "version INTEGER NOT NULL",
@@ -150,6 +151,8 @@ def creation() -> list[str]:
         "CALL lake.set_option('data_inlining_row_limit', 0)",
         # Half the bytes of the default (snappy) for text and token ids, at the same speed: benchmarks/lake.py.
         "CALL lake.set_option('parquet_compression', 'zstd')",
+        # A sixth of the default: a writer holds a group in memory, and who wants one shard reads whole groups.
+        f"CALL lake.set_option('parquet_row_group_size', {ROW_GROUP})",
         "USE lake",
         "BEGIN",
         *(create_table(name) for name in TABLES),
