@@ -77,8 +77,8 @@ def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
 
 
 def collect(job: Job, iteration: int) -> float:
-    """Seconds of one whole collection, from an empty prefix cache: every turn sampled, graded and
-    committed, the improved responses picked and written, as flows/rise.py does. Engines are up before the clock starts."""
+    """Seconds of one whole collection as flows/rise.py does it, from an empty prefix cache: every turn sampled, graded
+    and committed, the improved responses picked and written. Engines are up before the clock starts."""
     from flows.rise import sample
     from rise_core.episode import collection
     from tasks.pick_improved import pick_improved
