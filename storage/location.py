@@ -13,9 +13,10 @@ from rise_core.errors import UserError
 from storage.extensions import extension_file
 
 BUSY_TIMEOUT_MS = 10_000
-# Settings of a session that writes. Each of DuckDB's threads holds rows until they make a file, by default half a
-# million: commits take as long with one thread, and a third of the memory (benchmarks/driver_memory.py).
-WRITING = {"threads": 1, "partitioned_write_flush_threshold": 20_480}
+# Settings of a session that writes, which lives as long as a run. Each of DuckDB's threads holds rows until they make a
+# file, by default half a million: commits take as long with one thread, and a third of the memory. What was read once
+# is seldom read again (benchmarks/driver_memory.py).
+WRITING = {"threads": 1, "partitioned_write_flush_threshold": 20_480, "enable_external_file_cache": False}
 SECRET = re.compile(r"password\s*=|://[^/@\s]*:[^/@\s]*@|[?&][^=\s]*(key|secret|token)[^=\s]*=", re.IGNORECASE)
 
 

@@ -37,7 +37,7 @@ COLUMNS = pa.schema(
         "selected": pa.bool_(),
     }
 )
-SHARDS = 8  # shards in one query: each reads whole row groups of merged files, however little it wants of them
+SHARDS = 4  # shards in one query: each reads whole row groups of merged files, however little it wants of them
 Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, shard, turn
 NAMES = ", ".join(field_names(Rollout))
 
