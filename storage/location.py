@@ -16,7 +16,11 @@ BUSY_TIMEOUT_MS = 10_000
 # Settings of a session that writes, which lives as long as a run. Each of DuckDB's threads holds rows until they make a
 # file, by default half a million: commits take as long with one thread, and a third of the memory. What was read once
 # is seldom read again (benchmarks/driver_memory.py).
-WRITING = {"threads": 1, "partitioned_write_flush_threshold": 20_480, "enable_external_file_cache": False}
+WRITING = (
+    "SET GLOBAL threads = 1",
+    "SET GLOBAL partitioned_write_flush_threshold = 20480",
+    "SET GLOBAL enable_external_file_cache = false",
+)
 SECRET = re.compile(r"password\s*=|://[^/@\s]*:[^/@\s]*@|[?&][^=\s]*(key|secret|token)[^=\s]*=", re.IGNORECASE)
 
 
@@ -110,8 +114,8 @@ def open_session(location: LakeLocation, *, read_only: bool, version: int | None
             session.execute(statement)
         session.execute(attach_statement(location, read_only=read_only, version=version))
         if not read_only:
-            for name, value in WRITING.items():
-                session.execute(f"SET GLOBAL {name} = {value}")
+            for statement in WRITING:
+                session.execute(statement)
     except BaseException:
         session.close()
         raise

@@ -98,13 +98,13 @@ def read_by_shard(
     are in the order of `purposes`, then by problem, turn and sample."""
     sql = (
         f"SELECT {NAMES} FROM rollouts WHERE run = ? AND iteration = ? AND shard BETWEEN ? AND ?"  # noqa: S608
-        f" AND purpose IN ({', '.join('?' * len(purposes))}) AND (split = ? OR ? IS NULL)"
+        " AND list_contains(?::VARCHAR[], purpose) AND (split = ? OR ? IS NULL)"
         " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
     )
     done = done_keys(lake, run, iteration)
     shards = sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])})
     for some in batched(shards, SHARDS):
-        found = lake.query(sql, [run, iteration, some[0], some[-1], *purposes, split, split, list(purposes)])
+        found = lake.query(sql, [run, iteration, some[0], some[-1], list(purposes), split, split, list(purposes)])
         numbers = found["shard"].to_numpy()
         for shard in some:
             begin, end = np.searchsorted(numbers, [shard, shard + 1])

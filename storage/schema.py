@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 SCHEMA_VERSION = 1
-ROW_GROUP = 20_480  # rows in a group of a Parquet file
 
 TABLES = {
     "rise_schema": "version INTEGER NOT NULL",
@@ -152,7 +151,7 @@ def creation() -> list[str]:
         # Half the bytes of the default (snappy) for text and token ids, at the same speed: benchmarks/lake.py.
         "CALL lake.set_option('parquet_compression', 'zstd')",
         # A sixth of the default: a writer holds a group in memory, and who wants one shard reads whole groups.
-        f"CALL lake.set_option('parquet_row_group_size', {ROW_GROUP})",
+        "CALL lake.set_option('parquet_row_group_size', 20480)",
         "USE lake",
         "BEGIN",
         *(create_table(name) for name in TABLES),

@@ -86,7 +86,7 @@ def test_sql_is_built_of_nothing_but_own_words() -> None:
         ("storage/sums.py", "FILES"),
         ("storage/sums.py", "OF_RUN"),
         ("storage/sums.py", "where"),
-        ("storage/rollouts.py", "names"),
+        ("storage/rollouts.py", "NAMES"),
         ("storage/examples.py", "names"),
         ("storage/lake.py", "table"),
     }
