@@ -14,7 +14,7 @@ from storage.extensions import extension_file
 
 BUSY_TIMEOUT_MS = 10_000
 # Settings of a session that writes, which lives as long as a run. Each of DuckDB's threads holds rows until they make a
-# file, by default half a million: commits take as long with one thread, and a third of the memory. What was read once
+# file, by default half a million: commits take as long with one thread, and far less memory. What was read once
 # is seldom read again (benchmarks/driver_memory.py).
 WRITING = (
     "SET GLOBAL threads = 1",

@@ -37,8 +37,8 @@ LOSSES = """
     WHERE run = ? AND isfinite(e.loss) ORDER BY c.iteration, e.step"""
 
 WEIGHTS = """
-    SELECT iteration, reward, weight, count(*) AS examples
-    FROM examples WHERE run = ? GROUP BY ALL ORDER BY iteration, reward, weight"""
+    SELECT iteration, reward, weight, count AS examples
+    FROM example_weights WHERE run = ? ORDER BY iteration, reward, weight"""
 
 # A commit that sets a goal begins a sitting: what lies before it is a pause, not work. Splits of `rise eval` are no
 # part of an iteration.
