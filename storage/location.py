@@ -14,13 +14,9 @@ from storage.extensions import extension_file
 
 BUSY_TIMEOUT_MS = 10_000
 # Settings of a session that writes, which lives as long as a run. Each of DuckDB's threads holds rows until they make a
-# file, by default half a million: commits take as long with one thread, and far less memory. What was read once
-# is seldom read again (benchmarks/driver_memory.py).
-WRITING = (
-    "SET GLOBAL threads = 1",
-    "SET GLOBAL partitioned_write_flush_threshold = 20480",
-    "SET GLOBAL enable_external_file_cache = false",
-)
+# file, by default half a million: with one thread commits take as long, and far less memory (benchmarks/driver_memory).
+WRITING = ("SET GLOBAL threads = 1", "SET GLOBAL partitioned_write_flush_threshold = 20480")
+UNCACHED = "SET GLOBAL enable_external_file_cache = false"  # the system keeps local files in memory already
 SECRET = re.compile(r"password\s*=|://[^/@\s]*:[^/@\s]*@|[?&][^=\s]*(key|secret|token)[^=\s]*=", re.IGNORECASE)
 
 
@@ -114,7 +110,7 @@ def open_session(location: LakeLocation, *, read_only: bool, version: int | None
             session.execute(statement)
         session.execute(attach_statement(location, read_only=read_only, version=version))
         if not read_only:
-            for statement in WRITING:
+            for statement in (*WRITING, *([] if is_url(location.data) else [UNCACHED])):
                 session.execute(statement)
     except BaseException:
         session.close()
