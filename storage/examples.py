@@ -41,7 +41,7 @@ def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Exam
     """
     with TemporaryDirectory(prefix="rise-examples-") as folder:
         file = Path(folder) / "examples.parquet"
-        count = collect(file, run, iteration, examples)
+        count = write_file(file, run, iteration, examples)
 
         def write(tx: Transaction) -> None:
             if tx.execute("SELECT 1 FROM lake.main.examples WHERE run = ? AND iteration = ? LIMIT 1", (run, iteration)):
@@ -54,7 +54,7 @@ def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Exam
         return lake.commit(write, run=run, iteration=iteration, stage="write_parquet", note=f"examples={count}")
 
 
-def collect(file: Path, run: str, iteration: int, examples: Iterable[Example]) -> int:
+def write_file(file: Path, run: str, iteration: int, examples: Iterable[Example]) -> int:
     """Write the examples to a Parquet file, batch by batch; returns how many. Raises ValueError for none."""
     count = 0
     with pq.ParquetWriter(file, as_table(run, iteration, []).schema) as out:

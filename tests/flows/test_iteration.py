@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -64,6 +66,16 @@ def test_each_commit_names_its_run_iteration_and_stage(whole: Path) -> None:
         for stage, count in {"verify_answers": 8 + 9 + 3, "write_parquet": 1, "fine_tune": 1, "evaluate": 1}.items():
             found = [m for m in messages if m.startswith(f"run=whole iteration={iteration} stage={stage} ")]
             assert len(found) == count, (iteration, stage, found)
+
+
+def test_the_flow_run_is_tagged_with_its_profile_and_task_runs_cost_no_slot(whole: Path) -> None:
+    """For a task run with tags Prefect asks its server for a slot, which can take seconds."""
+    with closing(sqlite3.connect(whole / "prefect/prefect.db")) as database:
+        flows = [json.loads(tags) for (tags,) in database.execute("SELECT tags FROM flow_run")]
+        tasks = [json.loads(tags) for (tags,) in database.execute("SELECT tags FROM task_run")]
+    assert flows == [["tiny"]]
+    assert len(tasks) > 100
+    assert not any(tasks)
 
 
 def test_an_earlier_version_shows_the_lake_as_it_was(whole: Path) -> None:

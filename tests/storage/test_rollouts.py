@@ -5,7 +5,7 @@ import pytest
 from rise_core.records import Example
 from storage.examples import has_examples, read_examples, write_examples
 from storage.lake import KeyExists, Lake
-from storage.rollouts import append_rollouts, done_keys, from_arrow, read_by_shard, read_rollouts, to_arrow
+from storage.rollouts import SHARDS, append_rollouts, done_keys, from_arrow, read_by_shard, read_rollouts, to_arrow
 from tests.storage.samples import rollout, shard_rows
 
 
@@ -124,3 +124,19 @@ def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
     assert list(read_by_shard(lake, "r1", 1, "collect")) == [early, [*late, *revisions]]
     assert list(read_by_shard(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [parallel]
     assert list(read_by_shard(lake, "nobody", 1, "collect")) == []
+
+
+def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
+    shards = [*range(SHARDS + 1), SHARDS + 3, 50, 51]  # more than two queries, whose ranges hold missing numbers
+    made = {}
+    for shard in shards:
+        place = {"shard": shard, "split": "eval"}
+        turns = [rollout(problem_id=f"p{shard}", purpose="eval_sequential", **place)]
+        parallel = [rollout(problem_id=f"p{shard}", purpose="eval_parallel", sample=s, **place) for s in (0, 1)]
+        for rows in (parallel, turns):
+            append_rollouts(lake, rows)
+        made[shard] = [*turns, *parallel]
+
+    assert list(read_by_shard(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]
+    backwards = [[*made[s][1:], made[s][0]] for s in shards]
+    assert list(read_by_shard(lake, "r1", 1, "eval_parallel", "eval_sequential")) == backwards

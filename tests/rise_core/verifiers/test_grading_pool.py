@@ -90,7 +90,8 @@ def test_one_response_to_two_problems_is_two_pairs(gsm8k: GradingPool) -> None:
     ("hostile", "verdict"),
     [
         (HANGS, Verdict.TIMEOUT),
-        ("\\boxed{" + "(" * 300 + "1" + ")" * 300 + "}", None),  # on a fast machine sympy gives up before the deadline
+        # On a fast machine math-verify gives it up before the deadline.
+        ("\\boxed{" + "(" * 300 + "1" + ")" * 300 + "}", (Verdict.TIMEOUT, Verdict.NO_ANSWER)),
         ("{" * 3_000_000, Verdict.NO_ANSWER),
         ("\\boxed{" * 150_000, Verdict.NO_ANSWER),
         ("\\boxed{" + "9" * 3_000_000 + "}", Verdict.NO_ANSWER),
@@ -99,12 +100,12 @@ def test_one_response_to_two_problems_is_two_pairs(gsm8k: GradingPool) -> None:
     ],
 )
 def test_a_hostile_answer_gets_its_verdict_and_spares_the_others(
-    math: GradingPool, hostile: str, verdict: Verdict | None
+    math: GradingPool, hostile: str, verdict: Verdict | tuple[Verdict, ...] | None
 ) -> None:
     items = [("\\boxed{18}", MATH), (hostile, MATH), ("The answer is 18", MATH)]
     before, grade, after = math.grade(items)
     assert before == after == RIGHT
-    assert grade.verdict is verdict or (verdict is None and grade.verdict is not Verdict.CORRECT)
+    assert verdict is None or grade.verdict in (verdict if isinstance(verdict, tuple) else (verdict,))
     assert grade.reward == 0.0
     if grade.verdict is Verdict.TIMEOUT:
         assert grade.answer is None
