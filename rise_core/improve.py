@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from rise_core.config import Criterion, Select
-from rise_core.records import Rollout, Verdict
+from rise_core.records import Candidate, Rollout, Verdict
 from rise_core.seeds import unit
 
+R = TypeVar("R", Candidate, Rollout)
 
-def best(candidates: Iterable[Rollout]) -> Rollout | None:
+
+def best(candidates: Iterable[R]) -> R | None:
     """The highest reward among responses whose grade is a fact, that do not loop and that have a token to learn (a
     teacher cut off before its first word has none); ties go to the lowest sample."""
     fit = [r for r in candidates if Verdict(r.verdict or Verdict.ERROR).is_fact and r.response_ids and not r.repetitive]
     return min(fit, key=lambda r: (-reward(r), r.sample), default=None)
 
 
-def reward(rollout: Rollout) -> float:
+def reward(rollout: Candidate | Rollout) -> float:
     if rollout.reward is None:
         raise ValueError(f"rollout {rollout.problem_id} turn {rollout.turn} has no reward: grade it first")
     return rollout.reward
 
 
-def turns_of(episode: Iterable[Rollout]) -> dict[int, list[Rollout]]:
+def turns_of(episode: Iterable[R]) -> dict[int, list[R]]:
     """An episode's responses by turn, each turn in sample order."""
-    by_turn: dict[int, list[Rollout]] = {}
+    by_turn: dict[int, list[R]] = {}
     for rollout in sorted(episode, key=lambda r: (r.turn, r.sample)):
         by_turn.setdefault(rollout.turn, []).append(rollout)
     return by_turn
 
 
-def improved(episode: Sequence[Rollout], select: Select, seed: int) -> list[Rollout]:
+def improved(episode: Sequence[R], select: Select, seed: int) -> list[R]:
     """The training targets of one episode, in turn order; the same response counts once.
 
     The attempts that a later turn answers to are sample 0 of the turns before it.
     """
-    targets: list[Rollout] = []
+    targets: list[R] = []
     seen: set[tuple[int, ...]] = set()
-    earlier: list[Rollout] = []
+    earlier: list[R] = []
     for responses in turns_of(episode).values():
         pick = best(responses)
         if pick and tuple(pick.response_ids) not in seen and keeps(pick, earlier, select, seed):
@@ -47,7 +50,7 @@ def improved(episode: Sequence[Rollout], select: Select, seed: int) -> list[Roll
     return targets
 
 
-def keeps(pick: Rollout, earlier: Sequence[Rollout], select: Select, seed: int) -> bool:
+def keeps(pick: R, earlier: Sequence[R], select: Select, seed: int) -> bool:
     """Whether the best response of a turn passes the criterion, given the attempts it follows."""
     correct = pick.verdict == Verdict.CORRECT
     if select.criterion is Criterion.success and not correct:
@@ -62,9 +65,9 @@ def keeps(pick: Rollout, earlier: Sequence[Rollout], select: Select, seed: int) 
     return True
 
 
-def pick_all(rollouts: Iterable[Rollout], select: Select, seed: int) -> list[Rollout]:
+def pick_all(rollouts: Iterable[R], select: Select, seed: int) -> list[R]:
     """The training targets of a whole iteration, problem by problem in the order given."""
-    episodes: dict[str, list[Rollout]] = {}
+    episodes: dict[str, list[R]] = {}
     for rollout in rollouts:
         episodes.setdefault(rollout.problem_id, []).append(rollout)
     return [target for episode in episodes.values() for target in improved(episode, select, seed)]

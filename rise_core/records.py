@@ -125,6 +125,20 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """The fields of a rollout that selection looks at: a million whole rollouts take long to read."""
+
+    iteration: int
+    problem_id: str
+    turn: int
+    sample: int
+    response_ids: list[int]
+    repetitive: bool
+    verdict: str | None
+    reward: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One training target: maximise weight · log π(response | state). A row of table `examples`."""
 

@@ -165,12 +165,15 @@ class Lake:
         with closing(self._session.cursor()) as cursor:
             sums.check(cursor, self.location, run)
 
-    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
-        """The result of a SELECT on a snapshot that no commit changes underneath. Thread-safe."""
+    def query(self, sql: str, params: Sequence[object] = (), **tables: pa.Table) -> pa.Table:
+        """The result of a SELECT on a snapshot that no commit changes underneath; it may name `tables` beside the
+        lake's. Thread-safe."""
 
         def attempt() -> pa.Table:
             with closing(self._session.cursor()) as cursor:
                 cursor.execute("USE lake")
+                for name, table in tables.items():
+                    cursor.register(name, table)
                 return cursor.execute(sql, list(params)).to_arrow_table()
 
         return patiently(self.location, attempt)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from rise_core.batching import batched
-from rise_core.records import Rollout
+from rise_core.records import Candidate, Purpose, Rollout
 from storage.arrow import MOMENT, TOKENS, field_names, records_of, table_of
 from storage.lake import KeyExists, Lake, Transaction
 
@@ -40,6 +41,9 @@ COLUMNS = pa.schema(
 SHARDS = 4  # shards in one query: each reads whole row groups of merged files, however little it wants of them
 Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, shard, turn
 NAMES = ", ".join(field_names(Rollout))
+KEYS = pa.schema([("problem_id", pa.string()), ("turn", pa.int32()), ("sample", pa.int32())])
+SELECTED = "(SELECT * REPLACE ((problem_id, turn, sample) IN (FROM targets) AS selected) FROM rollouts)"
+R = TypeVar("R", Candidate, Rollout)
 
 
 def to_arrow(rollouts: list[Rollout]) -> pa.Table:
@@ -96,19 +100,46 @@ def read_by_shard(
 ) -> Iterator[list[Rollout]]:
     """The rollouts of an iteration, one shard's whole episodes at a time: a million together take gigabytes. A shard's
     are in the order of `purposes`, then by problem, turn and sample."""
+    return by_shard(Rollout, lake, run, iteration, purposes, split)
+
+
+def read_candidates(lake: Lake, run: str, iteration: int) -> Iterator[list[Candidate]]:
+    """What selection looks at of all collected responses, shard by shard, by problem, turn and sample."""
+    return by_shard(Candidate, lake, run, iteration, [Purpose.COLLECT])
+
+
+def read_targets(lake: Lake, run: str, iteration: int, targets: pa.Table) -> Iterator[list[Rollout]]:
+    """The collected responses that are targets (a table of KEYS), `selected`, and the attempts that later turns answer
+    to (sample 0 of every turn), shard by shard, by problem, turn and sample."""
+    return by_shard(Rollout, lake, run, iteration, [Purpose.COLLECT], targets=targets)
+
+
+def by_shard(
+    record: type[R],
+    lake: Lake,
+    run: str,
+    iteration: int,
+    purposes: Sequence[str],
+    split: str | None = None,
+    targets: pa.Table | None = None,
+) -> Iterator[list[R]]:
+    names = ", ".join(field_names(record))
+    source, where = ("rollouts", "") if targets is None else (SELECTED, " AND (selected OR sample = 0)")
     sql = (
-        f"SELECT {NAMES} FROM rollouts WHERE run = ? AND iteration = ? AND shard BETWEEN ? AND ?"  # noqa: S608
-        " AND list_contains(?::VARCHAR[], purpose) AND (split = ? OR ? IS NULL)"
+        f"SELECT {names}, shard AS of_shard FROM {source} WHERE run = ? AND iteration = ?"  # noqa: S608
+        f" AND shard BETWEEN ? AND ? AND list_contains(?::VARCHAR[], purpose) AND (split = ? OR ? IS NULL){where}"
         " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
     )
+    beside = {} if targets is None else {"targets": targets}
     done = done_keys(lake, run, iteration)
     shards = sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])})
     for some in batched(shards, SHARDS):
-        found = lake.query(sql, [run, iteration, some[0], some[-1], list(purposes), split, split, list(purposes)])
-        numbers = found["shard"].to_numpy()
+        params = [run, iteration, some[0], some[-1], list(purposes), split, split, list(purposes)]
+        found = lake.query(sql, params, **beside)
+        numbers = found["of_shard"].to_numpy()
         for shard in some:
             begin, end = np.searchsorted(numbers, [shard, shard + 1])
-            yield from_arrow(found.slice(begin, end - begin))
+            yield records_of(record, field_names(record), found.slice(begin, end - begin))
 
 
 def read_rollouts(

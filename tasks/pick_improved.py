@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pyarrow as pa
 from prefect import get_run_logger
 
 from rise_core.errors import UserError
 from rise_core.improve import pick_all
-from rise_core.records import Purpose
 from storage import examples, rollouts
+from storage.arrow import table_of
 from tasks.job import Job
 from tasks.stage import stage
 
 
 @stage("pick {job.run} {iteration}")
-def pick_improved(job: Job, iteration: int) -> list[tuple[str, int, int]]:
-    """The keys (problem id, turn, sample) of the selected responses; none where the examples are written already."""
+def pick_improved(job: Job, iteration: int) -> pa.Table:
+    """The keys of the selected responses (storage.rollouts.KEYS); none where the examples are written already."""
+    picked = [rollouts.KEYS.empty_table()]  # as columns: a million tuples take hundreds of MB
     if examples.has_examples(job.lake, job.run, iteration):
-        return []
-    collected, turns, picked = 0, Counter[int](), []
-    for shard in rollouts.read_by_shard(job.lake, job.run, iteration, Purpose.COLLECT.value):
+        return picked[0]
+    collected, turns = 0, Counter[int]()
+    for shard in rollouts.read_candidates(job.lake, job.run, iteration):
         collected += len(shard)
         chosen = pick_all(shard, job.config.select, job.config.seed)
-        turns.update(rollout.turn for rollout in chosen)
-        picked += [(rollout.problem_id, rollout.turn, rollout.sample) for rollout in chosen]
-    if not picked:
+        turns.update(candidate.turn for candidate in chosen)
+        picked.append(table_of(rollouts.KEYS, chosen))
+    if not turns:
         raise UserError(
             f"iteration {iteration}: none of {collected} responses passes select.criterion="
             f'{job.config.select.criterion.value}; look at them with: rise query "FROM turn_accuracy"'
         )
     by_turn = ", ".join(f"turn {turn}: {count:,}" for turn, count in sorted(turns.items()))
-    get_run_logger().info("iteration %d: %s examples (%s)", iteration, f"{len(picked):,}", by_turn)
-    return picked
+    get_run_logger().info("iteration %d: %s examples (%s)", iteration, f"{turns.total():,}", by_turn)
+    return pa.concat_tables(picked)

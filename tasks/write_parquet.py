@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 from prefect import get_run_logger
 
 from rise_core.episode import State
-from rise_core.improve import reward, turns_of
-from rise_core.records import Example, Purpose, Rollout
+from rise_core.improve import reward
+from rise_core.records import Example, Rollout
 from rise_core.training.weights import plain_weights
 from storage import examples, rollouts
 from tasks.job import Job
@@ -16,31 +17,32 @@ from tasks.stage import stage
 
 
 @stage("write {job.run} {iteration}")
-def write_parquet(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> None:
-    """Commit the examples and mark their rollouts as selected, in one transaction."""
+def write_parquet(job: Job, iteration: int, picked: pa.Table) -> None:
+    """Commit the examples of the picked responses (keys as storage.rollouts.KEYS) and mark their rollouts as selected,
+    in one transaction."""
     if examples.has_examples(job.lake, job.run, iteration):
         return
     version = examples.write_examples(job.lake, job.run, iteration, build(job, iteration, picked))
     get_run_logger().info("iteration %d: %d examples are version %d of the lake", iteration, len(picked), version)
 
 
-def build(job: Job, iteration: int, picked: list[tuple[str, int, int]]) -> Iterator[Example]:
+def build(job: Job, iteration: int, picked: pa.Table) -> Iterator[Example]:
     """Examples, shard by shard: the state as it was sampled from, the response ids as they were sampled."""
-    keys = set(picked)
-    for shard in rollouts.read_by_shard(job.lake, job.run, iteration, Purpose.COLLECT.value):
-        yield from of_shard(job, shard, [r for r in shard if (r.problem_id, r.turn, r.sample) in keys])
+    for shard in rollouts.read_targets(job.lake, job.run, iteration, picked):
+        yield from of_shard(job, shard)
 
 
-def of_shard(job: Job, collected: list[Rollout], targets: list[Rollout]) -> list[Example]:
-    """The examples of those responses of a shard that are targets."""
-    episodes: dict[str, list[Rollout]] = {}
-    for rollout in collected:
-        episodes.setdefault(rollout.problem_id, []).append(rollout)
-    lines = {name: [first[0].response for first in turns_of(rows).values()] for name, rows in episodes.items()}
-    prompts = job.render([State(job.problem[t.problem_id], tuple(lines[t.problem_id][: t.turn - 1])) for t in targets])
+def of_shard(job: Job, shard: list[Rollout]) -> list[Example]:
+    """The examples of a shard's selected responses, each after the attempts before it."""
+    attempts: dict[str, list[str]] = {}
+    targets = [rollout for rollout in shard if rollout.selected]
+    for rollout in shard:
+        if rollout.sample == 0:
+            attempts.setdefault(rollout.problem_id, []).append(rollout.response)
+    states = [State(job.problem[t.problem_id], tuple(attempts[t.problem_id][: t.turn - 1])) for t in targets]
     # As they are: `train.normalise` looks at all that is trained on, which may be more than this iteration.
     weights = plain_weights([reward(t) for t in targets], job.config.train.tau, job.config.train.normalise)
-    return [example(*parts) for parts in zip(targets, prompts, weights, strict=True)]
+    return [example(*parts) for parts in zip(targets, job.render(states), weights, strict=True)]
 
 
 def example(target: Rollout, prompt: list[int], weight: float) -> Example:

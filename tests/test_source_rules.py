@@ -87,6 +87,9 @@ def test_sql_is_built_of_nothing_but_own_words() -> None:
         ("storage/sums.py", "OF_RUN"),
         ("storage/sums.py", "where"),
         ("storage/rollouts.py", "NAMES"),
+        ("storage/rollouts.py", "names"),
+        ("storage/rollouts.py", "source"),
+        ("storage/rollouts.py", "where"),
         ("storage/examples.py", "names"),
         ("storage/lake.py", "table"),
     }

@@ -1,11 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
+import pyarrow as pa
 import pytest
 
-from rise_core.records import Example
+from rise_core.records import Candidate, Example
 from storage.examples import has_examples, read_examples, write_examples
 from storage.lake import KeyExists, Lake
-from storage.rollouts import SHARDS, append_rollouts, done_keys, from_arrow, read_by_shard, read_rollouts, to_arrow
+from storage.rollouts import (
+    KEYS,
+    SHARDS,
+    append_rollouts,
+    done_keys,
+    from_arrow,
+    read_by_shard,
+    read_candidates,
+    read_rollouts,
+    read_targets,
+    to_arrow,
+)
 from tests.storage.samples import rollout, shard_rows
 
 
@@ -124,6 +138,28 @@ def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
     assert list(read_by_shard(lake, "r1", 1, "collect")) == [early, [*late, *revisions]]
     assert list(read_by_shard(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [parallel]
     assert list(read_by_shard(lake, "nobody", 1, "collect")) == []
+
+
+def test_targets_come_with_the_attempts_before_them(lake: Lake) -> None:
+    first, revisions = rollout(), [rollout(turn=2, sample=sample) for sample in range(4)]
+    other = rollout(problem_id="p9", shard=1, purpose="collect")
+    for rows in ([first], revisions, [other], [rollout(turn=2, sample=3, purpose="eval_parallel")]):
+        append_rollouts(lake, rows)
+    targets = pa.table({"problem_id": ["p0", "p0"], "turn": [2, 2], "sample": [3, 1]}, schema=KEYS)
+
+    early, late = read_targets(lake, "r1", 1, targets)
+    assert early == [first, revisions[0], replace(revisions[1], selected=True), replace(revisions[3], selected=True)]
+    assert late == [other]
+
+
+def test_candidates_are_the_same_rows_with_fewer_fields(lake: Lake) -> None:
+    rows = [rollout(verdict="correct", reward=1.0), rollout(sample=1, repetitive=True, response_ids=[])]
+    append_rollouts(lake, rows)
+    append_rollouts(lake, [rollout(purpose="eval_parallel")])
+    names = [field.name for field in fields(Candidate)]
+    assert list(read_candidates(lake, "r1", 1)) == [
+        [Candidate(**{name: getattr(row, name) for name in names}) for row in rows]
+    ]
 
 
 def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
