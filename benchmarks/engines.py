@@ -43,7 +43,7 @@ def two_engines(given: argparse.Namespace, home: Path) -> str:
     """The demo's and SmolLM2's model on one engine and on two."""
     if len(os.sched_getaffinity(0)) < 2:
         return "Two engines: not measured, there is one core."
-    size, small = (200, 4) if given.smoke else (4000, 16)
+    size, small = (200, 4) if given.smoke else (4000, 32)
     demo = ["boost.optim.epochs=1", "problems.eval_size=16", f"problems.train_size={size}"]
     demo += [f"collect.problems={size}", f"collect.shard_size={size // 16}"]
     smollm2 = [*gsm8k(), f"problems.train_size={small}", "problems.eval_size=1", "collect.shard_size=1"]
@@ -92,7 +92,7 @@ def stragglers(given: argparse.Namespace, home: Path) -> str:
     """The same collection with and without a few very long responses."""
     from rise_core.engine import replica
 
-    size, shard = (64, 8) if given.smoke else (640, 64)
+    size, shard = (64, 8) if given.smoke else (3000, 100)
     base = plain_model("demo", [*GROWN, "problems.train_size=200", "problems.eval_size=16"], home / "plain")
     overrides = [
         TWO_TURNS, *GROWN, f"model.name={base}", "boost.problems=0", f"problems.train_size={size}",

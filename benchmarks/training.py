@@ -5,12 +5,15 @@
 
 All fine-tune all weights of the same model in float32 on the same examples in the same batches, with the same weighted
 loss (rise_core/training/loss.py), AdamW and clipping; the losses of every step must agree to 1e-4. Useful tokens are
-those of the sequences, without padding. The three ways:
+those of the sequences, without padding. The ways:
 
 - this project: rise_core.training.loop, packed rows;
 - Trainer, dynamic padding: transformers' Trainer, each forward pass padded to its longest sequence, with as many
   sequences in a pass as fill about the tokens of one of ours;
-- published: transformers' Trainer, every sequence padded to engine.max_model_len, one forward pass a sequence.
+- published: transformers' Trainer, one forward pass a sequence, each padded to the published script's model_max_length
+  of 2,048 (github.com/cmu-mind/RISE, bash/finetune_deepspeed.sh, which also computes every activation twice to save
+  memory: not done here), or to the model's context where that is shorter;
+- the same padded to engine.max_model_len only, where that is shorter still.
 
 The share of the limit is 6 FLOP a parameter and useful token over the measured rate of float32 matrix products with as
 many threads. The first step of each way warms it up and is not timed. Lengths are those of RISE's examples
@@ -32,13 +35,15 @@ from training_rows import prepare
 from training_ways import Steps, ours, trainer
 
 from rise_core.config import Adapter, Config
+from rise_core.models import SCRATCH
 from rise_core.profiles import load
 from rise_core.training.arrays import Rows
 from rise_core.training.job import TrainJob
 from rise_core.training.rows import load_rows
 
-OURS, PADDED, PUBLISHED = "this project, packed", "Trainer, dynamic padding", "published: padded to max, one by one"
-TARGETS = {PADDED: 1.3, PUBLISHED: 4.0}
+OURS, PADDED, PUBLISHED = "this project, packed", "Trainer, dynamic padding", "published: one by one, padded to {}"
+SHORTER = "one by one, padded to {} only"
+PUBLISHED_LENGTH = 2048
 AGREE = 1e-4  # relative, of every step's loss
 
 
@@ -107,15 +112,24 @@ def config_of(case: Case) -> Config:
 
 
 def ways(job: TrainJob, rows: Rows, config: Config, case: Case) -> dict[str, Callable[[], Steps]]:
-    longest = config.engine.max_model_len
+    profile, longest = config.engine.max_model_len, padded_to(config)
     alike = job.row_tokens * job.micro_rows / float(rows.lengths.mean() * 1.3)
     sequences = next(n for n in range(1, case.batch + 1) if case.batch % n == 0 and n >= min(alike, case.batch))
     fewer = min(case.published, case.batches)
-    return {
+    found = {
         OURS: lambda: ours(job, rows),
         PADDED: lambda: trainer(job, rows, sequences, None, case.batches + 1),
-        PUBLISHED: lambda: trainer(job, rows, 1, longest, fewer + 1),
+        PUBLISHED.format(longest): lambda: trainer(job, rows, 1, longest, fewer + 1),
     }
+    if profile < longest:
+        found[SHORTER.format(profile)] = lambda: trainer(job, rows, 1, profile, fewer + 1)
+    return found
+
+
+def padded_to(config: Config) -> int:
+    """The length to which the published way pads this profile's examples."""
+    context = config.model.scratch.context if config.model.name == SCRATCH else PUBLISHED_LENGTH
+    return min(context, PUBLISHED_LENGTH)
 
 
 def keeping(last: dict[str, Steps], name: str, way: Callable[[], Steps]) -> Callable[[], float]:
@@ -130,10 +144,10 @@ def report(
     case: Case, rows: Rows, config: Config, rates: dict[str, float], last: dict[str, Steps], limit: float
 ) -> str:
     parameters = last[OURS].parameters
-    lengths = rows.lengths
+    lengths, targets = rows.lengths, {PADDED: 1.3, PUBLISHED.format(padded_to(config)): 4.0}
     body: list[list[Any]] = []
     for name, rate in rates.items():
-        target = TARGETS.get(name)
+        target = targets.get(name)
         ratio = held(rates[OURS] / rate, at_least=target) + (f" (target {target})" if target else "")
         off = max(abs(a - b) / abs(a) for a, b in zip(last[OURS].losses, last[name].losses, strict=False))
         agree = f"{off:.1e}" if off <= AGREE else f"**{off:.1e}**"
@@ -141,8 +155,8 @@ def report(
     head = ["", "useful tokens/s", "share of the limit", "this project is faster by", "largest difference in loss"]
     return (
         f"{case.title}: {parameters / 1e6:.1f}M parameters, {case.batch} examples a step, sequences of "
-        f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.mean():.0f}; padded to max: "
-        f"{config.engine.max_model_len}). Matrix products: {limit / 1e9:.0f} GFLOP/s. Bold: missed.\n\n"
+        f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.mean():.0f}). "
+        f"Matrix products: {limit / 1e9:.0f} GFLOP/s. Bold: missed.\n\n"
         f"{table(head, body)}\n"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,9 +26,14 @@ COLUMNS = pa.schema(
     }
 )
 BATCH = 4096  # examples that are Python objects at a time
+OF_ITERATIONS = """
+    FROM examples WHERE run = ? AND list_contains(?::INTEGER[], iteration)
+    ORDER BY iteration, problem_id, turn, sample"""
+SHARDS = 32  # whose rows are marked at a time: DuckDB holds each of them whole, with its text and its tokens
+LAST_SHARD = "SELECT max(shard) FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ?"
 MARK_SELECTED = """
     UPDATE lake.main.rollouts SET selected = true
-    WHERE run = ? AND iteration = ? AND purpose = ? AND (problem_id, turn, sample) IN (
+    WHERE run = ? AND iteration = ? AND purpose = ? AND shard BETWEEN ? AND ? AND (problem_id, turn, sample) IN (
         SELECT (problem_id, turn, sample) FROM lake.main.examples WHERE run = ? AND iteration = ?
     )"""
 
@@ -47,11 +52,21 @@ def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Exam
             if tx.execute("SELECT 1 FROM lake.main.examples WHERE run = ? AND iteration = ? LIMIT 1", (run, iteration)):
                 raise KeyExists(f"examples of run {run}, iteration {iteration}")
             tx.execute("INSERT INTO lake.main.examples BY NAME FROM read_parquet(?)", (str(file),))
-            ((marked,),) = tx.execute(MARK_SELECTED, (run, iteration, Purpose.COLLECT, run, iteration))
+            marked = mark_selected(tx, run, iteration)
             if marked != count:
                 raise ValueError(f"{count} examples of run {run}, iteration {iteration} name {marked} rollouts")
 
         return lake.commit(write, run=run, iteration=iteration, stage="write_parquet", note=f"examples={count}")
+
+
+def mark_selected(tx: Transaction, run: str, iteration: int) -> int:
+    """Mark the rollouts that the iteration's examples name; returns how many were found."""
+    place, marked = (run, iteration, Purpose.COLLECT), 0
+    ((last,),) = tx.execute(LAST_SHARD, place)
+    for shard in range(0, (-1 if last is None else last) + 1, SHARDS):
+        ((found,),) = tx.execute(MARK_SELECTED, (*place, shard, shard + SHARDS - 1, run, iteration))
+        marked += found
+    return marked
 
 
 def write_file(file: Path, run: str, iteration: int, examples: Iterable[Example]) -> int:
@@ -76,20 +91,13 @@ def has_examples(lake: Lake, run: str, iteration: int) -> bool:
     return bool(found.num_rows)
 
 
-def read_examples(lake: Lake, run: str, iterations: list[int]) -> list[Example]:
-    """The examples of some iterations, ordered by iteration, problem, turn and sample."""
-    return [example for batch in read_table(lake, run, iterations).to_batches() for example in from_batch(batch)]
-
-
-def read_table(lake: Lake, run: str, iterations: list[int]) -> pa.Table:
-    """The same as a table of COLUMNS, which takes a tenth of the memory; `from_batch` makes records of its parts."""
+def read_examples(lake: Lake, run: str, iterations: list[int]) -> Iterator[Example]:
+    """The examples of some iterations, ordered by iteration, problem, turn and sample, a batch of them in memory."""
     names = ", ".join(field_names(Example))
-    return lake.query(
-        f"SELECT {names} FROM examples WHERE run = ? AND list_contains(?::INTEGER[], iteration)"  # noqa: S608
-        " ORDER BY iteration, problem_id, turn, sample",
-        [run, iterations],
-    )
+    for batch in lake.stream(f"SELECT {names}{OF_ITERATIONS}", [run, iterations], BATCH):
+        yield from records_of(Example, field_names(Example), pa.Table.from_batches([batch]))
 
 
-def from_batch(batch: pa.RecordBatch) -> list[Example]:
-    return records_of(Example, field_names(Example), pa.Table.from_batches([batch]))
+def read_rewards(lake: Lake, run: str, iterations: list[int]) -> list[float]:
+    """The rewards of the same examples in the same order."""
+    return list(lake.query(f"SELECT reward{OF_ITERATIONS}", [run, iterations])["reward"].to_pylist())

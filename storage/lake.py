@@ -178,6 +178,22 @@ class Lake:
 
         return patiently(self.location, attempt)
 
+    def stream(self, sql: str, params: Sequence[object] = (), rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """The same, `rows` at a time: for a result too large for memory."""
+
+        def attempt() -> tuple[duckdb.DuckDBPyConnection, pa.RecordBatchReader]:
+            cursor = self._session.cursor()
+            try:
+                cursor.execute("USE lake")
+                return cursor, cursor.execute(sql, list(params)).to_arrow_reader(rows)
+            except BaseException:
+                cursor.close()
+                raise
+
+        cursor, reader = patiently(self.location, attempt)
+        with closing(cursor):
+            yield from reader
+
     def version(self) -> int:
         """The newest snapshot's version, or the pinned one."""
         return int(self.query("SELECT id FROM lake.current_snapshot()")["id"][0].as_py())

@@ -9,13 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger
 
-from rise_core.config import Adapter, Train, TrainData, TrainInit
+from rise_core.config import Adapter, TrainData, TrainInit
 from rise_core.models import folder
-from rise_core.records import TrainRow
+from rise_core.records import Example, TrainRow
 from rise_core.seeds import seed_of
 from rise_core.training.job import TrainJob, TrainResult
 from rise_core.training.ray_train import fit
@@ -48,22 +47,19 @@ def plan_training(job: Job, iteration: int) -> TrainJob:
     """What checkpoint `iteration` is trained on and from: the examples of `train.data`, the weights of `train.init`."""
     train = job.config.train
     iterations = list(range(1, iteration + 1)) if train.data is TrainData.all else [iteration]
-    chosen = examples.read_table(job.lake, job.run, iterations)
+    rewards = examples.read_rewards(job.lake, job.run, iterations)
+    weights = reward_weights(rewards, train.tau, train.normalise)
     start = job.policy(iteration - 1 if train.init is TrainInit.previous else 0)
-    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(chosen), start.checkpoint_id)
-    return training_job(
-        job, f"iteration-{iteration}", training_rows(chosen, train), start.weights_dir, start.adapter_dir
-    )
+    get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rewards), start.checkpoint_id)
+    rows = training_rows(examples.read_examples(job.lake, job.run, iterations), weights)
+    return training_job(job, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
 
 
-def training_rows(chosen: pa.Table, train: Train) -> Iterator[TrainRow]:
-    """Examples (storage.examples.read_table) as token sequences with loss on the response and its end-of-turn token,
-    nothing else."""
-    weights = iter(reward_weights(chosen["reward"].to_pylist(), train.tau, train.normalise))
-    for batch in chosen.to_batches(max_chunksize=examples.BATCH):
-        for example in examples.from_batch(batch):
-            mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
-            yield TrainRow([*example.state_ids, *example.response_ids], mask, next(weights))
+def training_rows(chosen: Iterable[Example], weights: Iterable[float]) -> Iterator[TrainRow]:
+    """Examples as token sequences with loss on the response and its end-of-turn token, nothing else."""
+    for example, weight in zip(chosen, weights, strict=True):
+        mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
+        yield TrainRow([*example.state_ids, *example.response_ids], mask, weight)
 
 
 def training_job(job: Job, name: str, rows: Iterable[TrainRow], weights_dir: str, adapter_dir: str | None) -> TrainJob:

@@ -91,6 +91,7 @@ def test_sql_is_built_of_nothing_but_own_words() -> None:
         ("storage/rollouts.py", "source"),
         ("storage/rollouts.py", "where"),
         ("storage/examples.py", "names"),
+        ("storage/examples.py", "OF_ITERATIONS"),
         ("storage/lake.py", "table"),
     }
     words = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ATTACH ", "SET ", "CALL ", "LOAD ", "COPY ")

@@ -27,6 +27,27 @@ def test_a_new_lake_has_every_table_and_view(lake: Lake) -> None:
     assert lake.version() == 1
 
 
+def test_a_long_result_comes_in_batches_of_one_snapshot(lake: Lake) -> None:
+    append_rollouts(lake, [rollout(sample=n) for n in range(5000)])
+    batches = lake.stream("SELECT sample FROM rollouts WHERE sample >= ? ORDER BY sample DESC", [1000], rows=2048)
+    first = next(batches)
+    append_rollouts(lake, [rollout(shard=1, sample=n) for n in range(5000)])
+    found = [number for batch in (first, *batches) for number in batch["sample"].to_pylist()]
+    assert first.num_rows == 2048
+    assert found == list(range(4999, 999, -1))
+    with pytest.raises(duckdb.CatalogException):
+        next(lake.stream("SELECT * FROM nowhere"))
+
+
+def test_queries_may_name_tables_beside_the_lakes(lake: Lake) -> None:
+    append_rollouts(lake, [rollout(sample=n) for n in range(3)])
+    wanted = pa.table({"sample": pa.array([2, 7], pa.int32())})
+    sql = "SELECT sample FROM rollouts WHERE sample IN (FROM wanted)"
+    assert lake.query(sql, wanted=wanted)["sample"].to_pylist() == [2]
+    with pytest.raises(duckdb.CatalogException):
+        lake.query(sql)
+
+
 def test_a_commit_is_one_snapshot_with_its_message(lake: Lake) -> None:
     def write(tx: Transaction) -> None:
         for turn in (1, 2):

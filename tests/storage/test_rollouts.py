@@ -97,7 +97,7 @@ def test_examples_and_their_selection_are_one_version(lake: Lake) -> None:
     examples = [example(), example(problem_id="p1", turn=1, sample=0, weight=0.08)]
     version = write_examples(lake, "r1", 1, examples)
     assert version == before + 1
-    assert read_examples(lake, "r1", [1]) == examples
+    assert list(read_examples(lake, "r1", [1])) == examples
     assert has_examples(lake, "r1", 1)
     assert not has_examples(lake, "r1", 2)
     everything = lake.query("SELECT iteration, purpose, problem_id, turn, sample FROM rollouts WHERE selected")
@@ -125,7 +125,7 @@ def test_examples_of_several_iterations(lake: Lake) -> None:
         append_rollouts(lake, [rollout(iteration=iteration)])
         write_examples(lake, "r1", iteration, [example(turn=1, sample=0, reward=float(iteration))])
     assert [e.reward for e in read_examples(lake, "r1", [3, 1])] == [1.0, 3.0]
-    assert read_examples(lake, "r1", []) == []
+    assert list(read_examples(lake, "r1", [])) == []
 
 
 def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:

@@ -114,7 +114,7 @@ def turn_of(turns: Sequence[Sequence[str]], turn: int) -> Sequence[str]:
 def choose(job: Job, iteration: int = 1) -> list[Example]:
     """Run `pick_improved` and `write_parquet`; the iteration's rows of table `examples`."""
     write_parquet.fn(job, iteration, pick_improved.fn(job, iteration))
-    found = examples.read_examples(job.lake, job.run, [iteration])
+    found = list(examples.read_examples(job.lake, job.run, [iteration]))
     selected = {
         (r.problem_id, r.turn, r.sample)
         for r in rollouts.read_rollouts(job.lake, job.run, iteration, "collect")

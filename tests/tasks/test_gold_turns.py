@@ -60,7 +60,7 @@ def test_worked_solutions_become_examples_and_nothing_is_started(job: Job) -> No
         assert worked is not None
         assert (rollout.policy, rollout.verdict, rollout.response) == ("gold", "correct", worked)
         assert rollout.response_ids == solution_ids(tokenizer, worked)
-    chosen = examples.read_examples(job.lake, "gold", [1])
+    chosen = list(examples.read_examples(job.lake, "gold", [1]))
     assert {e.problem_id: e.response_ids for e in chosen} == {r.problem_id: r.response_ids for r in stored}
     assert all(len(e.state_ids) > 8 for e in chosen)
     assert job.open_keys(1, [collection(job.config)]) == []

@@ -131,7 +131,7 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
         collect(job, 2, SECOND)
         choose(job, 2)
         rows = read_rows(plan_training(job, 2).rows_path)
-        lake = [examples.read_examples(job.lake, job.run, [iteration]) for iteration in (1, 2)]
+        lake = [list(examples.read_examples(job.lake, job.run, [iteration])) for iteration in (1, 2)]
     # Iteration 1: rewards 0 1 -1 0 at turn 1, then 1 0 0 0. Iteration 2: 1 and -1; 1, and "no" again is a duplicate.
     one, two = [WRONG, RIGHT, NONE, WRONG, RIGHT, WRONG, WRONG, WRONG], [RIGHT, NONE, RIGHT]
     trained = one + two if data == "all" else two
@@ -144,6 +144,7 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
     expected = lake[0] + lake[1] if data == "all" else lake[1]
     assert [row.ids for row in rows] == [[*e.state_ids, *e.response_ids] for e in expected]
     assert [sum(row.mask) for row in rows] == [len(e.response_ids) for e in expected]
+    assert [row.weight for row in rows] == pytest.approx([e.weight / scale for e in expected])
 
 
 def test_mean_normalisation_takes_a_tau_at_which_plain_weights_do_not_fit_float32(tmp_path: Path) -> None:
