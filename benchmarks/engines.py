@@ -1,6 +1,6 @@
 """Sampling with the pool: two engines against one, and a few very long responses among short ones.
 
-    .venv/bin/python benchmarks/engines.py > engines.md       # about 25 minutes on a quiet machine of 2 cores
+    .venv/bin/python benchmarks/engines.py > engines.md       # about 30 minutes on a quiet machine of 2 cores
     .venv/bin/python benchmarks/engines.py --smoke            # a few minutes; its figures are worth nothing
 
 Both are whole collections of the pipeline, turn plan [1, 16], as in collection.py. Two engines against one: the same
