@@ -6,8 +6,9 @@
 Both are whole collections of the pipeline, turn plan [1, 16], as in collection.py. Two engines against one: the same
 problems, one thread an engine, each of the two on a core of its own; where there are but two cores, Prefect, grading
 and the lake's commits take theirs from the engines. Stragglers: real engines whose responses are cut at 20 tokens,
-against the same with 200 for one request in a hundred with all its samples (straggling.py); that is 9% more tokens, and
-all of the wall time above them is waiting. Medians over the repeats, which are taken in turns.
+against the same with 200 for one request in a hundred with all its samples (straggling.py); that is 9% more tokens,
+more or less by the draw, and all of the wall time above them is waiting. Medians over the repeats, which are taken in
+turns.
 """
 
 from __future__ import annotations

@@ -128,8 +128,7 @@ def ways(job: TrainJob, rows: Rows, config: Config, case: Case) -> dict[str, Cal
 
 def padded_to(config: Config) -> int:
     """The length to which the published way pads this profile's examples."""
-    context = config.model.scratch.context if config.model.name == SCRATCH else PUBLISHED_LENGTH
-    return min(context, PUBLISHED_LENGTH)
+    return min(config.model.scratch.context, PUBLISHED_LENGTH) if config.model.name == SCRATCH else PUBLISHED_LENGTH
 
 
 def keeping(last: dict[str, Steps], name: str, way: Callable[[], Steps]) -> Callable[[], float]:

@@ -30,7 +30,7 @@ OF_ITERATIONS = """
     FROM examples WHERE run = ? AND list_contains(?::INTEGER[], iteration)
     ORDER BY iteration, problem_id, turn, sample"""
 SHARDS = 32  # whose rows are marked at a time: DuckDB holds each of them whole, with its text and its tokens
-LAST_SHARD = "SELECT max(shard) FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ?"
+SHARDS_OF = "SELECT coalesce(max(shard) + 1, 0) FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ?"
 MARK_SELECTED = """
     UPDATE lake.main.rollouts SET selected = true
     WHERE run = ? AND iteration = ? AND purpose = ? AND shard BETWEEN ? AND ? AND (problem_id, turn, sample) IN (
@@ -62,8 +62,8 @@ def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Exam
 def mark_selected(tx: Transaction, run: str, iteration: int) -> int:
     """Mark the rollouts that the iteration's examples name; returns how many were found."""
     place, marked = (run, iteration, Purpose.COLLECT), 0
-    ((last,),) = tx.execute(LAST_SHARD, place)
-    for shard in range(0, (-1 if last is None else last) + 1, SHARDS):
+    ((shards,),) = tx.execute(SHARDS_OF, place)
+    for shard in range(0, shards, SHARDS):
         ((found,),) = tx.execute(MARK_SELECTED, (*place, shard, shard + SHARDS - 1, run, iteration))
         marked += found
     return marked

@@ -18,16 +18,15 @@ from tasks.stage import stage
 @stage("pick {job.run} {iteration}")
 def pick_improved(job: Job, iteration: int) -> pa.Table:
     """The keys of the selected responses (storage.rollouts.KEYS); none where the examples are written already."""
-    picked = [rollouts.KEYS.empty_table()]  # as columns: a million tuples take hundreds of MB
     if examples.has_examples(job.lake, job.run, iteration):
-        return picked[0]
-    collected, turns = 0, Counter[int]()
+        return rollouts.KEYS.empty_table()
+    collected, turns, picked = 0, Counter[int](), []
     for shard in rollouts.read_candidates(job.lake, job.run, iteration):
         collected += len(shard)
         chosen = pick_all(shard, job.config.select, job.config.seed)
         turns.update(candidate.turn for candidate in chosen)
-        picked.append(table_of(rollouts.KEYS, chosen))
-    if not turns:
+        picked.append(table_of(rollouts.KEYS, chosen))  # columns: a million tuples take hundreds of MB
+    if not turns.total():
         raise UserError(
             f"iteration {iteration}: none of {collected} responses passes select.criterion="
             f'{job.config.select.criterion.value}; look at them with: rise query "FROM turn_accuracy"'

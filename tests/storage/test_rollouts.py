@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from rise_core.records import Candidate, Example
+from storage.examples import SHARDS as MARKED
 from storage.examples import has_examples, read_examples, write_examples
 from storage.lake import KeyExists, Lake
 from storage.rollouts import (
@@ -126,6 +127,15 @@ def test_examples_of_several_iterations(lake: Lake) -> None:
         write_examples(lake, "r1", iteration, [example(turn=1, sample=0, reward=float(iteration))])
     assert [e.reward for e in read_examples(lake, "r1", [3, 1])] == [1.0, 3.0]
     assert list(read_examples(lake, "r1", [])) == []
+
+
+def test_examples_of_many_shards_are_all_marked(lake: Lake) -> None:
+    shards = [0, MARKED - 1, MARKED, 3 * MARKED + 1]  # at the edges of what is marked at a time, and beyond a gap
+    for shard in shards:
+        append_rollouts(lake, [rollout(problem_id=f"p{shard}", shard=shard, sample=sample) for sample in (0, 1)])
+    write_examples(lake, "r1", 1, [example(problem_id=f"p{shard}", turn=1, sample=1) for shard in shards])
+    marked = [(row.shard, row.sample) for row in read_rollouts(lake, "r1", 1, "collect") if row.selected]
+    assert sorted(marked) == [(shard, 1) for shard in shards]
 
 
 def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
