@@ -9,6 +9,7 @@ process: it runs in the main thread of a spawned one, interrupted at the deadlin
 
 from __future__ import annotations
 
+import itertools
 import logging
 import multiprocessing
 import time
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from pebble import ProcessExpired, ProcessPool
@@ -29,18 +31,21 @@ from rise_core.verifiers.worker import Graded, Pair
 
 CHUNK = 64  # answers in one message to a process: the hop costs more than a cheap verifier
 STARTS = 3  # of the processes, before they count as unable to start
-STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced, on top of the running jobs' deadline
+STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced, on top of a job's deadline
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """Pairs on their way through a grading process."""
 
     pairs: list[Pair]
-    future: Future[list[Graded]]
+    alone: bool  # one pair whose process died before: if it dies again, its answer is to blame
+    number: int  # of the latest try, as are the others
     pool: ProcessPool
+    future: Future[list[Graded]]
+    ended: float = 0.0  # on the monotonic clock
 
 
 class GradingPool:
@@ -53,9 +58,14 @@ class GradingPool:
         if timeout <= 0:
             raise UserError(f"config: verify.timeout must be above 0, not {timeout}")
         self.verifier, self.workers, self.timeout = verifier, workers, timeout
+        # A process keeps every answer's deadline itself; this one is for a process that cannot.
+        self._job_deadline = 2 * (timeout + 2 * worker.GRACE)
+        self._context = multiprocessing.get_context("spawn")
+        self._in_hand = worker.InHand(self._context)
+        self._numbers = itertools.count(1)
         self._lock = Lock()
         self._pool: ProcessPool | None = None
-        self._pending: dict[Future[list[Graded]], float] = {}  # and its deadline, once a process has taken it
+        self._pending: set[Future[list[Graded]]] = set()
         self._moved = 0.0  # when a job last came or went, on the monotonic clock
         self._closed = False
 
@@ -112,29 +122,44 @@ class GradingPool:
         self.close()
 
     def _grade_chunks(self, chunks: list[list[Pair]]) -> list[Graded]:
-        jobs = [self._submit(chunk) for chunk in chunks]
+        return self._finish([self._submit(chunk) for chunk in chunks])
+
+    def _finish(self, jobs: list[Job]) -> list[Graded]:
+        """The grades of the jobs' pairs, in order. What a process leaves undone goes to another one."""
         graded: list[Graded] = []
         for job in jobs:
             try:
-                graded += self._wait(job)
-            except (TimeoutError, ProcessExpired):
-                graded += self._grade_alone(job.pairs)
+                done = self._wait(job)
+            except (TimeoutError, ProcessExpired) as death:
+                graded += self._finish_without(job, death)
+            else:
+                graded += done
+                graded += self._grade_chunks([rest]) if (rest := job.pairs[len(done) :]) else []
         return graded
 
-    def _grade_alone(self, pairs: list[Pair]) -> list[Graded]:
-        """Grade a chunk that did not come back one by one, so that only the answer to blame pays."""
-        jobs = [self._submit([pair]) for pair in pairs]
-        graded: list[Graded] = []
-        for job in jobs:
-            try:
-                graded += self._wait(job)
-            except TimeoutError:
-                graded.append(worker.out_of_time(self.timeout))
-            except ProcessExpired as death:
-                graded.append((Grade(Verdict.ERROR, 0.0), f"the grading process died (exit code {death.exitcode})"))
-        return graded
+    def _finish_without(self, job: Job, death: TimeoutError | ProcessExpired) -> list[Graded]:
+        """The grades of a job whose process died: only the answer to blame pays, and one known to be late not again."""
+        if isinstance(death, ProcessExpired):
+            late = self._in_hand.late(job.number, job.ended or time.monotonic(), self.timeout)
+            if late is not None:
+                graded = self._grade_chunks([part for part in (job.pairs[:late], job.pairs[late + 1 :]) if part])
+                return [*graded[:late], worker.out_of_time(self.timeout), *graded[late:]]
+        if not job.alone:
+            return self._finish([self._submit([pair], alone=True) for pair in job.pairs])
+        if isinstance(death, TimeoutError):
+            return [worker.out_of_time(self.timeout)]
+        return [(Grade(Verdict.ERROR, 0.0), f"the grading process died (exit code {death.exitcode})")]
 
-    def _submit(self, pairs: list[Pair]) -> Job:
+    def _submit(self, pairs: list[Pair], alone: bool = False) -> Job:
+        job = Job(pairs, alone, *self._schedule(pairs))
+        job.future.add_done_callback(partial(self._left, job))
+        return job
+
+    def _submit_again(self, job: Job) -> None:
+        job.number, job.pool, job.future = self._schedule(job.pairs)
+        job.future.add_done_callback(partial(self._left, job))
+
+    def _schedule(self, pairs: list[Pair]) -> tuple[int, ProcessPool, Future[list[Graded]]]:
         with self._lock:
             if self._closed:
                 raise Closed("the grading pool is closed")
@@ -145,21 +170,19 @@ class GradingPool:
                 self._pool = ProcessPool(
                     max_workers=self.workers,
                     initializer=worker.start,
-                    initargs=(self.verifier,),
-                    context=multiprocessing.get_context("spawn"),
+                    initargs=(self.verifier, self._in_hand),
+                    context=self._context,
                 )
-            # The process keeps every answer's deadline itself; this one is for a process that cannot.
-            deadline = (self.timeout + worker.GRACE) * len(pairs)
-            future = self._pool.schedule(worker.grade_all, args=(self.verifier, pairs, self.timeout), timeout=deadline)
-            self._pending[future] = deadline
+            number = next(self._numbers)
+            arguments = (self.verifier, pairs, self.timeout, number)
+            future = self._pool.schedule(worker.grade_all, args=arguments, timeout=self._job_deadline)
+            self._pending.add(future)
             self._moved = time.monotonic()
-            job = Job(pairs, future, self._pool)
-        future.add_done_callback(self._left)
-        return job
+            return number, self._pool, future
 
-    def _left(self, future: Future[list[Graded]]) -> None:
-        self._pending.pop(future, None)
-        self._moved = time.monotonic()
+    def _left(self, job: Job, future: Future[list[Graded]]) -> None:
+        self._pending.discard(future)
+        self._moved = job.ended = time.monotonic()
 
     def _wait(self, job: Job) -> list[Graded]:
         """The job's grades. Raises TimeoutError or ProcessExpired where an answer is to blame."""
@@ -169,7 +192,7 @@ class GradingPool:
                 return job.future.result()
             except (BrokenProcessPool, CancelledError):  # a process died or stopped between two jobs: no answer's fault
                 if tries < STARTS or self._closed:
-                    job = self._submit(job.pairs)
+                    self._submit_again(job)
         raise RuntimeError(
             "the grading processes die as soon as they start (see what is logged above); a script that grades needs an "
             '`if __name__ == "__main__":` guard'
@@ -182,8 +205,7 @@ class GradingPool:
             try:
                 job.future.exception(timeout=1.0)
             except TimeoutError:
-                running = [deadline for future, deadline in list(self._pending.items()) if future.running()]
-                if time.monotonic() - self._moved > STUCK + max(running, default=0.0):
+                if time.monotonic() - self._moved > STUCK + self._job_deadline:
                     self._replace(job.pool)
 
     def _replace(self, pool: ProcessPool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import resource
 import signal
@@ -11,16 +12,37 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import NoReturn
+from multiprocessing.context import BaseContext
+from typing import Any, NoReturn
 
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers import get
 
-GRACE = 1.0  # seconds between the deadline that a signal enforces and the end of the process
+GRACE = 0.25  # the process ends one to two of these seconds after a deadline that a signal could not enforce
 MEMORY = 2 << 30  # bytes that grading may take on top of what the loaded libraries hold
 
 Pair = tuple[str, Problem]
 Graded = tuple[Grade, str | None]  # a grade, and why grading failed where it did
+
+
+class InHand:
+    """What a pool's processes are grading, in memory that they share: it outlives a process that had to end."""
+
+    SLOTS = 1024  # jobs at work are few and have numbers close to each other
+
+    def __init__(self, context: BaseContext) -> None:
+        self._slots: Any = context.RawArray("d", 3 * self.SLOTS)
+
+    def note(self, job: int, index: int, now: float) -> None:
+        """Answer `index` of job `job` (from 1 on) is taken in hand `now`, by the monotonic clock."""
+        place = 3 * (job % self.SLOTS)
+        self._slots[place : place + 3] = (job, index, now)
+
+    def late(self, job: int, ended: float, deadline: float) -> int | None:
+        """The answer that the job's process had in hand for longer than `deadline` when it ended; None: none known."""
+        place = 3 * (job % self.SLOTS)
+        number, index, taken = self._slots[place : place + 3]
+        return int(index) if number == job and ended - taken > deadline else None
 
 
 class Overtime(BaseException):
@@ -32,10 +54,13 @@ def interrupt(*_: object) -> None:
 
 
 load = lru_cache(get)  # a user's own is imported and checked once, not at every answer
+in_hand: InHand  # the pool's, of a process that has started
 
 
-def start(verifier: str) -> None:
+def start(verifier: str, pools: InHand) -> None:
     """Load the verifier (outside any deadline) and limit the memory, so that 10**10**10 fails here and nowhere else."""
+    global in_hand
+    in_hand = pools
     # pebble takes a process that ends with status 0 for one that was told to, and waits for its answers in vain.
     os._exit = partial(leave, os._exit)  # type: ignore[assignment]
     os.dup2(2, 1)  # standard output carries results only: what a user's own verifier prints is not one
@@ -53,21 +78,27 @@ def leave(end: Callable[[int], NoReturn], status: int) -> NoReturn:
     end(status or 1)
 
 
-def grade_all(verifier: str, pairs: list[Pair], deadline: float) -> list[Graded]:
-    """Grade the pairs one after another, each within `deadline` seconds.
+def grade_all(verifier: str, pairs: list[Pair], deadline: float, job: int) -> list[Graded]:
+    """Grade the pairs one after another, each within `deadline` seconds, until all of them took longer than that: the
+    others are left for another job, so that the end of a process costs little that was graded already.
 
-    A signal interrupts Python code, but has to wait while a long big-integer product is computed. So GRACE seconds
-    later the process ends: faulthandler's alarm is a C thread, which fires even then, and where the parent is gone.
+    A signal interrupts Python code, but has to wait while a long big-integer product is computed. So soon after the
+    deadline the process ends: faulthandler's alarm is a C thread, which fires even then, and where the parent is gone.
     """
     graded: list[Graded] = []
-    armed = -GRACE
+    began = time.monotonic()
+    armed = -math.inf
     with open(os.devnull, "w") as nowhere:
         try:
-            for pair in pairs:
+            for index, pair in enumerate(pairs):
+                now = time.monotonic()
+                if now - began > deadline:
+                    break
                 # Arming starts a thread, which costs more than a cheap verifier: one alarm serves many quick answers.
-                if time.monotonic() - armed > GRACE:
-                    armed = time.monotonic()
+                if now - armed > GRACE:
+                    armed = now
                     faulthandler.dump_traceback_later(deadline + 2 * GRACE, exit=True, file=nowhere)
+                in_hand.note(job, index, now)
                 graded.append(grade_in_time(verifier, *pair, deadline))
         finally:
             faulthandler.cancel_dump_traceback_later()

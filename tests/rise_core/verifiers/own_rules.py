@@ -1,6 +1,7 @@
 """A user's own verifiers, good and bad ones, as the tests of own verifiers name them."""
 
 import ctypes
+import itertools
 import os
 import sys
 import time
@@ -51,6 +52,17 @@ def slow(response: str, problem: Problem) -> Grade:
     if response.startswith("slow"):
         time.sleep(1000)
     return get("gsm8k").grade(response, problem)
+
+
+def counting(response: str, problem: Problem) -> bool:
+    """Notes in the file that the problem's answer names that the response is graded, then does what it says."""
+    with open(problem.answer, "a", encoding="utf-8") as file:
+        file.write(f"{response}\n")
+    if response.startswith("deaf"):
+        sum(itertools.repeat(0))  # in C for ever: no signal is looked at
+    if response.startswith("slow"):
+        time.sleep(1000)
+    return True
 
 
 def interrupt() -> None:

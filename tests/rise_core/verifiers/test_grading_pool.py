@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -25,6 +26,7 @@ GSM8K = Problem("g", "train", "q", "#### 18")
 MATH = Problem("m", "train", "q", "\\boxed{18}")
 RIGHT = Grade(Verdict.CORRECT, 1.0, "18")
 HANGS = "\\boxed{9^{9^{9^{9}}}}"
+COUNTING = "tests.rise_core.verifiers.own_rules:counting"
 SLOW = "tests.rise_core.verifiers.own_rules:slow"  # gsm8k, with responses that take longer than any deadline
 
 
@@ -172,6 +174,18 @@ def test_a_process_that_no_signal_interrupts_is_killed() -> None:
         thread.join(120)
         assert grades == [Grade(Verdict.TIMEOUT, 0.0, None)]
         assert pool.grade([("#### 18", GSM8K)]) == [RIGHT]
+
+
+def test_an_answer_that_costs_its_deadline_costs_it_once(tmp_path: Path) -> None:
+    tries = Problem("t", "train", "q", str(tmp_path / "tries"))
+    responses = ["quick 1", "slow 1", "deaf 1", "quick 2", "deaf 2", "slow 2", "quick 3"]
+    with GradingPool(COUNTING, workers=1, timeout=1.0) as pool:
+        grades = pool.grade([(response, tries) for response in responses])
+    late = [grade.verdict is Verdict.TIMEOUT for grade in grades]
+    assert late == [not response.startswith("quick") for response in responses]
+    graded = Counter((tmp_path / "tries").read_text().splitlines())
+    assert set(graded) == set(responses)
+    assert [graded[response] for response in responses if not response.startswith("quick")] == [1] * 4
 
 
 def test_a_process_that_stops_before_it_takes_a_job_is_replaced(
