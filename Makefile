@@ -11,8 +11,9 @@ help:  ## list the targets
 setup:  ## make .venv with everything that RISE needs (FLAVOUR=cpu or cuda; default: by the machine)
 	@deployments/setup.sh
 
-demo: setup  ## run the demo: a tiny model, from its base to the final report
+demo: setup  ## run the demo: a tiny model, its base, two RISE iterations, both compared
 	$(BIN)/rise run demo
+	$(BIN)/rise compare demo@0 demo
 
 server: setup  ## start a local Prefect server and a worker, deploy, print the URL (PORT=4200)
 	@$(BIN)/python -m deployments.server start --port $(PORT)

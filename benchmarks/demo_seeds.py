@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.comparison import load_comparison
+from rise_core.errors import UserError
 from rise_core.metrics import Metric
 from rise_core.profiles import load
 from storage.home import Home
@@ -78,7 +79,9 @@ def measure(lake: Lake, seed: int) -> list[Line]:
     last = max(k for k, _ in found)
     base, after = ({name: metric for (k, name), metric in found.items() if k == at} for at in (0, last))
     turns = sorted((name for name in after if name.startswith("acc@t")), key=lambda name: int(name[5:]))
-    gained, ahead = (leads(lake, first, f"{run}@{last}") for first in (f"{run}@0", control))
+    gained, (ahead, notes) = leads(lake, f"{run}@0", f"{run}@{last}")[0], leads(lake, control, f"{run}@{last}")
+    if unequal := [note for note in notes if not note.startswith("equal numbers")]:
+        raise UserError(f"{control} is no control of {run}: {'; '.join(unequal)}")
     rival = {metric.metric: metric for k, metric in read_metrics(lake, control) if k == last}
     by_turn = {"base": base, "after": after}
     shown = {
@@ -104,11 +107,12 @@ def measure(lake: Lake, seed: int) -> list[Line]:
     ]
 
 
-def leads(lake: Lake, first: str, second: str) -> dict[str, Metric]:
-    """The second run's leads over the first, by metric; BEST: of its turns over the first's best number."""
-    rows = load_comparison(lake, [first, second], "eval").rows
-    found = {row.name: row.differences[second] for row in rows if second in row.differences}
-    return found | {BEST: next(metric for name, metric in found.items() if name.startswith(BEST))}
+def leads(lake: Lake, first: str, second: str) -> tuple[dict[str, Metric], list[str]]:
+    """The second run's leads over the first, by metric, and what is said of the comparison; BEST: of its turns over the
+    first's best number."""
+    compared = load_comparison(lake, [first, second], "eval")
+    found = {row.name: row.differences[second] for row in compared.rows if second in row.differences}
+    return found | {BEST: next(metric for name, metric in found.items() if name.startswith(BEST))}, compared.notes
 
 
 def at_least(what: str, target: str, metric: Metric, least: float, above_zero: bool = False) -> Line:
