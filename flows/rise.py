@@ -16,7 +16,7 @@ from rise_core.episode import Plan, collection, evaluations
 from rise_core.records import Purpose
 from tasks.advance import open_job
 from tasks.evaluate import evaluate
-from tasks.fine_tune import fine_tune
+from tasks.fine_tune import fine_tune, warm_up_trainer
 from tasks.job import Job
 from tasks.pick_improved import pick_improved
 from tasks.prepare import prepare
@@ -38,6 +38,7 @@ def rise(
         for iteration in job.open_iterations():
             if iteration > 0:  # iteration 0 is the base model: evaluated, not trained
                 sample(job, iteration, [collection(job.config)], policy=iteration - 1)
+                warm_up_trainer(job, iteration)
                 tidy(job, iteration)  # before rows are marked: every file with a marked row is written again
                 picked = pick_improved(job, iteration)
                 write_parquet(job, iteration, picked)

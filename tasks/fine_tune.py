@@ -17,7 +17,7 @@ from rise_core.models import folder
 from rise_core.records import Example, TrainRow
 from rise_core.seeds import seed_of
 from rise_core.training.job import TrainJob, TrainResult
-from rise_core.training.ray_train import fit
+from rise_core.training.ray_train import fit, warm_up
 from rise_core.training.rows import write_rows
 from rise_core.training.schedule import step_count
 from rise_core.training.weights import reward_weights
@@ -41,6 +41,12 @@ def fine_tune(job: Job, iteration: int) -> None:
     publish(job, iteration, Path(result.out_dir), result)
     if job.engines is not None:  # last: what was trained is safe, whatever becomes of the engines
         job.engines.resume()
+
+
+def warm_up_trainer(job: Job, iteration: int) -> None:
+    """Have the trainer's process import torch beside the stages between sampling and `fine_tune`."""
+    if checkpoints.get(job.lake, job.run, iteration) is None:
+        job.warm_trainer = warm_up(job.config.train.workers, job.config.train.gpus)
 
 
 def plan_training(job: Job, iteration: int) -> TrainJob:
@@ -105,7 +111,8 @@ def run_training(job: Job, plan: TrainJob, label: str) -> TrainResult:
         job.progress.reach(int(entry["step"]))
         logger.info("%s: step %d, loss %.4f, %d tokens", label, entry["step"], entry["loss"], entry["tokens"])
 
-    result = fit(plan, workers=train.workers, gpus=train.gpus, timeout=train.timeout, progress=progress)
+    warm, job.warm_trainer = job.warm_trainer, None  # a training that is tried again does without
+    result = fit(plan, workers=train.workers, gpus=train.gpus, timeout=train.timeout, progress=progress, warm=warm)
     job.progress.reach(result.steps)
     logger.info("%s: %d steps, %d tokens in %.1f s", label, result.steps, result.tokens, result.seconds)
     return result

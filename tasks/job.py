@@ -25,6 +25,8 @@ from tasks.inputs import Inputs
 from tasks.progress import Progress
 
 if TYPE_CHECKING:
+    from ray import ObjectRef
+
     from rise_core.engine.local_teacher import LocalTeacher
     from rise_core.engine.teacher import Endpoint
 
@@ -42,6 +44,7 @@ class Job:
         )
         self.engines: EnginePool | None = None
         self.teacher: Endpoint | LocalTeacher | None = None
+        self.warm_trainer: ObjectRef | None = None  # what the next fine-tuning is given
         self.progress = Progress(inputs.run)
         self.intact: set[str] = set()  # checkpoints whose files were found as they were published
         self.sharded: dict[tuple[int, Purpose], list[list[Problem]]] = {}

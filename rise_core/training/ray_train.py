@@ -1,6 +1,7 @@
 """Runs a fine-tuning with Ray Train (Ray must be connected) and follows its log while it runs.
 
-    result = fit(job, workers=1, gpus=0, timeout=3600, progress=print)
+    warm = warm_up(workers=1, gpus=0)  # where there is other work to do before
+    result = fit(job, workers=1, gpus=0, timeout=3600, progress=print, warm=warm)
 
 The trainer lives in a Ray task of its own, so that the caller imports neither torch nor Ray Train, and so that killing
 one process ends everything the trainer started. With several workers Ray Train starts a group of actors; with one it
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from concurrent import futures
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from rise_core.training.job import TrainJob, TrainResult
 POLL_SECONDS = 1.0  # between looks at the log; the end is noticed at once
 WORKER_CPUS = 0.1  # logical: lets a worker be placed beside engines; its real threads are TrainJob.threads
 STOP_SECONDS = 30
+RETURN_SECONDS = 0.2  # after the end of a task its process is back in Ray's pool, for the next one
 START_TIMEOUT = 600  # seconds that a group of workers may wait for its place in the cluster
 
 
@@ -45,18 +48,22 @@ def fit(
     gpus: float,
     timeout: float,
     progress: Callable[[dict[str, Any]], None] | None = None,
+    warm: ray.ObjectRef | None = None,
 ) -> TrainResult:
     """Trains `job` on `workers` Ray Train workers with `gpus` GPUs each (0: CPU) and returns what it made.
 
-    `progress` gets the latest log entry whenever there are new ones, at most once a second. No training is left
-    running when this returns or raises. Raises UserError for what the user can mend (also: `timeout` seconds are over)
-    and RuntimeError for the rest, both in one line that names the cause, with Ray's error behind it.
+    `progress` gets the latest log entry whenever there are new ones, at most once a second; `warm` is of `warm_up`. No
+    training is left running when this returns or raises. Raises UserError for what the user can mend (also: `timeout`
+    seconds are over) and RuntimeError for the rest, both in one line that names the cause, with Ray's error behind it.
     """
     deadline = time.monotonic() + timeout
     check_gpus(workers * gpus)
     job = absolute(job)
     Path(job.out_dir).mkdir(parents=True, exist_ok=True)
     Path(job.log_path).unlink(missing_ok=True)
+    if warm is not None:
+        ray.wait([warm], timeout=timeout)
+        time.sleep(RETURN_SECONDS)
     scratch = tempfile.mkdtemp(prefix=".ray-train-", dir=Path(job.out_dir).parent)
     running = trainer_task(workers, gpus).remote(job, workers, gpus, timeout, scratch)
     log = LogReader(Path(job.log_path), progress)
@@ -81,15 +88,37 @@ def fit(
         shutil.rmtree(scratch, ignore_errors=True)  # holds Ray Train's own bookkeeping only
 
 
+def warm_up(workers: int, gpus: float) -> ray.ObjectRef | None:
+    """Has the process that the next `fit` takes import what it needs, beside whatever the caller does meanwhile.
+
+    The result is for `fit`; None where the trainer's process is none that stays: with GPUs, or for a group of workers.
+    """
+    return remote(import_trainer, "warm_up", workers, gpus).remote() if stays(workers, gpus) else None
+
+
+def import_trainer() -> None:
+    """What `run_trainer` and `train_worker` import."""
+    set_up_ray_train()
+    for module in ("ray.train.torch", "rise_core.training.loop", "rise_core.training.process_group"):
+        import_module(module)
+
+
 def trainer_task(workers: int, gpus: float) -> Any:
     """The Ray task that the trainer runs in; with one worker it is the worker, and takes the worker's resources."""
+    return remote(run_trainer, "fine_tune", workers, gpus)
+
+
+def remote(function: Callable[..., Any], name: str, workers: int, gpus: float) -> Any:
     alone = workers == 1
-    # A CPU process stays in Ray's pool, so the next fit() finds its imports done. With a GPU it must end, to free the
-    # GPU's memory, and with a group, to let go of Ray Train's controller.
-    reusable = alone and gpus == 0
-    return ray.remote(max_calls=0 if reusable else 1)(run_trainer).options(
-        name="fine_tune", num_cpus=WORKER_CPUS if alone else 0, num_gpus=gpus if alone else 0, max_retries=0
+    return ray.remote(max_calls=0 if stays(workers, gpus) else 1)(function).options(
+        name=name, num_cpus=WORKER_CPUS if alone else 0, num_gpus=gpus if alone else 0, max_retries=0
     )
+
+
+def stays(workers: int, gpus: float) -> bool:
+    """Whether the process stays in Ray's pool, so that the next task finds its imports done. With a GPU it must end, to
+    free the GPU's memory, and with a group, to let go of Ray Train's controller."""
+    return workers == 1 and gpus == 0
 
 
 def stop(running: ray.ObjectRef) -> None:
@@ -117,11 +146,7 @@ def absolute(job: TrainJob) -> TrainJob:
 
 def run_trainer(job: TrainJob, workers: int, gpus: float, timeout: float, scratch: str) -> dict[str, Any]:
     """Runs Ray Train to its end; the fields of the TrainResult. A failed training is the caller's to retry."""
-    # Ray Train reads these from the environment of whoever calls fit(). By default it looks at its workers every 2 s
-    # only, gives up after 60 s on a busy machine, and starts a process that watches for cloud preemption.
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
-    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(START_TIMEOUT))
-    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    set_up_ray_train()
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
@@ -148,6 +173,14 @@ def run_trainer(job: TrainJob, workers: int, gpus: float, timeout: float, scratc
     except TrainingFailedError as error:
         raise root_cause(error) from error
     return fields
+
+
+def set_up_ray_train() -> None:
+    """Ray Train reads these from the environment of whoever calls fit(). By default it looks at its workers every 2 s
+    only, gives up after 60 s on a busy machine, and starts a process that watches for cloud preemption."""
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.25")
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(START_TIMEOUT))
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 
 
 def train_worker(config: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from rise_core.config import Optim
 from rise_core.errors import UserError
 from rise_core.training.job import TrainJob
 from rise_core.training.loop import train
-from rise_core.training.ray_train import fit
+from rise_core.training.ray_train import fit, warm_up
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +45,23 @@ def assert_nothing_left() -> None:
     left = processes("fine_tune", "run_trainer", "TrainController", "RayTrainWorker")
     _, alive = psutil.wait_procs(left, timeout=30)
     assert alive == []
+
+
+def with_torch() -> set[int]:
+    """The ids of this Ray's processes that have loaded torch."""
+    found = set()
+    for process in processes("ray::"):
+        with suppress(psutil.Error):
+            if any("libtorch_cpu" in mapped.path for mapped in process.memory_maps()):
+                found.add(process.pid)
+    return found
+
+
+def test_the_warm_process_is_the_one_that_trains(cluster: None, job: TrainJob) -> None:
+    assert with_torch() == set(), "this test has to be the first of the module"
+    assert warm_up(workers=2, gpus=0) is None
+    fit(job, workers=1, gpus=0, timeout=300, warm=warm_up(workers=1, gpus=0))
+    assert len(with_torch()) == 1
 
 
 def test_one_worker_trains_as_the_plain_loop_does(
