@@ -274,6 +274,9 @@ class Engine:
     timeout: float = key(3600.0, "seconds that one shard's turn may take")
 
 
+OMITTABLE = ("n", "seed", "temperature", "top_p")  # what a teacher's endpoint can do without
+
+
 @dataclass
 class Teacher:
     """Who answers the turns of policy `teacher`: an endpoint, or a second model in engines of its own. It samples
@@ -283,10 +286,20 @@ class Teacher:
     base_url: str | None = key(
         None, "an OpenAI-compatible endpoint, such as http://127.0.0.1:8000/v1; none: engines of its own"
     )
+    revision: str | None = key(None, "without an endpoint: commit or tag of a Hugging Face id")
     api_key: str = key("env:OPENAI_API_KEY", "where the key is: env:VARIABLE or block:NAME (a Prefect Secret block)")
     concurrency: int = key(16, "requests at a time")
     timeout: float = key(120.0, "seconds that one request may take")
-    retries: int = key(6, "further tries after status 429, 5xx, a time-out or a lost connection")
+    retries: int = key(
+        6,
+        "further tries after status 429, 5xx, a time-out or a lost connection; none where the endpoint asks for a pause"
+        " of more than two minutes",
+    )
+    omit: list[str] = key(
+        [],
+        "parameters that the endpoint refuses and that are never sent: n, seed, temperature, top_p; without n every"
+        " answer is a request of its own",
+    )
     max_requests: int | None = key(None, "budget of the whole run in answered requests; none: no limit")
     max_tokens: int | None = key(None, "budget of the whole run in tokens, prompts included; none: no limit")
     engine: Engine = section(Engine)

@@ -164,7 +164,7 @@ def from_yaml(text: str) -> Config:
 # Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
 FREE_KEYS = re.compile(
     r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
-    r"|teacher\.(base_url|api_key|concurrency|timeout|retries|max_requests|max_tokens|engine\..*)$"
+    r"|teacher\.(base_url|api_key|concurrency|timeout|retries|omit(\.\d+)?|max_requests|max_tokens|engine\..*)$"
 )
 
 

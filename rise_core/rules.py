@@ -6,7 +6,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from rise_core.bounds import Rule, bounds
-from rise_core.config import Config, PolicyKind, Teacher
+from rise_core.config import OMITTABLE, Config, PolicyKind, Teacher
 from rise_core.errors import UserError
 from rise_core.training.weights import LARGEST_EXPONENT
 from rise_core.verifiers import is_own
@@ -84,18 +84,24 @@ def teaching(config: Config) -> list[Rule]:
         (bool(teacher.model), "teacher.model", "is not set, but collect.turns has a teacher turn"),
         (teacher.retries >= 0, "teacher.retries", "must not be negative"),
         (teacher.timeout > 0, "teacher.timeout", "must be above 0"),
+        (set(teacher.omit) <= set(OMITTABLE), "teacher.omit", f"may hold {', '.join(OMITTABLE)}, nothing else"),
     ]
     for name in ("concurrency", "max_requests", "max_tokens"):
         count = getattr(teacher, name)
         rules.append((count is None or count >= 1, f"teacher.{name}", "must be at least 1"))
     if teacher.base_url is not None:
         well_formed = place.scheme in ("http", "https") and bool(place.hostname)
-        return [*rules, (well_formed, "teacher.base_url", "must look like https://host/v1")]
+        return [
+            *rules,
+            (well_formed, "teacher.base_url", "must look like https://host/v1"),
+            (teacher.revision is None, "teacher.revision", "is set, but an endpoint (base_url) serves what it has"),
+        ]
     budget = teacher.max_requests is None and teacher.max_tokens is None
     return [
         *rules,
         (teacher.model != "scratch", "teacher.model", "must not be scratch: a new model knows nothing"),
         (budget, "teacher", "has a budget (max_requests, max_tokens) but no endpoint (base_url) that it could be for"),
+        (not teacher.omit, "teacher.omit", "is set, but there is no endpoint (base_url) that it could be for"),
         (engine.replicas >= 1, "teacher.engine.replicas", "must be at least 1"),
         (
             config.collect.max_new_tokens < engine.max_model_len,

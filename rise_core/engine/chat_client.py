@@ -1,7 +1,8 @@
 """One request to an OpenAI-compatible endpoint, through the official client: the reply in parts, a failure in one line.
 
 The client retries 408, 409, 429, 5xx, time-outs and lost connections with growing, jittered pauses, or as long as the
-endpoint's Retry-After says. The key stays in here.
+endpoint's Retry-After says. Where that is more than two minutes it does not wait: the request fails. The key stays in
+here.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from rise_core.config import Teacher
+from rise_core.config import OMITTABLE, Teacher
 from rise_core.errors import UserError
 from rise_core.wording import Said
 
 NO_KEY = "none"  # the client wants some string; an endpoint without authentication does not look at it
 SHORTEST_SECRET = 16  # characters; a shorter key may be an ordinary word, which stays in answers
 KEPT = "what was answered is kept: the same command goes on"
+REFUSED = f"where it refuses a parameter, of {', '.join(OMITTABLE)}, name that in teacher.omit"
 HINTS = {
-    400: "the endpoint does not take such a request",
-    422: "the endpoint does not take such a request",
+    400: REFUSED,
+    422: REFUSED,
     401: "check teacher.api_key",
     403: "check teacher.api_key",
     404: "check teacher.base_url, which mostly ends in /v1, and teacher.model",

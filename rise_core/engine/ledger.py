@@ -30,7 +30,7 @@ class Usage:
 
 
 class Ledger:
-    """The answers and bills of one run, under a question's fingerprint: all that was sent, its seed included."""
+    """The answers and bills of one run, under a question's fingerprint: all that was asked, its seed included."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,9 @@ from rise_core.wording import Question, Said
 
 def as_base(config: Config) -> Config:
     """The config with the teacher's model in the place of the learner's, for rise_core.models."""
-    return replace(config, model=Model(name=str(config.teacher.model), dtype=config.model.dtype))
+    teacher = config.teacher
+    model = Model(name=str(teacher.model), revision=teacher.revision, dtype=config.model.dtype)
+    return replace(config, model=model)
 
 
 def check(config: Config) -> None:

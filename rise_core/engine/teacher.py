@@ -3,8 +3,7 @@
     teacher = Endpoint(config.teacher, key, Path("runs/x/teacher.sqlite"))
     texts = teacher.say(questions, settings)
 
-The client retries 408, 409, 429, 5xx, time-outs and lost connections with growing, jittered pauses, or as long as the
-endpoint's Retry-After says. Every answer goes into the ledger as it arrives.
+The client (`chat_client`) tries again what can pass. Every answer goes into the ledger as it arrives.
 """
 
 from __future__ import annotations
@@ -97,19 +96,20 @@ class Endpoint:
 
     async def ask(self, question: Question, settings: SamplingSettings) -> list[Said]:
         """All answers to a question: from the ledger, and one request for the rest (some endpoints give one answer a
-        request whatever `n` says: then several)."""
+        request whatever `n` says, or do not take `n`: then several)."""
+        # The fingerprint is of the whole body, so that an answer is found again when teacher.omit has changed.
         body = self.body(question, settings)
         fingerprint = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
         wanted = question.n if settings.temperature > 0 else 1  # at temperature 0 all would be the same
         while len(said := self.ledger.answers(fingerprint)) < wanted:
-            missing = wanted - len(said)
+            count = 1 if "n" in self.config.omit else wanted - len(said)
             seed = (body["seed"] + len(said)) % 2**SEED_BITS
-            most = (len(question.prompt_ids), missing * settings.max_new_tokens)  # the prompt as the learner counts it
-            async with self.slots, self.budget.hold(sum(most)):
-                answers, tokens = await self.client.request(body | {"n": missing, "seed": seed})
+            prompt = len(question.prompt_ids)
+            async with self.slots, self.budget.hold(prompt, count * settings.max_new_tokens) as most:
+                answers, tokens = await self.client.request(self.sent(body | {"n": count, "seed": seed}))
                 tokens = tokens or most  # where the endpoint does not say
                 self.ledger.write(fingerprint, answers, tokens)
-                self.budget.spend(sum(tokens))
+                self.budget.spend(tokens, prompt)
         return said[:wanted] * (question.n // wanted)
 
     def body(self, question: Question, settings: SamplingSettings) -> dict[str, Any]:
@@ -122,6 +122,12 @@ class Endpoint:
             limit_name(self.config.base_url or ""): settings.max_new_tokens,
             "seed": question.seed % 2**SEED_BITS,
         }
+
+    def sent(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A request's body without what teacher.omit names, and without an `n` of 1. A `top_p` of 1 stays: without it
+        vLLM would sample with the one in the model's generation_config.json."""
+        omitted = {*self.config.omit, *(["n"] if body["n"] == 1 else [])}
+        return {name: value for name, value in body.items() if name not in omitted}
 
     def close(self) -> None:
         """Send nothing more, give what is in flight a moment to end, then end it."""

@@ -23,7 +23,8 @@ CPU = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_
 OPTIONS = (
     *("--dtype", "float32", "--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", "50000000"),
     *("--no-enable-chunked-prefill", "--max-model-len", "96", "--max-num-batched-tokens", "2048"),
-    *("--max-num-seqs", "32", "--generation-config", "vllm"),
+    # As the generation_config.json of a model may have it: who sends no top_p gets nearly the same text every time.
+    *("--max-num-seqs", "32", "--generation-config", "vllm", "--override-generation-config", '{"top_p": 0.001}'),
 )
 
 
@@ -218,6 +219,22 @@ def web_page(handler: Handler) -> bool:
 def one_choice(handler: Handler) -> bool:
     """An endpoint that does not know `n`."""
     handler.body.pop("n", None)
+    return False
+
+
+def refuse(code: int, *names: str) -> Fault:
+    """An endpoint that knows none of these parameters, or no `n` but 1, and says so."""
+
+    def fault(handler: Handler) -> bool:
+        given = [name for name in names if handler.body.get(name, 1 if name == "n" else None) not in (None, 1)]
+        return bool(given) and status(code, f"unsupported parameter: {given[0]}")(handler)
+
+    return fault
+
+
+def wordy(handler: Handler) -> bool:
+    """An endpoint whose chat template says more than the learner's."""
+    handler.body["messages"].insert(0, {"role": "system", "content": "zebra " * 30})
     return False
 
 

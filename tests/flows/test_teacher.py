@@ -36,11 +36,13 @@ from tests.flows.teacher_server import (
     odd,
     one_choice,
     proxy_to,
+    refuse,
     slow,
     status,
     tell_key,
     vllm_server,
     web_page,
+    wordy,
 )
 
 pytestmark = pytest.mark.slow
@@ -144,6 +146,13 @@ def test_the_pause_that_the_endpoint_asks_for_is_kept(endpoint: Ask, proxy: Prox
     assert answered - refused >= 1
 
 
+def test_a_pause_of_more_than_two_minutes_is_not_waited_for(endpoint: Ask, proxy: Proxy) -> None:
+    proxy.faults = [status(429, "come back later", Retry_After="121")]
+    with pytest.raises(UserError, match=r"status 429: .*come back later.*same command"):
+        endpoint().say(questions(1), SETTINGS)
+    assert len(proxy.bodies) == 1
+
+
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
 def test_a_refusal_is_not_tried_again_and_ends_all(endpoint: Ask, proxy: Proxy, code: int) -> None:
     proxy.always = status(code, "this is why")
@@ -217,12 +226,58 @@ def test_a_budget_in_tokens_is_not_overdrawn(endpoint: Ask, proxy: Proxy) -> Non
     assert endpoint().used == teacher.used
 
 
+def test_a_budget_in_tokens_holds_what_the_endpoints_template_adds(endpoint: Ask, proxy: Proxy) -> None:
+    """Each request takes about twice what it would in the learner's tokens."""
+    proxy.always = wordy
+    teacher = endpoint(max_tokens=300)
+    with pytest.raises(UserError, match=r"max_tokens = 300"):
+        teacher.say(questions(12), SETTINGS)
+    assert 3 <= len(proxy.bodies) == teacher.used.requests
+    assert teacher.used.tokens > 40 * teacher.used.requests > 0, "the endpoint counts more than 16 + 6"
+    assert 200 < teacher.used.tokens <= 300
+
+
 def test_an_endpoint_that_gives_one_choice_is_asked_again(endpoint: Ask, proxy: Proxy) -> None:
     proxy.always = one_choice
     [said] = texts(endpoint(), questions(1, n=3))
     assert len(said) == 3
-    assert [body["n"] for body in proxy.bodies] == [3, 2, 1]
+    assert [body.get("n") for body in proxy.bodies] == [3, 2, None], "an n of 1 says nothing"
     assert len({body["seed"] for body in proxy.bodies}) == 3
+
+
+@pytest.mark.parametrize(("code", "omit"), [(400, ["n"]), (422, ["seed"]), (400, ["n", "seed"])])
+def test_a_refused_parameter_is_named_and_can_be_left_out(
+    code: int, omit: list[str], endpoint: Ask, proxy: Proxy
+) -> None:
+    proxy.always = refuse(code, *omit)
+    with pytest.raises(UserError, match=rf"status {code}: .*unsupported parameter: {omit[0]}.*teacher\.omit") as caught:
+        endpoint().say(questions(4, n=3), SETTINGS)
+    assert "\n" not in str(caught.value)
+
+    proxy.bodies.clear()
+    said = texts(endpoint(omit=omit), questions(4, n=3))
+    assert [len(set(several)) for several in said] == [3] * 4
+    assert len(proxy.bodies) == (12 if "n" in omit else 4)
+    assert not any(name in body for name in omit for body in proxy.bodies)
+    if "seed" not in omit:
+        assert len({body["seed"] for body in proxy.bodies}) == 12, "every sample has a seed of its own"
+
+    assert texts(endpoint(), questions(4, n=3)) == said, "what was paid for stays when teacher.omit changes"
+
+
+def test_without_n_one_answer_at_a_time_has_to_fit_the_budget(endpoint: Ask, proxy: Proxy) -> None:
+    with pytest.raises(UserError, match="1 requests"):  # all 3 at once would never fit: 16 + 3 * 6
+        endpoint(omit=["n"], max_tokens=24).say(questions(1, n=3), SETTINGS)
+    assert len(proxy.bodies) == 1
+
+
+def test_what_is_left_out_is_the_endpoints_own_choice(endpoint: Ask, proxy: Proxy) -> None:
+    """The server's own top_p is close to 0: a top_p of 1 is said where it is not left out."""
+    [said] = texts(endpoint(omit=["top_p"]), questions(1, n=8))
+    assert len(set(said)) == 1
+    assert "top_p" not in proxy.bodies[0]
+    [said] = texts(endpoint(), questions(2, n=8)[1:])
+    assert len(set(said)) > 1
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None, "completion_tokens": 2}, {"prompt_tokens": 4}])

@@ -41,7 +41,8 @@ def test_the_limit_has_the_name_that_the_endpoint_knows(base_url: str, name: str
 
 def test_teacher_and_gold_turns_load() -> None:
     assert load("demo", ENDPOINT).collect.turns[1].policy.value == "teacher"
-    assert load("demo", TAUGHT).teacher.base_url is None
+    assert load("demo", [*ENDPOINT, "teacher.omit=[n, seed]"]).teacher.omit == ["n", "seed"]
+    assert load("demo", [*TAUGHT, "teacher.revision=main"]).teacher.base_url is None
     assert load("demo", ["collect.turns=[{policy: gold}]"]).collect.turns[0].n == 1
 
 
@@ -55,6 +56,9 @@ def test_teacher_and_gold_turns_load() -> None:
         ([*ENDPOINT, "teacher.max_tokens=0"], "teacher.max_tokens"),
         ([*ENDPOINT, "teacher.retries=-1"], "teacher.retries"),
         ([*ENDPOINT, "teacher.timeout=0"], "teacher.timeout"),
+        ([*ENDPOINT, "teacher.omit=[seed, max_tokens]"], "teacher.omit may hold n, seed, temperature, top_p"),
+        ([*ENDPOINT, "teacher.revision=main"], "teacher.revision"),
+        ([*TAUGHT, "teacher.omit=[seed]"], "teacher.omit"),
         ([*TAUGHT, "teacher.base_url=127.0.0.1:8000"], "teacher.base_url"),
         ([*TAUGHT, "teacher.base_url=http://[x/v1"], "teacher.base_url"),
         ([*TAUGHT, "teacher.max_tokens=100"], "base_url"),
@@ -85,10 +89,18 @@ def test_a_secret_in_the_config_is_refused_and_not_repeated(override: str) -> No
 def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_teacher() -> None:
     before = load("demo", ENDPOINT)
     free = ["teacher.base_url=https://elsewhere/v1", "teacher.api_key=block:other", "teacher.concurrency=2"]
-    free += ["teacher.timeout=9", "teacher.retries=1", "teacher.max_requests=7", "teacher.max_tokens=8"]
+    free += [
+        "teacher.timeout=9",
+        "teacher.retries=1",
+        "teacher.omit=[seed]",
+        "teacher.max_requests=7",
+        "teacher.max_tokens=8",
+    ]
     assert differences(before, load("demo", [*ENDPOINT, *free, "teacher.engine.max_model_len=512"])) == []
     [found] = differences(before, load("demo", [*ENDPOINT, "teacher.model=other"]))
     assert re.match(r"teacher\.model: stored big, now other", found)
+    [found] = differences(load("demo", TAUGHT), load("demo", [*TAUGHT, "teacher.revision=v2"]))
+    assert re.match(r"teacher\.revision: stored None, now v2", found)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rise_core import cluster
+from rise_core import cluster, models
 from rise_core.config import Config, Engine, Scratch
 from rise_core.dialogue import solution_ids
-from rise_core.engine.local_teacher import LocalTeacher, check
+from rise_core.engine.local_teacher import LocalTeacher, as_base, check
 from rise_core.engine.policies import SpokenPolicy
 from rise_core.episode import State
 from rise_core.errors import UserError
@@ -79,6 +79,22 @@ def test_a_state_beyond_its_length_is_refused_by_name(config: Config, teacher: L
     longer = replace(SETTINGS, max_new_tokens=95)
     with pytest.raises(UserError, match=r"problem 0.*teacher\.engine\.max_model_len = 96"):
         teacher.say(questions(wording, 1), longer)
+
+
+def test_a_model_of_the_hub_can_be_pinned(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two revisions in the hub's own cache, where the newer one is `main`; the hub itself is not reached."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    cached = tmp_path / "models--some--teacher"
+    (cached / "refs").mkdir(parents=True)
+    for seed, name in enumerate(("v1", "main")):
+        (cached / "refs" / name).write_text(str(seed) * 40)
+        scratch.build(replace(config, seed=seed), ["one two"], cached / "snapshots" / (str(seed) * 40))
+    for pinned, seed in (("v1", "0"), (None, "1")):
+        other = replace(config, teacher=replace(config.teacher, model="some/teacher", revision=pinned))
+        models.build(as_base(other), [], tmp_path / f"built{seed}")
+        taken = (tmp_path / f"built{seed}" / "model.safetensors").read_bytes()
+        assert taken == (cached / "snapshots" / (seed * 40) / "model.safetensors").read_bytes()
 
 
 def test_a_model_that_is_not_there_is_refused_before_anything_starts(config: Config, tmp_path: Path) -> None:
