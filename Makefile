@@ -15,7 +15,7 @@ demo: setup  ## run the demo: a tiny model, its base, two RISE iterations, both 
 	$(BIN)/rise run demo
 	$(BIN)/rise compare demo@0 demo
 
-server: setup  ## start a local Prefect server and a worker, deploy, print the URL (PORT=4200)
+server: setup  ## start a local Prefect server, a worker and the report pages, deploy, print the URLs (PORT=4200)
 	@$(BIN)/python -m deployments.server start --port $(PORT)
 
 stop: setup  ## end what `make server` started

@@ -1,7 +1,8 @@
-"""`make server` and `make stop`: a local Prefect server with a process worker and the deployments of prefect.yaml.
+"""`make server` and `make stop`: a local Prefect server with a process worker, the deployments of prefect.yaml, and the
+report pages of the home, on the port after the server's.
 
-Database, logs and process ids lie in <home>/server. The server listens on the loopback interface only. Where
-PREFECT_API_AUTH_STRING is set, the server asks for it and the worker has it.
+Database, logs and process ids lie in <home>/server. All listens on the loopback interface only. Where
+PREFECT_API_AUTH_STRING is set, the server and the pages ask for it and the worker has it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -22,6 +24,7 @@ from flows.environment import QUIET
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFECT = str(Path(sys.executable).parent / "prefect")
+LOCAL = "http://127.0.0.1:"
 READY_SECONDS = 180  # a first start makes the database
 FINISH_SECONDS = 45  # for a flow run to end its engines and its training
 Environment = dict[str, str]
@@ -32,34 +35,56 @@ class Mistake(Exception):
 
 
 def start(folder: Path, port: int) -> None:
-    """Start what is not running, deploy, and say where the UI is."""
-    server, worker = Recorded(folder / "server"), Recorded(folder / "worker")
-    url = f"http://127.0.0.1:{server.note if server.alive() else port}"
-    env = environment(folder, url)
-    if server.alive() and worker.alive():
+    """Start what is not running, deploy, and say where the UI and the pages are."""
+    server, reports, worker = parts = recorded(folder)
+    port = int(server.note) if server.alive() else port
+    pages = port + 1  # the same at every start: artifacts hold links to it
+    url, page_url = f"{LOCAL}{port}", shown_at(os.environ, pages)
+    env = environment(folder, url) | {"RISE_REPORTS_URL": page_url}
+    if all(part.alive() for part in parts):
         print(f"running already: {url} (`make stop` ends it)")
         return
     if not server.alive():
-        refuse_taken(port)
+        reports.end(FINISH_SECONDS)  # its port and its password are those of the server that is gone
+    for part, its_port in ((server, port), (reports, pages)):
+        if not part.alive():
+            refuse_taken(its_port, server)
+    if not server.alive():
         address = ("--host", "127.0.0.1", "--port", str(port))
         server.start([PREFECT, "server", "start", *address], env, ROOT, note=str(port))
+    if not reports.alive():
+        reports.start([sys.executable, "-m", "deployments.reports", "--port", str(pages)], env, ROOT)
     wait_until_up(url, env, server)
+    wait_until(lambda: taken(pages), reports)
     call(env, sys.executable, "-c", "from flows.provision import make_pool; make_pool()")
     call(env, PREFECT, "--no-prompt", "deploy", "--all")
     if not worker.alive():
         worker.start([PREFECT, "worker", "start", "--pool", "rise", "--name", "local"], env, ROOT)
-        wait_until_polling(worker)
+        wait_until(lambda: "started!" in worker.log.read_text(errors="replace"), worker)
     print(f"RISE is ready: {url}/deployments  (logs: {folder}; `make stop` ends it)")
-    print(f"for commands in this shell: export PREFECT_API_URL={url}/api")
+    print(f"pages of runs: {page_url}/runs/RUN/report.html")
+    print(f"for commands in this shell: export PREFECT_API_URL={url}/api RISE_REPORTS_URL={page_url}")
 
 
 def stop(folder: Path) -> None:
     """End what `start` started: flow runs in progress first, so that they can end their engines."""
-    server, worker = Recorded(folder / "server"), Recorded(folder / "worker")
-    if not server.alive() and not worker.alive():
+    server, reports, worker = parts = recorded(folder)
+    if not any(part.alive() for part in parts):
         print("nothing is running")
     worker.end(FINISH_SECONDS, children_first=True)
+    reports.end(FINISH_SECONDS)
     server.end(FINISH_SECONDS)
+
+
+def recorded(folder: Path) -> tuple[Recorded, Recorded, Recorded]:
+    """The server, the report pages, the worker."""
+    return Recorded(folder / "server"), Recorded(folder / "reports"), Recorded(folder / "worker")
+
+
+def shown_at(given: Mapping[str, str], port: int) -> str:
+    """Where browsers find the pages: where it was set by hand, but for what an earlier start told this shell."""
+    url = given.get("RISE_REPORTS_URL", "").rstrip("/")
+    return f"{LOCAL}{port}" if not url or url.startswith(LOCAL) else url
 
 
 def environment(folder: Path, url: str) -> Environment:
@@ -77,30 +102,35 @@ def environment(folder: Path, url: str) -> Environment:
     }
 
 
-def refuse_taken(port: int) -> None:
+def refuse_taken(port: int, server: Recorded) -> None:
+    if taken(port):
+        first = "make stop, then " if server.alive() else ""
+        raise Mistake(f"port {port} of 127.0.0.1 is taken by another program: {first}make server PORT={port + 2}")
+
+
+def taken(port: int) -> bool:
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise Mistake(f"port {port} of 127.0.0.1 is taken by another program: make server PORT={port + 1}")
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until_up(url: str, env: Environment, server: Recorded) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and server.alive():
-        try:
-            if httpx.get(f"{url}/api/health", timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(0.5)
-    raise Mistake(f"the Prefect server does not come up; its log: {server.log}")
+    wait_until(lambda: healthy(url), server)
 
 
-def wait_until_polling(worker: Recorded) -> None:
+def healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/health", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(ready: Callable[[], bool], process: Recorded) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and worker.alive():
-        if "started!" in worker.log.read_text(errors="replace"):
+    while time.monotonic() < deadline and process.alive():
+        if ready():
             return
-        time.sleep(0.5)
-    raise Mistake(f"the worker does not come up; its log: {worker.log}")
+        time.sleep(0.2)
+    raise Mistake(f"the start of the {process.name} failed; its log: {process.log}")
 
 
 def call(env: Environment, *command: str) -> None:

@@ -1,12 +1,17 @@
-"""Stage `report`: the metrics and the main plot of a run in the Prefect UI, and its page among the run's files."""
+"""Stage `report`: the metrics and the main plot of a run in the Prefect UI, its page among the run's files, and a link.
+
+RISE_REPORTS_URL is the address under which a web server shows the pages of this home, as `make server` does. Without it
+there is no link: a browser opens no file from Prefect's UI.
+"""
 
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 from prefect import get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from rise_core.metrics import Metric
 from rise_core.printable import one_line
@@ -19,8 +24,8 @@ from tasks.stage import stage
 
 @stage("report {job.run} {iteration}")
 def report(job: Job, iteration: int) -> None:
-    """Write the run's page, and attach metrics, main plot and the page's place to the flow run, each under a key that
-    stays the same over time."""
+    """Write the run's page, and attach metrics, main plot, the page's place and link to the flow run, each under a key
+    that stays the same over time."""
     from storage.report import write_page  # Altair comes with it: not before the first report
 
     page = write_page(job.lake, job.run, job.home.report(job.run), job.home.cache)
@@ -39,9 +44,23 @@ def report(job: Job, iteration: int) -> None:
         markdown=report_markdown(job.lake, job.run, page),
         description=f"Page, version and time by stage of run {job.run}",
     )
+    link = page_link(job.run)
+    if link:
+        create_link_artifact(
+            key=artifact_key(job.run, "page"),
+            link=link,
+            link_text=f"Page of run {job.run}: charts and all rollouts",
+            description=f"Page of run {job.run}, as of its newest iteration",
+        )
     get_run_logger().info(
-        "iteration %d: complete at version %d of the lake; page: %s", iteration, job.lake.version(), page
+        "iteration %d: complete at version %d of the lake; page: %s", iteration, job.lake.version(), link or page
     )
+
+
+def page_link(run: str) -> str:
+    """Where a browser opens the run's page; "" where no web server shows it."""
+    base = os.environ.get("RISE_REPORTS_URL", "").rstrip("/")
+    return f"{base}/runs/{run}/report.html" if base else ""
 
 
 def newest_first(found: list[tuple[int, Metric]]) -> list[dict[str, str | float]]:
@@ -66,7 +85,7 @@ def plot_markdown(lake: Lake, run: str) -> str:
 
 
 def report_markdown(lake: Lake, run: str, page: Path) -> str:
-    """Where the page lies (a browser opens no file from Prefect's UI), the lake's version, and the time by stage."""
+    """Where the page lies, the lake's version, and the time by stage."""
     from storage.report import data
 
     times = "".join(

@@ -1,9 +1,10 @@
-"""A server and a worker as `make server` starts them, seen through Prefect's REST API."""
+"""Server, worker and report pages as `make server` starts them, seen through Prefect's REST API."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,22 @@ ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 PATIENCE = 420.0  # seconds for anything that a flow run may take
 
 
+def free_port(row: int = 1) -> int:
+    """The first of so many free ports in a row."""
+    for _ in range(100):
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                for later in range(port + 1, port + row):
+                    with socket.socket() as probe:
+                        probe.bind(("127.0.0.1", later))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise AssertionError("no free ports")
+
+
 @dataclass(frozen=True)
 class Served:
     """`home` is RISE_HOME; nothing of the user's own Prefect is touched."""
@@ -31,6 +48,11 @@ class Served:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pages(self) -> str:
+        """The address of the report pages."""
+        return f"http://127.0.0.1:{self.port + 1}"
 
     @property
     def env(self) -> dict[str, str]:
@@ -58,7 +80,7 @@ class Served:
         return self.checked("python", "-m", "deployments.server", what, "--port", str(self.port))
 
     def pid(self, name: str) -> int:
-        """Of "server" or "worker"."""
+        """Of "server", "reports" or "worker"."""
         return int((self.home / "server" / f"{name}.pid").read_text().split()[0])
 
     def log(self, name: str) -> str:
@@ -112,8 +134,8 @@ class Served:
     # -- processes -----------------------------------------------------------------------------------------------------
 
     def processes(self) -> dict[int, str]:
-        """Of flow runs: all that was started for the home but the server and the worker."""
-        own = {self.pid("server"), self.pid("worker")}
+        """Of flow runs: all that was started for the home but what `make server` starts."""
+        own = {self.pid(name) for name in ("server", "reports", "worker")}
         return {pid: command for pid, command in living(self.home).items() if pid not in own}
 
     def kill_worker_and_flow(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from httpx import codes
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -91,7 +92,7 @@ def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Serve
         expect(page.get_by_text(words, exact=True).first).to_be_visible()
     shot("4-completed")
     page.get_by_text("Artifacts", exact=True).first.click()
-    for what in ("progress-collect", "progress-training", "progress-evaluation", "metrics", "plot", "report"):
+    for what in ("progress-collect", "progress-training", "progress-evaluation", "metrics", "plot", "report", "page"):
         expect(page.get_by_text(f"rise-clicked-{what}").first).to_be_visible()
     shot("5-artifacts")
 
@@ -106,6 +107,19 @@ def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Serve
     expect(page.get_by_text(re.compile(r"^Version \d+ of the lake"))).to_be_visible()
     expect(page.locator("article table").get_by_text("fine-tune")).to_be_visible()
     shot("8-report")
+    newest(page, "page")
+    shot("9-link")
+    with page.context.expect_page() as opening:
+        page.locator("article").get_by_role("link", name="Page of run clicked").click()
+    report = opening.value
+    expect(report).to_have_title("clicked · RISE report")
+    expect(report.locator("html[data-ready=yes] [data-chart] svg").first).to_be_visible()  # its scripts may run
+    report.screenshot(path=tmp_path / "10-page.png")
+    assert report.url == linked(served)
+    assert httpx.get(report.url).content == (served.home / "runs/clicked/report.html").read_bytes()
+    for other in ("runs/clicked/lock", "lake/catalog.sqlite", "server/prefect.db"):
+        assert (served.home / other).is_file()
+        assert httpx.get(f"{served.pages}/{other}").status_code == codes.NOT_FOUND
 
     own = query(served.home, "SELECT DISTINCT answer[:4] AS own FROM rollouts WHERE run = 'clicked'")
     assert own == [{"own": "own "}]
@@ -130,6 +144,15 @@ def submit(page: Page) -> None:
 def clicked(served: Served) -> list[str]:
     """The ids of the flow runs that the form started."""
     return [run["id"] for run in served.flow_runs() if run["parameters"]["run"] == "clicked"]
+
+
+def linked(served: Served) -> str:
+    """Where the newest link artifact leads."""
+    wanted = {"artifacts": {"key": {"any_": ["rise-clicked-page"]}}}
+    (artifact,) = served.ask("POST", "/artifacts/latest/filter", wanted)
+    found = re.fullmatch(r"\[.*\]\((.*)\)", artifact["data"])
+    assert found, artifact["data"]
+    return found[1]
 
 
 def newest(page: Page, what: str) -> None:

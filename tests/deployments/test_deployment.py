@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
+from deployments.server import shown_at
 from flows.environment import QUIET
 from rise_core.profiles import profiles
-from tests.deployments.served import BIN, Served
-from tests.flows.command import ROOT, rise
+from tests.deployments.served import BIN, Served, free_port
+from tests.flows.command import ROOT, environment, living, rise
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
@@ -80,10 +85,13 @@ def test_the_coming_nights_are_scheduled(served: Served) -> None:
 
 @pytest.mark.slow
 def test_a_second_start_says_that_it_runs(served: Served) -> None:
-    before = served.pid("server"), served.pid("worker")
+    def pids() -> list[int]:
+        return [served.pid(name) for name in ("server", "reports", "worker")]
+
+    before = pids()
 
     assert served.server("start") == f"running already: {served.url} (`make stop` ends it)\n"
-    assert (served.pid("server"), served.pid("worker")) == before
+    assert pids() == before
 
 
 @pytest.mark.slow
@@ -121,13 +129,44 @@ def test_a_wrong_value_is_refused_in_the_words_of_the_command_line(served: Serve
     assert "\n" not in state["message"]
 
 
-@pytest.mark.slow
-def test_another_program_on_the_port_is_named(tmp_path: Path, served: Served) -> None:
-    env = served.env | {"RISE_HOME": str(tmp_path / "other")}
-    command = [str(BIN / "python"), "-m", "deployments.server", "start", "--port", str(served.port)]
+@pytest.mark.parametrize("behind", [0, 1])
+def test_another_program_on_a_port_is_named(tmp_path: Path, behind: int) -> None:
+    """On the server's, or on the one behind it, which is that of the report pages."""
+    port = free_port(2)
+    command = [str(BIN / "python"), "-m", "deployments.server", "start", "--port", str(port)]
 
-    result = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    with socket.create_server(("127.0.0.1", port + behind)):
+        result = subprocess.run(
+            command, env=environment(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
 
     assert result.returncode == 2
-    taken = f"port {served.port} of 127.0.0.1 is taken by another program"
-    assert result.stderr == f"make server: {taken}: make server PORT={served.port + 1}\n"
+    taken = f"port {port + behind} of 127.0.0.1 is taken by another program"
+    assert result.stderr == f"make server: {taken}: make server PORT={port + behind + 2}\n"
+    assert not list((tmp_path / "server").glob("*.pid"))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "http://127.0.0.1:4301"),
+        ({"RISE_REPORTS_URL": ""}, "http://127.0.0.1:4301"),
+        ({"RISE_REPORTS_URL": "http://127.0.0.1:4201"}, "http://127.0.0.1:4301"),  # told by an earlier start
+        ({"RISE_REPORTS_URL": "https://host/rise/"}, "https://host/rise"),
+    ],
+)
+def test_the_address_of_the_pages_is_their_own_where_no_other_is_set(given: dict[str, str], expected: str) -> None:
+    assert shown_at(given, 4301) == expected
+
+
+@pytest.mark.slow
+def test_report_pages_that_died_are_started_again_where_they_were(served: Served) -> None:
+    before = {name: served.pid(name) for name in ("server", "reports", "worker")}
+    os.kill(before["reports"], signal.SIGKILL)
+    served.until(lambda: before["reports"] not in living(served.home), "end of the report pages")
+
+    assert "RISE is ready" in served.server("start")
+
+    assert httpx.get(f"{served.pages}/runs/none/report.html").status_code == httpx.codes.NOT_FOUND
+    after = {name: served.pid(name) for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"reports"}
