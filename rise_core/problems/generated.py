@@ -10,7 +10,8 @@ from typing import Any
 
 from rise_core.config import Config
 from rise_core.errors import UserError
-from rise_core.problems.generators import identity, make_dataset, worked
+from rise_core.problems.apart import generate_apart
+from rise_core.problems.generators import OWN, check_name, check_params, identity, make_dataset, worked
 from rise_core.problems.problem_set import ProblemSet
 from rise_core.records import Problem, Verdict
 from rise_core.verifiers import reasoning_gym
@@ -21,10 +22,17 @@ BLOCK = 1000  # problems of one generator object
 
 
 def generate_problems(config: Config) -> ProblemSet:
-    """Draw the problems of `problems.name` with `problems.seed`, or else the run's seed.
+    """Draw the problems of `problems.name` with `problems.seed`, or else the run's seed: the same in every process.
 
     Raises UserError naming the key that is wrong.
     """
+    check_name(config.problems.name)
+    check_params(config.problems.name, config.problems.params)
+    return generate_here(config) if config.problems.name in OWN else generate_apart(config)
+
+
+def generate_here(config: Config) -> ProblemSet:
+    """As `generate_problems`, in this process: some of the library's generators would draw others in another one."""
     sizes = {split: wanted_size(config, split) for split in ("train", "eval")}
     boost = max(config.boost.problems, 0)
     drawn = draw(config, {"train": sizes["train"] + boost, "eval": sizes["eval"]})
@@ -71,7 +79,7 @@ def draw(config: Config, wanted: dict[str, int]) -> dict[str, list[Problem]]:
         digest = hashlib.sha256(identity(dataset, entry).encode("utf-8", "surrogatepass")).digest()
         split = "eval" if int.from_bytes(digest[:8], "big") % EVAL_SHARE == 0 else "train"
         in_vain += 1
-        if digest not in seen and len(drawn[split]) < wanted[split]:
+        if digest not in seen and len(drawn[split]) < wanted[split] and not is_blank(entry["answer"]):
             seen.add(digest)
             drawn[split].append(to_problem(entry, config, index, split, worked(dataset, entry)))
             in_vain = 0
@@ -80,15 +88,16 @@ def draw(config: Config, wanted: dict[str, int]) -> dict[str, list[Problem]]:
 
 def stream(config: Config) -> Iterator[tuple[Any, int]]:
     """Endless (generator, index): generators of BLOCK problems one after another, since some prepare all they hold."""
-    first_seed = dataset_seed(config.seed if config.problems.seed is None else config.problems.seed)
+    first_seed = dataset_seed(config)
     for block in count():
         dataset = make_dataset(config.problems.name, config.problems.params, first_seed + block * BLOCK, BLOCK)
         for index in range(block * BLOCK, (block + 1) * BLOCK):
             yield dataset, index
 
 
-def dataset_seed(seed: int) -> int:
+def dataset_seed(config: Config) -> int:
     """The generator's seed: far from those of neighbouring seeds, since problem i is drawn with this seed + i."""
+    seed = config.seed if config.problems.seed is None else config.problems.seed
     return int.from_bytes(hashlib.sha256(f"problems/{seed}".encode()).digest()[:4], "big") >> 1
 
 
@@ -101,6 +110,11 @@ def entry_at(dataset: Any, config: Config, index: int) -> dict[str, Any]:
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         ) from error
     return entry
+
+
+def is_blank(answer: Any) -> bool:
+    """Whether the right answer is to write nothing, which cannot be told from giving no answer."""
+    return answer is not None and not str(answer).strip()
 
 
 def to_problem(entry: dict[str, Any], config: Config, index: int, split: str, solution: str | None) -> Problem:

@@ -8,10 +8,15 @@ from typing import Any
 
 from reasoning_gym.factory import DATASETS, create_dataset
 
-import rise_core.problems.digit_chain
-import rise_core.problems.subset_sum  # noqa: F401  (registers the generators)
 from rise_core.errors import UserError
+from rise_core.problems import digit_chain, subset_sum  # which registers them
 from rise_core.problems.problem_set import fold
+
+OWN = (digit_chain.NAME, subset_sum.NAME)
+REFUSED = {
+    "codeio": "it executes the programs of its data set, which give other problems in every process",
+    "composite": "it mixes other generators, which problems.params cannot hold",
+}
 
 
 def make_dataset(name: str | None, params: dict[str, Any], seed: int, size: int) -> Any:
@@ -32,6 +37,8 @@ def check_name(name: str | None) -> None:
     if name not in DATASETS:
         close = difflib.get_close_matches(name, DATASETS, n=5) or ["subset_sum", "chain_sum", "countdown"]
         raise UserError(f"config: problems.name: there is no generator {name!r}; did you mean {', '.join(close)}?")
+    if name in REFUSED:
+        raise UserError(f"config: generator {name} (problems.name) cannot be used: {REFUSED[name]}; choose another one")
 
 
 def check_params(name: str | None, params: dict[str, Any]) -> None:

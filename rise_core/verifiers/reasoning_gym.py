@@ -3,6 +3,9 @@
 The answer is what stands in the last `<answer>...</answer>`, else the whole response. Only full marks count: partial
 credit means something else in every generator. The reward is 1 where the answer is correct, else 0; a generator of this
 project may have a `reward` of its own for correct answers.
+
+Whether a scorer can be trusted with an entry, its own answer shows: where it gives that full marks, a response that it
+refuses, or on which it raises, is wrong.
 """
 
 from __future__ import annotations
@@ -27,12 +30,25 @@ def grade(response: str, problem: Problem) -> Grade:
     if "entry" not in problem.metadata:  # a problem typed in, without a gold answer: only read, not graded
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     entry = problem.metadata["entry"] | {"question": problem.problem}
-    if answer and full_marks(dataset, text, entry):
-        return Grade(Verdict.CORRECT, dataset.reward(text) if hasattr(dataset, "reward") else 1.0, answer)
-    # Some entries do not survive being stored as JSON: a scorer that refuses its own answer says nothing about others.
-    if entry["answer"] is not None and not full_marks(dataset, entry["answer"], entry):
-        return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
-    return Grade(Verdict.WRONG, 0.0, answer) if answer else Grade(Verdict.NO_ANSWER, 0.0)
+    # Entries were stored as JSON, which has lists alone; some scorers compare with the tuples that there were before.
+    for form in (entry, with_tuples(entry)):
+        if answer and accepts(dataset, text, form):
+            return Grade(Verdict.CORRECT, dataset.reward(text) if hasattr(dataset, "reward") else 1.0, answer)
+        if form["answer"] is None or full_marks(dataset, form["answer"], form):
+            return Grade(Verdict.WRONG, 0.0, answer) if answer else Grade(Verdict.NO_ANSWER, 0.0)
+    # A scorer that refuses its own answer says nothing about others.
+    return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
+
+
+def accepts(dataset: Any, text: str, entry: dict[str, Any]) -> bool:
+    """Whether a response gets full marks. Scorers raise on texts that they cannot read; whether that is the response's
+    fault is seen from the scorer's own answer, so without one it is raised."""
+    try:
+        return full_marks(dataset, text, entry)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        if entry["answer"] is None:
+            raise
+        return False
 
 
 def full_marks(dataset: Any, text: str, entry: dict[str, Any]) -> bool:
@@ -42,6 +58,13 @@ def full_marks(dataset: Any, text: str, entry: dict[str, Any]) -> bool:
         if "metadata" in entry:
             raise
         return False  # an entry that is an answer and nothing else (a problem typed in): this scorer needs the rest
+
+
+def with_tuples(value: Any) -> Any:
+    """The same with tuples for lists, however deep."""
+    if isinstance(value, dict):
+        return {key: with_tuples(item) for key, item in value.items()}
+    return tuple(map(with_tuples, value)) if isinstance(value, list) else value
 
 
 def answer_text(response: str) -> str:

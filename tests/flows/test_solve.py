@@ -17,8 +17,8 @@ from flows.episode_output import JsonEpisode, ShownEpisode
 from rise_core.config import Config
 from rise_core.metrics import vote
 from rise_core.printable import printable
-from rise_core.records import Verdict
-from rise_core.solving import Attempt
+from rise_core.records import Grade, Verdict
+from rise_core.solving import Attempt, attempts
 from storage.trained import Trained
 from tests.flows.adapted import RUN
 from tests.flows.command import RISE, environment, finished, query
@@ -77,6 +77,11 @@ def test_an_adapter_answers_and_an_oracle_stops_it(adapted: Path) -> None:
     for response in responses[:2]:
         assert textwrap.indent(printable(response), "  ") in asked.stdout
     assert lines[-1] == f"answer  {printable(free['turns'][1]['answer'])}"
+
+    found = solved(adapted, RUN, QUESTION, *options, "--oracle", free["turns"][1]["answer"])
+    judged = [turn | {"verdict": verdict} for turn, verdict in zip(free["turns"], ("wrong", "correct"), strict=False)]
+    assert found["turns"] == judged
+    assert found["answer"] == judged[1]["answer"]
 
     base = solved(adapted, RUN, QUESTION, *options, "--iteration", "0")
     assert base["checkpoint"] != free["checkpoint"]
@@ -161,6 +166,27 @@ def test_the_last_line_is_the_final_answer_whatever_the_votes_are() -> None:
     lines = shown(*wrong, Attempt(3, "so 3", "3", Verdict.CORRECT))
     assert lines[-5:] == ["votes", "  4  ██ 2", "  3  █ 1", "", "answer  3"]
     assert shown(Attempt(1, "hm", None, None))[-4:] == ["votes", "  no turn gave an answer", "", "answer  none"]
+
+
+def test_an_oracles_verdicts_are_in_the_json_and_the_first_correct_attempt_is_the_last() -> None:
+    out = io.StringIO()
+    episode = JsonEpisode(out, FOUND, Config(), "1 + 2 ?")
+    said = ["so 4", "so 3", "so 5"]
+
+    def grade(response: str) -> Grade:
+        answer = response.removeprefix("so ")
+        return Grade(Verdict.CORRECT, 1.0, answer) if answer == "3" else Grade(Verdict.WRONG, 0.0, answer)
+
+    for attempt in attempts(turns=3, ask=lambda _, turn: said[turn - 1], grade=grade, oracle=True):
+        episode.add(attempt)
+    episode.end()
+    found = json.loads(out.getvalue())
+    assert found["turns"] == [
+        {"turn": 1, "response": "so 4", "answer": "4", "verdict": "wrong"},
+        {"turn": 2, "response": "so 3", "answer": "3", "verdict": "correct"},
+    ]
+    assert found["votes"] == [{"answer": "4", "votes": 1}, {"answer": "3", "votes": 1}]
+    assert found["answer"] == "3"  # and not the first of two votes
 
 
 def test_terminal_control_sequences_are_shown_not_sent() -> None:

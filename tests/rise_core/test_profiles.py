@@ -2,8 +2,11 @@
 
 import pytest
 
-from rise_core.config import Config, FirstTurn
+from rise_core.config import Config, Criterion, FirstTurn, Normalise, PolicyKind
+from rise_core.episode import State, evaluations
 from rise_core.errors import UserError
+from rise_core.improve import improved
+from rise_core.models.scratch import make_tokenizer
 from rise_core.profiles import (
     CONF_DIR,
     baselines,
@@ -14,6 +17,8 @@ from rise_core.profiles import (
     run_name,
     to_yaml,
 )
+from rise_core.records import Candidate, Problem, Purpose, Verdict
+from rise_core.wording import Wording
 
 
 def test_every_shipped_profile_loads():
@@ -111,18 +116,67 @@ def test_every_baseline_lies_over_a_profile_and_does_not_stand_alone():
             load(f"{baseline}+demo")
 
 
-def test_baselines_are_what_their_names_say():
-    assert load("demo+self-consistency").iterations == load("demo+self-refine").iterations == 0
-    assert differences(load("demo"), load("demo+self-consistency")) == []
-    assert "{problem}" in load("demo+self-refine").dialogue.feedback
-    rft, sft = load("demo+rft"), load("demo+sft")
-    for profile in profiles():
-        wanted = sum(turn.n for turn in load(profile).collect.turns)
-        assert [(t.policy.value, t.n) for t in load(f"{profile}+rft").collect.turns] == [("learner", wanted)]
-    assert [(turn.policy.value, turn.n) for turn in sft.collect.turns] == [("gold", 1)]
-    assert (rft.select.criterion.value, rft.select.first_turn.correct) == ("success", 1.0)
-    assert (sft.select.criterion.value, sft.select.first_turn) == ("all", FirstTurn(1.0, 1.0))
-    assert rft.eval == sft.eval == load("demo").eval
+@pytest.mark.parametrize("profile", profiles())
+def test_self_refine_has_the_untrained_base_criticise_its_own_answer(profile: str) -> None:
+    own, config = load(profile), load(f"{profile}+self-refine")
+    critique = "say what is wrong with it, if anything, then solve the problem again."
+    assert critique in config.dialogue.feedback
+    assert critique not in own.dialogue.feedback
+    assert config.iterations == 0 < own.iterations
+    assert [line.partition(":")[0] for line in differences(own, config)] == ["dialogue.feedback"]
+    problem, attempt = Problem("p", "eval", "1 + 2 ?", "3"), "so 4"
+    tokenizer = make_tokenizer([problem.problem, attempt, config.dialogue.problem, config.dialogue.feedback], 256)
+    ((chat, ids),) = Wording(tokenizer, config).states([State(problem, (attempt,))])
+    asked = {"role": "user", "content": config.dialogue.problem.replace("{problem}", problem.problem)}
+    refined = f"Review your answer above: {critique}\n\n{asked['content']}"
+    assert chat == [asked, {"role": "assistant", "content": attempt}, {"role": "user", "content": refined}]
+    assert "".join(refined.split()) in "".join(tokenizer.decode(ids).split())
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_self_consistency_votes_among_parallel_answers_of_the_untrained_base(profile: str) -> None:
+    own, config = load(profile), load(f"{profile}+self-consistency")
+    assert config.iterations == 0 < own.iterations
+    assert differences(own, config) == []
+    assert [plan.samples for plan in evaluations(config) if plan.purpose is Purpose.EVAL_PARALLEL] == [(5,)]
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_rft_trains_on_the_learners_own_right_first_answers_alone(profile: str) -> None:
+    own, config = load(profile), load(f"{profile}+rft")
+    wanted = sum(turn.n for turn in own.collect.turns)
+    assert [(turn.policy, turn.n) for turn in config.collect.turns] == [(PolicyKind.learner, wanted)]
+    assert (config.select.criterion, config.select.first_turn.correct) == (Criterion.success, 1.0)
+    assert config.train.normalise is Normalise.mean
+    assert (config.iterations, config.eval, config.dialogue) == (own.iterations, own.eval, own.dialogue)
+    right, wrong = sampled(0, Verdict.CORRECT, 1.0), sampled(1, Verdict.WRONG, 0.0)
+    assert improved([wrong, right], config.select, config.seed) == [right]
+    assert improved([wrong], config.select, config.seed) == []
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_sft_trains_on_every_gold_solution_and_samples_nothing(profile: str) -> None:
+    own, config = load(profile), load(f"{profile}+sft")
+    assert [(turn.policy, turn.n) for turn in config.collect.turns] == [(PolicyKind.gold, 1)]
+    assert (config.select.criterion, config.select.first_turn) == (Criterion.all, FirstTurn(1.0, 1.0))
+    assert config.train.normalise is Normalise.mean
+    assert (config.iterations, config.eval, config.dialogue) == (own.iterations, own.eval, own.dialogue)
+    for gold in (sampled(0, Verdict.CORRECT, 1.0), sampled(0, Verdict.NO_ANSWER, -1.0)):
+        assert improved([gold], config.select, config.seed) == [gold], "also one that the verifier cannot read"
+
+
+def sampled(sample: int, verdict: Verdict, reward: float) -> Candidate:
+    """A graded response of turn 1."""
+    return Candidate(
+        iteration=1,
+        problem_id="p",
+        turn=1,
+        sample=sample,
+        response_ids=[sample + 5, 2],
+        repetitive=False,
+        verdict=verdict,
+        reward=reward,
+    )
 
 
 def test_joined_profiles_lie_over_each_other_from_left_to_right(tmp_path):
