@@ -52,12 +52,12 @@ def start(folder: Path, port: int) -> None:
     if not server.alive():
         address = ("--host", "127.0.0.1", "--port", str(port))
         server.start([PREFECT, "server", "start", *address], env, ROOT, note=str(port))
-    if not reports.alive():
-        reports.start([sys.executable, "-m", "deployments.reports", "--port", str(pages)], env, ROOT)
-    wait_until_up(url, env, server)
-    wait_until(lambda: taken(pages), reports)
+    wait_until(lambda: healthy(url), server)
     call(env, sys.executable, "-c", "from flows.provision import make_pool; make_pool()")
     call(env, PREFECT, "--no-prompt", "deploy", "--all")
+    if not reports.alive():  # not before the calls above, which a wrong password fails: the pages ask for the same one
+        reports.start([sys.executable, "-m", "deployments.reports", "--port", str(pages)], env, ROOT)
+        wait_until(lambda: taken(pages), reports)
     if not worker.alive():
         worker.start([PREFECT, "worker", "start", "--pool", "rise", "--name", "local"], env, ROOT)
         wait_until(lambda: "started!" in worker.log.read_text(errors="replace"), worker)
@@ -111,10 +111,6 @@ def refuse_taken(port: int, server: Recorded) -> None:
 def taken(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until_up(url: str, env: Environment, server: Recorded) -> None:
-    wait_until(lambda: healthy(url), server)
 
 
 def healthy(url: str) -> bool:

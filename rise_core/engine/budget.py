@@ -24,7 +24,8 @@ class Budget:
         self.max_requests, self.max_tokens = config.max_requests, config.max_tokens
         self.used = used
         self.in_flight = self.held = 0
-        self.measured, self.ratio, self.extra = False, 1.0, 0  # of a prompt, the endpoint's tokens to the learner's
+        self.ratio, self.extra = 1.0, 0  # of a prompt, the endpoint's tokens to the learner's
+        self.answered = False  # since this start
         self.stopped: str | None = None  # why no request is sent any more
         self.changed = asyncio.Condition()
 
@@ -64,15 +65,17 @@ class Budget:
     def fits(self, tokens: int) -> bool:
         requests_fit = self.max_requests is None or self.used.requests + self.in_flight < self.max_requests
         tokens_fit = self.max_tokens is None or self.used.tokens + self.held + tokens <= self.max_tokens
-        known = self.max_tokens is None or self.measured or not self.in_flight
+        known = self.max_tokens is None or self.answered or not self.in_flight
         return requests_fit and tokens_fit and known
 
-    def spend(self, tokens: tuple[int, int], prompt: int) -> None:
-        """Count one answered request: its tokens (of prompt, of answers), and its prompt in the learner's tokens."""
+    def spend(self, tokens: tuple[int, int], prompt: int | None = None) -> None:
+        """Count one answered request by its tokens (of prompt, of answers); `prompt` is the prompt in the learner's
+        tokens where the endpoint said what it made of it."""
         self.used = Usage(self.used.requests + 1, self.used.tokens + sum(tokens))
-        self.measured = True
-        self.ratio = max(self.ratio, tokens[0] / max(prompt, 1))
-        self.extra = max(self.extra, tokens[0] - prompt)
+        self.answered = True
+        if prompt is not None:
+            self.ratio = max(self.ratio, tokens[0] / max(prompt, 1))
+            self.extra = max(self.extra, tokens[0] - prompt)
 
     def stop(self, reason: str) -> None:
         """Send no further request; the first reason stands."""

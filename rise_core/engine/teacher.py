@@ -106,10 +106,9 @@ class Endpoint:
             seed = (body["seed"] + len(said)) % 2**SEED_BITS
             prompt = len(question.prompt_ids)
             async with self.slots, self.budget.hold(prompt, count * settings.max_new_tokens) as most:
-                answers, tokens = await self.client.request(self.sent(body | {"n": count, "seed": seed}))
-                tokens = tokens or most  # where the endpoint does not say
-                self.ledger.write(fingerprint, answers, tokens)
-                self.budget.spend(tokens, prompt)
+                answers, told = await self.client.request(self.sent(body | {"n": count, "seed": seed}))
+                self.ledger.write(fingerprint, answers, told or most)  # the most, where the endpoint does not say
+                self.budget.spend(told or most, prompt if told else None)
         return said[:wanted] * (question.n // wanted)
 
     def body(self, question: Question, settings: SamplingSettings) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def generate_apart(config: Config) -> ProblemSet:
     if done.returncode:
         raise UserError(
             f"config: generator {config.problems.name} (problems.name) cannot be used: the process that draws its "
-            f"problems ended with exit code {done.returncode}"
+            f"problems ended with exit code {done.returncode}, for the reason above; choose another one, or other "
+            "problems.params"
         )
     drawn = json.loads(done.stdout)
     if "refused" in drawn:

@@ -9,7 +9,7 @@ from typing import Any
 from reasoning_gym.factory import DATASETS, create_dataset
 
 from rise_core.errors import UserError
-from rise_core.problems import digit_chain, subset_sum  # which registers them
+from rise_core.problems import digit_chain, subset_sum  # importing them registers them
 from rise_core.problems.problem_set import fold
 
 OWN = (digit_chain.NAME, subset_sum.NAME)

@@ -62,8 +62,7 @@ def fit(
     Path(job.out_dir).mkdir(parents=True, exist_ok=True)
     Path(job.log_path).unlink(missing_ok=True)
     if warm is not None:
-        ray.wait([warm], timeout=timeout)
-        time.sleep(RETURN_SECONDS)
+        settle(warm, timeout)
     scratch = tempfile.mkdtemp(prefix=".ray-train-", dir=Path(job.out_dir).parent)
     running = trainer_task(workers, gpus).remote(job, workers, gpus, timeout, scratch)
     log = LogReader(Path(job.log_path), progress)
@@ -94,6 +93,14 @@ def warm_up(workers: int, gpus: float) -> ray.ObjectRef | None:
     The result is for `fit`; None where the trainer's process is none that stays: with GPUs, or for a group of workers.
     """
     return remote(import_trainer, "warm_up", workers, gpus).remote() if stays(workers, gpus) else None
+
+
+def settle(warm: ray.ObjectRef, timeout: float) -> None:
+    """Waits until the warm process can be taken. What failed in it fails again where it matters."""
+    if futures.wait([warm.future()], timeout=timeout).done:
+        time.sleep(RETURN_SECONDS)
+    else:
+        stop(warm)
 
 
 def import_trainer() -> None:

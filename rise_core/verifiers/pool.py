@@ -13,11 +13,11 @@ import itertools
 import logging
 import multiprocessing
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 
@@ -38,14 +38,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Job:
-    """Pairs on their way through a grading process."""
+    """Pairs on their way through a grading process; `_schedule` fills in the latest try."""
 
+    places: list[int]  # of the pairs among all that are graded
     pairs: list[Pair]
     alone: bool  # one pair whose process died before: if it dies again, its answer is to blame
-    number: int  # of the latest try, as are the others
-    pool: ProcessPool
-    future: Future[list[Graded]]
-    ended: float = 0.0  # on the monotonic clock
+    number: int = field(init=False)
+    pool: ProcessPool = field(init=False)
+    future: Future[list[Graded]] = field(init=False)
+    ended: float = field(init=False)  # on the monotonic clock; 0 before
 
 
 class GradingPool:
@@ -77,9 +78,7 @@ class GradingPool:
         """
         keys = [(response, problem.split, problem.problem_id, problem.answer) for response, problem in items]
         unique = dict(zip(keys, items, strict=True))
-        pairs = list(unique.values())
-        chunks = [pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK)]
-        graded = dict(zip(unique, self._grade_chunks(chunks), strict=True))
+        graded = dict(zip(unique, self._grade_all(list(unique.values())), strict=True))
         report_failures(graded.values())
         return [graded[key][0] for key in keys]
 
@@ -88,7 +87,7 @@ class GradingPool:
         one of them can be read: such a verifier can grade nothing."""
         first = problems[0].problem_id
         try:
-            found = self._grade_chunks([[(problem.answer, problem) for problem in problems]])
+            found = self._grade_all([(problem.answer, problem) for problem in problems])
         except RuntimeError as error:
             raise UserError(f"config: verify.verifier={self.verifier} cannot be loaded: {error}") from error
         grade, why = found[0]
@@ -121,45 +120,40 @@ class GradingPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _grade_chunks(self, chunks: list[list[Pair]]) -> list[Graded]:
-        return self._finish([self._submit(chunk) for chunk in chunks])
+    def _grade_all(self, pairs: list[Pair]) -> list[Graded]:
+        """The grades of all pairs, in order. What a process leaves undone goes to the end of the line."""
+        places = list(range(len(pairs)))
+        waiting = deque(self._submit(places[at : at + CHUNK], pairs) for at in places[::CHUNK])
+        graded: dict[int, Graded] = {}
+        while waiting:
+            job = waiting.popleft()
+            found, alone = self._outcome(job)
+            graded |= found
+            left = [place for place in job.places if place not in found]
+            parts = [[place] for place in left] if alone else [left] if left else []
+            waiting += [self._submit(part, pairs, alone) for part in parts]
+        return [graded[place] for place in places]
 
-    def _finish(self, jobs: list[Job]) -> list[Graded]:
-        """The grades of the jobs' pairs, in order. What a process leaves undone goes to another one."""
-        graded: list[Graded] = []
-        for job in jobs:
-            try:
-                done = self._wait(job)
-            except (TimeoutError, ProcessExpired) as death:
-                graded += self._finish_without(job, death)
-            else:
-                graded += done
-                graded += self._grade_chunks([rest]) if (rest := job.pairs[len(done) :]) else []
-        return graded
-
-    def _finish_without(self, job: Job, death: TimeoutError | ProcessExpired) -> list[Graded]:
-        """The grades of a job whose process died: only the answer to blame pays, and one known to be late not again."""
-        if isinstance(death, ProcessExpired):
+    def _outcome(self, job: Job) -> tuple[dict[int, Graded], bool]:
+        """The grades that a job gave, by place, and whether its other pairs must now go one by one, so that only the
+        answer to blame for the death of a process pays."""
+        try:
+            return dict(zip(job.places, self._wait(job), strict=False)), False
+        except TimeoutError:
+            blamed = worker.out_of_time(self.timeout)
+        except ProcessExpired as death:
             late = self._in_hand.late(job.number, job.ended or time.monotonic(), self.timeout)
             if late is not None:
-                graded = self._grade_chunks([part for part in (job.pairs[:late], job.pairs[late + 1 :]) if part])
-                return [*graded[:late], worker.out_of_time(self.timeout), *graded[late:]]
-        if not job.alone:
-            return self._finish([self._submit([pair], alone=True) for pair in job.pairs])
-        if isinstance(death, TimeoutError):
-            return [worker.out_of_time(self.timeout)]
-        return [(Grade(Verdict.ERROR, 0.0), f"the grading process died (exit code {death.exitcode})")]
+                return {job.places[late]: worker.out_of_time(self.timeout)}, False
+            blamed = (Grade(Verdict.ERROR, 0.0), f"the grading process died (exit code {death.exitcode})")
+        return ({job.places[0]: blamed}, False) if job.alone else ({}, True)
 
-    def _submit(self, pairs: list[Pair], alone: bool = False) -> Job:
-        job = Job(pairs, alone, *self._schedule(pairs))
-        job.future.add_done_callback(partial(self._left, job))
+    def _submit(self, places: list[int], pairs: list[Pair], alone: bool = False) -> Job:
+        job = Job(places, [pairs[place] for place in places], alone)
+        self._schedule(job)
         return job
 
-    def _submit_again(self, job: Job) -> None:
-        job.number, job.pool, job.future = self._schedule(job.pairs)
-        job.future.add_done_callback(partial(self._left, job))
-
-    def _schedule(self, pairs: list[Pair]) -> tuple[int, ProcessPool, Future[list[Graded]]]:
+    def _schedule(self, job: Job) -> None:
         with self._lock:
             if self._closed:
                 raise Closed("the grading pool is closed")
@@ -173,16 +167,18 @@ class GradingPool:
                     initargs=(self.verifier, self._in_hand),
                     context=self._context,
                 )
-            number = next(self._numbers)
-            arguments = (self.verifier, pairs, self.timeout, number)
-            future = self._pool.schedule(worker.grade_all, args=arguments, timeout=self._job_deadline)
-            self._pending.add(future)
+            job.number, job.pool, job.ended = next(self._numbers), self._pool, 0.0
+            arguments = (self.verifier, job.pairs, self.timeout, job.number)
+            job.future = self._pool.schedule(worker.grade_all, args=arguments, timeout=self._job_deadline)
+            self._pending.add(job.future)
             self._moved = time.monotonic()
-            return number, self._pool, future
+        job.future.add_done_callback(partial(self._left, job))
 
     def _left(self, job: Job, future: Future[list[Graded]]) -> None:
         self._pending.discard(future)
-        self._moved = job.ended = time.monotonic()
+        self._moved = time.monotonic()
+        if future is job.future:  # and not an earlier try
+            job.ended = self._moved
 
     def _wait(self, job: Job) -> list[Graded]:
         """The job's grades. Raises TimeoutError or ProcessExpired where an answer is to blame."""
@@ -192,7 +188,7 @@ class GradingPool:
                 return job.future.result()
             except (BrokenProcessPool, CancelledError):  # a process died or stopped between two jobs: no answer's fault
                 if tries < STARTS or self._closed:
-                    self._submit_again(job)
+                    self._schedule(job)
         raise RuntimeError(
             "the grading processes die as soon as they start (see what is logged above); a script that grades needs an "
             '`if __name__ == "__main__":` guard'

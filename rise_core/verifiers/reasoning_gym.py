@@ -34,7 +34,7 @@ def grade(response: str, problem: Problem) -> Grade:
     for form in (entry, with_tuples(entry)):
         if answer and accepts(dataset, text, form):
             return Grade(Verdict.CORRECT, dataset.reward(text) if hasattr(dataset, "reward") else 1.0, answer)
-        if form["answer"] is None or full_marks(dataset, form["answer"], form):
+        if form["answer"] is None or accepts(dataset, form["answer"], form):
             return Grade(Verdict.WRONG, 0.0, answer) if answer else Grade(Verdict.NO_ANSWER, 0.0)
     # A scorer that refuses its own answer says nothing about others.
     return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)

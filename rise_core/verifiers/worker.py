@@ -92,7 +92,7 @@ def grade_all(verifier: str, pairs: list[Pair], deadline: float, job: int) -> li
         try:
             for index, pair in enumerate(pairs):
                 now = time.monotonic()
-                if now - began > deadline:
+                if graded and now - began > deadline:
                     break
                 # Arming starts a thread, which costs more than a cheap verifier: one alarm serves many quick answers.
                 if now - armed > GRACE:

@@ -95,6 +95,32 @@ def test_a_second_start_says_that_it_runs(served: Served) -> None:
 
 
 @pytest.mark.slow
+def test_pages_come_back_with_the_servers_password_only(tmp_path: Path) -> None:
+    served = Served(tmp_path / "home", free_port(row=2))
+    secret = {"PREFECT_API_AUTH_STRING": "somebody:a-long-password"}
+
+    def make(what: str, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [BIN / "python", "-m", "deployments.server", what, "--port", str(served.port)]
+        return subprocess.run(command, env=served.env | given, cwd=ROOT, capture_output=True, text=True, timeout=420)
+
+    def shown() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", served.port + 1)) == 0
+
+    try:
+        first = make("start", secret)
+        assert first.returncode == 0, first.stdout + first.stderr
+        os.kill(served.pid("reports"), signal.SIGTERM)
+        served.until(lambda: not shown(), "end of the pages")
+        assert make("start", {}).returncode != 0
+        assert not shown()
+        assert make("start", secret).returncode == 0
+        assert httpx.get(f"{served.pages}/runs/demo/report.html").status_code == httpx.codes.UNAUTHORIZED
+    finally:
+        make("stop", secret)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
     [

@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from deployments.processes import Recorded
-from deployments.server import PREFECT, call, environment, wait_until_up
+from deployments.server import PREFECT, call, environment, healthy, wait_until
 from tests.faults.profile import OVERRIDES, RUN
 from tests.faults.suite import fault
 from tests.faults.trial import PATIENCE, Trial
@@ -50,7 +50,7 @@ class Server:
     def start(self) -> None:
         command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.process.start(command, self.environment, ROOT)
-        wait_until_up(self.url, self.environment, self.process)
+        wait_until(lambda: healthy(self.url), self.process)
 
     def signal(self, sign: signal.Signals) -> None:
         os.killpg(self.process.pid, sign)

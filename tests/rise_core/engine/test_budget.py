@@ -24,3 +24,13 @@ def test_a_template_and_a_tokenizer_are_both_allowed_for(measured: int) -> None:
         assert budget.most(prompt) >= counted(prompt)
     budget.spend((5, 4), 50)
     assert budget.most(measured) == counted(measured), "the largest that was ever seen counts"
+
+
+def test_what_the_endpoint_does_not_say_teaches_nothing() -> None:
+    budget = Budget(Teacher(), Usage(0, 0))
+    budget.spend((75, 4), 50)
+    most = budget.most(33)
+    for _ in range(3):
+        budget.spend((budget.most(33), 4))
+    assert budget.most(33) == most
+    assert budget.used == Usage(4, 79 + 3 * (most + 4))

@@ -95,7 +95,7 @@ def test_every_process_draws_the_same_problems_however_many(name: str) -> None:
 
 def test_a_process_that_dies_while_it_draws_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(UserError, match=r"^config: generator chain_sum .* ended with exit code 1$"):
+    with pytest.raises(UserError, match=r"^config: generator chain_sum .* ended with exit code 1, for the reason"):
         load_problems(config_for("chain_sum", train=2, held_out=1))
 
 
@@ -131,3 +131,20 @@ def test_a_generator_whose_stored_problems_cannot_be_graded_is_refused(monkeypat
     monkeypatch.setitem(DATASETS, "table", (TableDataset, TableConfig))
     with pytest.raises(UserError, match="its scorer refuses its own answer to problem table-0 once that is stored as"):
         generate_here(config_for("table", train=2, held_out=1))
+
+
+class RowDataset(TableDataset):
+    """Its scorer looks a row up, which is a tuple until JSON makes a list of it."""
+
+    def __getitem__(self, idx: int) -> dict[str, Any]:
+        return {"question": f"q{idx} ?", "answer": "5", "metadata": {"row": (1, 2)}}
+
+    def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
+        return float({(1, 2): "5"}.get(entry["metadata"]["row"]) == answer)
+
+
+def test_a_scorer_that_raises_on_lists_gets_its_tuples_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "row", (RowDataset, TableConfig))
+    problem = drawn("row")[0]
+    grades = [get("reasoning_gym").grade(answer, problem).verdict for answer in ("5", "6")]
+    assert grades == [Verdict.CORRECT, Verdict.WRONG]

@@ -5,6 +5,7 @@ import itertools
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from rise_core.records import Grade, Problem, Verdict
@@ -62,6 +63,16 @@ def counting(response: str, problem: Problem) -> bool:
         sum(itertools.repeat(0))  # in C for ever: no signal is looked at
     if response.startswith("slow"):
         time.sleep(1000)
+    return True
+
+
+def meeting(response: str, problem: Problem) -> bool:
+    """True once another response is graded at the same time, in the folder that the problem's answer names."""
+    if response.startswith("slow"):
+        time.sleep(1000)
+    (Path(problem.answer) / response).touch()
+    while len(os.listdir(problem.answer)) < 2:
+        time.sleep(0.02)
     return True
 
 

@@ -26,8 +26,9 @@ GSM8K = Problem("g", "train", "q", "#### 18")
 MATH = Problem("m", "train", "q", "\\boxed{18}")
 RIGHT = Grade(Verdict.CORRECT, 1.0, "18")
 HANGS = "\\boxed{9^{9^{9^{9}}}}"
-COUNTING = "tests.rise_core.verifiers.own_rules:counting"
-SLOW = "tests.rise_core.verifiers.own_rules:slow"  # gsm8k, with responses that take longer than any deadline
+OWN = "tests.rise_core.verifiers.own_rules"
+COUNTING = f"{OWN}:counting"
+SLOW = f"{OWN}:slow"  # gsm8k, with responses that take longer than any deadline
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,14 @@ def test_an_answer_that_costs_its_deadline_costs_it_once(tmp_path: Path) -> None
     graded = Counter((tmp_path / "tries").read_text().splitlines())
     assert set(graded) == set(responses)
     assert [graded[response] for response in responses if not response.startswith("quick")] == [1] * 4
+
+
+def test_what_two_jobs_leave_is_graded_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "CHUNK", 2)
+    folder = Problem("t", "train", "q", str(tmp_path))
+    with GradingPool(f"{OWN}:meeting", workers=2, timeout=5.0) as pool:
+        grades = pool.grade([(response, folder) for response in ("slow 1", "here", "slow 2", "there")])
+    assert [grade.verdict for grade in grades] == [Verdict.TIMEOUT, Verdict.CORRECT] * 2
 
 
 def test_a_process_that_stops_before_it_takes_a_job_is_replaced(
