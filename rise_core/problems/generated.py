@@ -50,11 +50,18 @@ def generate_here(config: Config) -> ProblemSet:
 def refuse_ungradable(problems: list[Problem]) -> None:
     """Refuse a generator whose scorer no longer knows its own answers once they were stored as JSON."""
     for problem in problems:
-        if problem.solution is not None and reasoning_gym.grade(problem.answer, problem).verdict is not Verdict.CORRECT:
+        if problem.solution is not None and not knows_its_answer(problem):
             raise UserError(
                 f"config: generator {problem.metadata['generator']} (problems.name) cannot be used: its scorer refuses "
                 f"its own answer to problem {problem.problem_id} once that is stored as JSON; choose another generator"
             )
+
+
+def knows_its_answer(problem: Problem) -> bool:
+    try:
+        return reasoning_gym.grade(problem.answer, problem).verdict is Verdict.CORRECT
+    except reasoning_gym.UNREADABLE:
+        return False
 
 
 def wanted_size(config: Config, split: str) -> int:

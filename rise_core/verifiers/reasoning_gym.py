@@ -18,6 +18,8 @@ from rise_core.problems.generators import make_dataset
 from rise_core.records import Grade, Problem, Verdict
 from rise_core.verifiers.extract import fold_space
 
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of a scorer, on a text or entry
+
 
 def grade(response: str, problem: Problem) -> Grade:
     text = answer_text(response)
@@ -30,12 +32,20 @@ def grade(response: str, problem: Problem) -> Grade:
     if "entry" not in problem.metadata:  # a problem typed in, without a gold answer: only read, not graded
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     entry = problem.metadata["entry"] | {"question": problem.problem}
+    failure: Exception | None = None
     # Entries were stored as JSON, which has lists alone; some scorers compare with the tuples that there were before.
     for form in (entry, with_tuples(entry)):
         if answer and accepts(dataset, text, form):
             return Grade(Verdict.CORRECT, dataset.reward(text) if hasattr(dataset, "reward") else 1.0, answer)
-        if form["answer"] is None or accepts(dataset, form["answer"], form):
+        try:
+            trusted = form["answer"] is None or full_marks(dataset, form["answer"], form)
+        except UNREADABLE as error:
+            failure = error
+            continue
+        if trusted:
             return Grade(Verdict.WRONG, 0.0, answer) if answer else Grade(Verdict.NO_ANSWER, 0.0)
+    if failure is not None:
+        raise failure
     # A scorer that refuses its own answer says nothing about others.
     return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
 
@@ -45,7 +55,7 @@ def accepts(dataset: Any, text: str, entry: dict[str, Any]) -> bool:
     fault is seen from the scorer's own answer, so without one it is raised."""
     try:
         return full_marks(dataset, text, entry)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except UNREADABLE:
         if entry["answer"] is None:
             raise
         return False

@@ -148,3 +148,16 @@ def test_a_scorer_that_raises_on_lists_gets_its_tuples_back(monkeypatch: pytest.
     problem = drawn("row")[0]
     grades = [get("reasoning_gym").grade(answer, problem).verdict for answer in ("5", "6")]
     assert grades == [Verdict.CORRECT, Verdict.WRONG]
+
+
+class BrokenDataset(RowDataset):
+    """Its scorer raises on every stored entry."""
+
+    def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
+        return float({(1, 2): "5"}[(*entry["metadata"]["row"], 3)] == answer)
+
+
+def test_a_generator_whose_scorer_raises_on_its_own_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "broken", (BrokenDataset, TableConfig))
+    with pytest.raises(UserError, match="its scorer refuses its own answer to problem broken-0"):
+        generate_here(config_for("broken", train=2, held_out=1))
