@@ -57,10 +57,10 @@ load = lru_cache(get)  # a user's own is imported and checked once, not at every
 in_hand: InHand  # the pool's, of a process that has started
 
 
-def start(verifier: str, pools: InHand) -> None:
+def start(verifier: str, shared: InHand) -> None:
     """Load the verifier (outside any deadline) and limit the memory, so that 10**10**10 fails here and nowhere else."""
     global in_hand
-    in_hand = pools
+    in_hand = shared
     # pebble takes a process that ends with status 0 for one that was told to, and waits for its answers in vain.
     os._exit = partial(leave, os._exit)  # type: ignore[assignment]
     os.dup2(2, 1)  # standard output carries results only: what a user's own verifier prints is not one

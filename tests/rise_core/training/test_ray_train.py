@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+import ray
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
@@ -60,8 +61,13 @@ def with_torch() -> set[int]:
 def test_the_warm_process_is_the_one_that_trains(cluster: None, job: TrainJob) -> None:
     assert with_torch() == set(), "this test has to be the first of the module"
     assert warm_up(workers=2, gpus=0) is None
-    fit(job, workers=1, gpus=0, timeout=300, warm=warm_up(workers=1, gpus=0))
-    assert len(with_torch()) == 1
+    warm = warm_up(workers=1, gpus=0)
+    assert warm is not None
+    ray.get(warm, timeout=300)
+    before = with_torch()
+    assert len(before) == 1, "the warm process has loaded torch, and no training did"
+    fit(job, workers=1, gpus=0, timeout=300, warm=warm)
+    assert with_torch() == before
 
 
 def test_one_worker_trains_as_the_plain_loop_does(
