@@ -13,6 +13,7 @@ import itertools
 import logging
 import multiprocessing
 import time
+import weakref
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -36,7 +37,7 @@ STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced,
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Job:
     """Pairs on their way through a grading process; `_schedule` fills in the latest try."""
 
@@ -172,12 +173,14 @@ class GradingPool:
             job.future = self._pool.schedule(worker.grade_all, args=arguments, timeout=self._job_deadline)
             self._pending.add(job.future)
             self._moved = time.monotonic()
-        job.future.add_done_callback(partial(self._left, job))
+        # Weakly: a future keeps its callbacks, so that the job's answers would wait in memory for the cycle collector.
+        job.future.add_done_callback(partial(self._left, weakref.ref(job)))
 
-    def _left(self, job: Job, future: Future[list[Graded]]) -> None:
+    def _left(self, of: weakref.ref[Job], future: Future[list[Graded]]) -> None:
         self._pending.discard(future)
         self._moved = time.monotonic()
-        if future is job.future:  # and not an earlier try
+        job = of()
+        if job is not None and future is job.future:  # and not an earlier try
             job.ended = self._moved
 
     def _wait(self, job: Job) -> list[Graded]:

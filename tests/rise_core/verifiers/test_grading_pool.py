@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -120,6 +121,18 @@ def test_equal_answers_are_graded_once(math: GradingPool) -> None:
     thread = in_thread(lambda: grades.extend(math.grade([(HANGS, MATH)] * 300)))
     thread.join(120)
     assert [grade.verdict for grade in grades] == [Verdict.TIMEOUT] * 300
+
+
+def test_what_was_graded_does_not_wait_for_the_cycle_collector(gsm8k: GradingPool) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        gsm8k.grade([(f"#### {number}", GSM8K) for number in range(3 * pool_module.CHUNK)])
+        sleep(0.5)  # the pool's threads let go of the last job
+        kept = [each for each in gc.get_objects() if isinstance(each, pool_module.Job)]
+    finally:
+        gc.enable()
+    assert len(kept) <= 1, "jobs are kept after their answers are graded"
 
 
 def test_threads_share_a_pool(gsm8k: GradingPool) -> None:
