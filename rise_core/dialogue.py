@@ -44,7 +44,7 @@ def ask(problem: str, dialogue: Dialogue) -> str:
 def render(tokenizer: Any, chats: Sequence[list[Message]]) -> list[list[int]]:
     """Token ids of chats up to where the next response starts, by the tokenizer's own chat template.
 
-    Many at once: the tokenizer then uses every core, and what a call costs beside is paid once."""
+    Many at once: what a call costs beside the rendering is paid once."""
     if not chats:
         return []
     found = tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, tokenize=True, return_dict=False)

@@ -26,8 +26,10 @@ from functools import partial
 
 import numpy as np
 
-from rise_core.records import Purpose, Rollout, Verdict
+from rise_core.records import Graded, Purpose, Rollout, Verdict
 
+Response = Graded | Rollout
+FACTS = {None: False} | {verdict.value: verdict.is_fact for verdict in Verdict}  # by verdict, for a million responses
 Score = float | None  # one problem's value under one metric; None: a response that it reads could not be graded
 
 
@@ -47,12 +49,12 @@ class Metric:
 class Outcome:
     """One problem's responses: turns 1..K of its sequential episode and its B parallel responses."""
 
-    turns: list[Rollout]
-    parallel: list[Rollout]
+    turns: list[Response]
+    parallel: list[Response]
 
 
 def compute_metrics(
-    rollouts: Sequence[Rollout], *, split: str, turns: int, samples: int, bootstrap: int, seed: int
+    rollouts: Sequence[Response], *, split: str, turns: int, samples: int, bootstrap: int, seed: int
 ) -> list[Metric]:
     """Every metric of one checkpoint's evaluation on `split`, with K = `turns` and B = `samples`.
 
@@ -63,7 +65,7 @@ def compute_metrics(
 
 
 def compute_by_shard(
-    shards: Iterable[Sequence[Rollout]], *, split: str, turns: int, samples: int, bootstrap: int, seed: int
+    shards: Iterable[Sequence[Response]], *, split: str, turns: int, samples: int, bootstrap: int, seed: int
 ) -> list[Metric]:
     """`compute_metrics` of shards that come one at a time, each with every response to its problems."""
     scores: dict[str, list[Score]] = {}
@@ -92,9 +94,9 @@ def vote(answers: Sequence[str | None]) -> str | None:
     return max(votes, key=votes.__getitem__, default=None)
 
 
-def gather(rollouts: Sequence[Rollout], split: str, turns: int, samples: int) -> list[Outcome]:
+def gather(rollouts: Sequence[Response], split: str, turns: int, samples: int) -> list[Outcome]:
     """The split's responses by problem, complete and in order, problems in order of first appearance."""
-    found: dict[str, dict[tuple[str, int, int], Rollout]] = {}
+    found: dict[str, dict[tuple[str, int, int], Response]] = {}
     expected = [(Purpose.EVAL_SEQUENTIAL.value, turn, 0) for turn in range(1, turns + 1)]
     expected += [(Purpose.EVAL_PARALLEL.value, 1, sample) for sample in range(samples)]
     wanted = set(expected)
@@ -127,15 +129,18 @@ def scorers(turns: int, samples: int) -> dict[str, Callable[[Outcome], Score]]:
     return table
 
 
-def is_graded(rollout: Rollout) -> bool:
-    return rollout.verdict is not None and Verdict(rollout.verdict).is_fact
+def is_graded(rollout: Response) -> bool:
+    try:
+        return FACTS[rollout.verdict]
+    except KeyError:
+        raise ValueError(f"problem {rollout.problem_id} has the unknown verdict {rollout.verdict!r}") from None
 
 
-def is_correct(rollout: Rollout) -> bool:
+def is_correct(rollout: Response) -> bool:
     return rollout.verdict == Verdict.CORRECT
 
 
-def vote_correct(responses: Sequence[Rollout]) -> Score:
+def vote_correct(responses: Sequence[Response]) -> Score:
     """Whether the majority's answer is correct; no votes at all is wrong."""
     if not all(is_graded(response) for response in responses):
         return None
@@ -143,7 +148,7 @@ def vote_correct(responses: Sequence[Rollout]) -> Score:
     return float(winner is not None and is_correct(next(r for r in responses if r.answer == winner)))
 
 
-def any_correct(responses: Sequence[Rollout]) -> Score:
+def any_correct(responses: Sequence[Response]) -> Score:
     if not all(is_graded(response) for response in responses):
         return None
     return float(any(is_correct(response) for response in responses))

@@ -139,6 +139,19 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Graded:
+    """The fields of a rollout that metrics look at."""
+
+    purpose: str
+    split: str
+    problem_id: str
+    turn: int
+    sample: int
+    answer: str | None
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One training target: maximise weight · log π(response | state). A row of table `examples`."""
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from rise_core.batching import batched
 from rise_core.records import Example, Purpose
+from storage import memory
 from storage.arrow import TOKENS, field_names, records_of, table_of
 from storage.lake import KeyExists, Lake, Transaction
 
@@ -29,7 +30,7 @@ BATCH = 4096  # examples that are Python objects at a time
 OF_ITERATIONS = """
     FROM examples WHERE run = ? AND list_contains(?::INTEGER[], iteration)
     ORDER BY iteration, problem_id, turn, sample"""
-SHARDS = 32  # whose rows are marked at a time: DuckDB holds each of them whole, with its text and its tokens
+SHARDS = 8  # whose rows are marked at a time: DuckDB holds each of them whole, with its text and its tokens
 SHARDS_OF = "SELECT coalesce(max(shard) + 1, 0) FROM lake.main.rollouts WHERE run = ? AND iteration = ? AND purpose = ?"
 MARK_SELECTED = """
     UPDATE lake.main.rollouts SET selected = true
@@ -66,6 +67,7 @@ def mark_selected(tx: Transaction, run: str, iteration: int) -> int:
     for shard in range(0, shards, SHARDS):
         ((found,),) = tx.execute(MARK_SELECTED, (*place, shard, shard + SHARDS - 1, run, iteration))
         marked += found
+        memory.give_back()
     return marked
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pyarrow as pa
 import pytest
 
-from rise_core.records import Candidate, Example
+from rise_core.records import Candidate, Example, Graded, Rollout
 from storage.examples import SHARDS as MARKED
 from storage.examples import has_examples, read_examples, write_examples
 from storage.lake import KeyExists, Lake
@@ -15,13 +15,18 @@ from storage.rollouts import (
     append_rollouts,
     done_keys,
     from_arrow,
-    read_by_shard,
     read_candidates,
+    read_graded,
     read_rollouts,
     read_targets,
     to_arrow,
 )
 from tests.storage.samples import rollout, shard_rows
+
+
+def narrow(record: type, rows: list[Rollout]) -> list[object]:
+    """Rollouts with the fields of `record` only."""
+    return [record(**{field.name: getattr(row, field.name) for field in fields(record)}) for row in rows]
 
 
 def test_a_rollout_comes_back_as_it_was(lake: Lake) -> None:
@@ -145,9 +150,9 @@ def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
     for rows in (late, early, revisions, parallel, [rollout(problem_id="x", shard=5, iteration=2)]):
         append_rollouts(lake, rows)
 
-    assert list(read_by_shard(lake, "r1", 1, "collect")) == [early, [*late, *revisions]]
-    assert list(read_by_shard(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [parallel]
-    assert list(read_by_shard(lake, "nobody", 1, "collect")) == []
+    assert list(read_graded(lake, "r1", 1, "collect")) == [narrow(Graded, early), narrow(Graded, [*late, *revisions])]
+    assert list(read_graded(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [narrow(Graded, parallel)]
+    assert list(read_graded(lake, "nobody", 1, "collect")) == []
 
 
 def test_targets_come_with_the_attempts_before_them(lake: Lake) -> None:
@@ -166,10 +171,7 @@ def test_candidates_are_the_same_rows_with_fewer_fields(lake: Lake) -> None:
     rows = [rollout(verdict="correct", reward=1.0), rollout(sample=1, repetitive=True, response_ids=[])]
     append_rollouts(lake, rows)
     append_rollouts(lake, [rollout(purpose="eval_parallel")])
-    names = [field.name for field in fields(Candidate)]
-    assert list(read_candidates(lake, "r1", 1)) == [
-        [Candidate(**{name: getattr(row, name) for name in names}) for row in rows]
-    ]
+    assert list(read_candidates(lake, "r1", 1)) == [narrow(Candidate, rows)]
 
 
 def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
@@ -181,8 +183,8 @@ def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
         parallel = [rollout(problem_id=f"p{shard}", purpose="eval_parallel", sample=s, **place) for s in (0, 1)]
         for rows in (parallel, turns):
             append_rollouts(lake, rows)
-        made[shard] = [*turns, *parallel]
+        made[shard] = narrow(Graded, [*turns, *parallel])
 
-    assert list(read_by_shard(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]
+    assert list(read_graded(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]
     backwards = [[*made[s][1:], made[s][0]] for s in shards]
-    assert list(read_by_shard(lake, "r1", 1, "eval_parallel", "eval_sequential")) == backwards
+    assert list(read_graded(lake, "r1", 1, "eval_parallel", "eval_sequential")) == backwards
