@@ -20,6 +20,7 @@ import random
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progress, table
 from pipeline import (
@@ -92,13 +93,7 @@ def measure(case: Case, home: Path) -> str:
     with job_of(f"one-{case.profile}", case.profile, overrides) as job:
         from rise_core.engine.settings import environment
 
-        collecting = job.config.collect
-        settings = {
-            "engine": bare_arguments(job),
-            "threads": case.threads,
-            "temperature": collecting.temperature,
-            "top_p": collecting.top_p,
-        }
+        settings = sampler_settings(job, case.threads)
         job.use_policy(0)
         with (
             closing(Sampler("vllm", settings, home, environment(job.config.engine))) as bare,
@@ -146,8 +141,19 @@ class Sides:
         return tokens / seconds
 
 
+def sampler_settings(job, threads: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    """What a sampler process samples with: what the job's engines do."""
+    collecting = job.config.collect
+    return {
+        "engine": bare_arguments(job),
+        "threads": threads,
+        "temperature": collecting.temperature,
+        "top_p": collecting.top_p,
+    }
+
+
 def requests_of(job, iteration: int) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
-    """Every response of a collection as a request of its own, turn by turn, with its prompt, seed and length."""
+    """Every response of a collection as a request of its own, turn by turn: its problem, prompt, seed and length."""
     from rise_core.episode import State
     from storage import rollouts
 
@@ -158,7 +164,12 @@ def requests_of(job, iteration: int) -> list[dict[str, object]]:  # type: ignore
         for name, turn in {(row.problem_id, row.turn) for row in rows}
     }
     return [
-        {"prompt_ids": prompts[row.problem_id, row.turn], "seed": row.seed, "length": len(row.response_ids)}
+        {
+            "problem_id": row.problem_id,
+            "prompt_ids": prompts[row.problem_id, row.turn],
+            "seed": row.seed,
+            "length": len(row.response_ids),
+        }
         for row in sorted(rows, key=lambda row: row.turn)
     ]
 

@@ -20,11 +20,19 @@ Requests = list[dict[str, Any]]  # prompt_ids, seed, length
 class Sampler:
     """A sampler process; `sample` blocks. While it waits for work it uses no processor time."""
 
-    def __init__(self, kind: str, settings: dict[str, Any], folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        settings: dict[str, Any],
+        folder: Path,
+        environment: dict[str, str],
+        core: int | None = None,  # to run on; None: wherever the kernel likes
+    ) -> None:
+        pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
         file = folder / f"{kind}.json"
         file.write_text(json.dumps(settings))
         self.process = subprocess.Popen(
-            [sys.executable, __file__, kind, str(file)],
+            [*pin, sys.executable, __file__, kind, str(file)],
             env=os.environ | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
