@@ -6,8 +6,6 @@ prefect deployment run rise/iterate -p run=demo  # on a worker
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import flow
@@ -35,7 +33,7 @@ def rise(
 ) -> None:
     """Advance `run` by `iterations` (none given: up to the profile's own number); what an earlier flow run left
     unfinished is finished first. Every stage skips what the lake already holds."""
-    with open_job(run, profile, overrides or [], iterations) as job, reporting(job) as begin_report:
+    with open_job(run, profile, overrides or [], iterations) as job:
         prepare(job)
         for iteration in job.open_iterations():
             if iteration > 0:  # iteration 0 is the base model: evaluated, not trained
@@ -47,27 +45,8 @@ def rise(
                 fine_tune(job, iteration)
             sample(job, iteration, evaluations(job.config, job.split), policy=iteration)
             evaluate(job, iteration)
-            begin_report(iteration)
+            report(job, iteration)
             tidy(job, iteration)
-
-
-@contextmanager
-def reporting(job: Job) -> Iterator[Callable[[int], None]]:
-    """Reports are written while the next iteration goes on, each from the lake as it is when it begins. One that failed
-    fails the flow before the next begins, or at the end of the block."""
-    under_way: list[PrefectFuture[None]] = []
-
-    def begin(iteration: int) -> None:
-        while under_way:
-            under_way.pop().result()
-        under_way.append(report.submit(job, iteration, job.lake.version(), return_state=False))
-
-    try:
-        yield begin
-        while under_way:
-            under_way.pop().result()
-    finally:
-        wait(under_way)
 
 
 def sample(job: Job, iteration: int, plans: list[Plan], policy: int) -> None:

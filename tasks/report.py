@@ -23,28 +23,27 @@ from tasks.stage import stage
 
 
 @stage("report {job.run} {iteration}")
-def report(job: Job, iteration: int, version: int) -> None:
-    """Write the run's page from `version` of the lake, and attach metrics, main plot, the page's place and link to the
-    flow run, each under a key that stays the same over time."""
+def report(job: Job, iteration: int) -> None:
+    """Write the run's page, and attach metrics, main plot, the page's place and link to the flow run, each under a key
+    that stays the same over time."""
     from storage.report import write_page  # Altair comes with it: not before the first report
 
-    with Lake(job.home.lake, version=version) as lake:
-        page = write_page(lake, job.run, job.home.report(job.run), job.home.cache)
-        create_table_artifact(
-            key=artifact_key(job.run, "metrics"),
-            table=newest_first(metrics.read_metrics(lake, job.run)),
-            description=f"Metrics of run {job.run} in percent, up to iteration {iteration}",
-        )
-        create_markdown_artifact(
-            key=artifact_key(job.run, "plot"),
-            markdown=plot_markdown(lake, job.run),
-            description=f"Accuracy of run {job.run}, up to iteration {iteration}",
-        )
-        create_markdown_artifact(
-            key=artifact_key(job.run, "report"),
-            markdown=report_markdown(lake, job.run, page),
-            description=f"Page, version and time by stage of run {job.run}",
-        )
+    page = write_page(job.lake, job.run, job.home.report(job.run), job.home.cache)
+    create_table_artifact(
+        key=artifact_key(job.run, "metrics"),
+        table=newest_first(metrics.read_metrics(job.lake, job.run)),
+        description=f"Metrics of run {job.run} in percent, up to iteration {iteration}",
+    )
+    create_markdown_artifact(
+        key=artifact_key(job.run, "plot"),
+        markdown=plot_markdown(job.lake, job.run),
+        description=f"Accuracy of run {job.run}, up to iteration {iteration}",
+    )
+    create_markdown_artifact(
+        key=artifact_key(job.run, "report"),
+        markdown=report_markdown(job.lake, job.run, page),
+        description=f"Page, version and time by stage of run {job.run}",
+    )
     link = page_link(job.run)
     if link:
         create_link_artifact(
@@ -54,7 +53,7 @@ def report(job: Job, iteration: int, version: int) -> None:
             description=f"Page of run {job.run}, as of its newest iteration",
         )
     get_run_logger().info(
-        "iteration %d: complete at version %d of the lake; page: %s", iteration, version, link or page
+        "iteration %d: complete at version %d of the lake; page: %s", iteration, job.lake.version(), link or page
     )
 
 

@@ -63,7 +63,7 @@ STAGES = {
     ("verify_answers", "eval_sequential"): "sample: turns",
     ("verify_answers", "eval_parallel"): "sample: parallel",
     ("evaluate", ""): "evaluate",
-    ("tidy", ""): "tidy",
+    ("tidy", ""): "report and tidy",
 }
 
 

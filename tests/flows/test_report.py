@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.report import page_link
-from tests.flows.command import TINY, query, rise
+from tests.flows.command import query, rise
 
 pytestmark = pytest.mark.slow
 
@@ -27,19 +27,6 @@ def test_a_run_ends_with_its_page(whole: Path) -> None:
     assert "<title>whole · RISE report</title>" in page
     newest = query(whole, "SELECT value FROM metrics WHERE iteration = 2 AND metric = 'm1@t3'")[0]["value"]
     assert f"<strong>{100 * newest:.1f}<small>" in page
-
-
-def test_a_page_that_cannot_be_written_fails_the_flow_and_costs_nothing_else(tmp_path: Path) -> None:
-    """The base's page is written while iteration 1 goes on, which is finished first."""
-    home = tmp_path / "home"
-    page = home / "runs" / "blocked" / "report.html"
-    page.mkdir(parents=True)
-    result = rise(home, "run", TINY, "--run", "blocked", "--iterations", "1")
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert f"{page} cannot be written: Is a directory" in result.stderr.splitlines()[-1]
-    stored = query(home, "SELECT DISTINCT iteration FROM metrics ORDER BY iteration")
-    assert [row["iteration"] for row in stored] == [0, 1]
 
 
 def test_prefect_shows_metrics_plot_and_report(whole: Path) -> None:
