@@ -1,7 +1,8 @@
 """The other side of the sampling benchmarks, in a process of its own: a bare vLLM engine, or Hugging Face `generate`.
 
-Started by collection.py as `sampler.py vllm|transformers SETTINGS.json`. It reads a line of JSON from stdin at a time,
-{"requests": file, "limit": n}, samples those requests, and answers {"seconds": s, "tokens": n} on stdout.
+Started by collection.py and engines.py as `sampler.py vllm|transformers SETTINGS.json`. It reads a line of JSON from
+stdin at a time, {"requests": file, "limit": n}, samples those requests, and answers {"seconds": s, "tokens": n} on
+stdout.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-Requests = list[dict[str, Any]]  # prompt_ids, seed, length
+Requests = list[dict[str, Any]]  # problem_id, prompt_ids, seed, length
 
 
 class Sampler:

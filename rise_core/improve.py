@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from rise_core.config import Criterion, Select
-from rise_core.records import Candidate, Rollout, Verdict
+from rise_core.records import Candidate, Rollout, Verdict, is_fact
 from rise_core.seeds import unit
 
 R = TypeVar("R", Candidate, Rollout)
@@ -15,7 +15,7 @@ R = TypeVar("R", Candidate, Rollout)
 def best(candidates: Iterable[R]) -> R | None:
     """The highest reward among responses whose grade is a fact, that do not loop and that have a token to learn (a
     teacher cut off before its first word has none); ties go to the lowest sample."""
-    fit = [r for r in candidates if Verdict(r.verdict or Verdict.ERROR).is_fact and r.response_ids and not r.repetitive]
+    fit = [r for r in candidates if is_fact(r.verdict) and r.response_ids and not r.repetitive]
     return min(fit, key=lambda r: (-reward(r), r.sample), default=None)
 
 

@@ -26,10 +26,9 @@ from functools import partial
 
 import numpy as np
 
-from rise_core.records import Graded, Purpose, Rollout, Verdict
+from rise_core.records import Purpose, Rollout, Scored, Verdict, is_fact
 
-Response = Graded | Rollout
-FACTS = {None: False} | {verdict.value: verdict.is_fact for verdict in Verdict}  # by verdict, for a million responses
+Response = Scored | Rollout
 Score = float | None  # one problem's value under one metric; None: a response that it reads could not be graded
 
 
@@ -129,27 +128,20 @@ def scorers(turns: int, samples: int) -> dict[str, Callable[[Outcome], Score]]:
     return table
 
 
-def is_graded(rollout: Response) -> bool:
-    try:
-        return FACTS[rollout.verdict]
-    except KeyError:
-        raise ValueError(f"problem {rollout.problem_id} has the unknown verdict {rollout.verdict!r}") from None
-
-
 def is_correct(rollout: Response) -> bool:
     return rollout.verdict == Verdict.CORRECT
 
 
 def vote_correct(responses: Sequence[Response]) -> Score:
     """Whether the majority's answer is correct; no votes at all is wrong."""
-    if not all(is_graded(response) for response in responses):
+    if not all(is_fact(response.verdict) for response in responses):
         return None
     winner = vote([response.answer for response in responses])
     return float(winner is not None and is_correct(next(r for r in responses if r.answer == winner)))
 
 
 def any_correct(responses: Sequence[Response]) -> Score:
-    if not all(is_graded(response) for response in responses):
+    if not all(is_fact(response.verdict) for response in responses):
         return None
     return float(any(is_correct(response) for response in responses))
 
@@ -161,14 +153,14 @@ def correct_at(outcome: Outcome, turn: int) -> Score:
 def changed_at(outcome: Outcome, turn: int, to_correct: bool) -> Score:
     """Whether correctness changed from turn - 1 to turn: to correct, or away from it."""
     before, after = outcome.turns[turn - 2 : turn]
-    if not (is_graded(before) and is_graded(after)):
+    if not (is_fact(before.verdict) and is_fact(after.verdict)):
         return None
     return float(is_correct(before) is not to_correct and is_correct(after) is to_correct)
 
 
 def share_ungraded(outcome: Outcome) -> Score:
     responses = outcome.turns + outcome.parallel
-    return sum(not is_graded(response) for response in responses) / len(responses)
+    return sum(not is_fact(response.verdict) for response in responses) / len(responses)
 
 
 def differences(values: Sequence[Score], baseline: Sequence[Score]) -> list[Score]:

@@ -23,6 +23,17 @@ class Verdict(StrEnum):
         return self in (Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER)
 
 
+FACTS = {None: False} | {verdict.value: verdict.is_fact for verdict in Verdict}
+
+
+def is_fact(verdict: str | None) -> bool:
+    """`Verdict.is_fact` of a stored verdict, fast: millions are asked for. Raises ValueError for an unknown one."""
+    try:
+        return FACTS[verdict]
+    except KeyError:
+        raise ValueError(f"{verdict!r} is not a verdict") from None
+
+
 class Purpose(StrEnum):
     """Why a response was sampled."""
 
@@ -139,7 +150,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
+class Scored:
     """The fields of a rollout that metrics look at."""
 
     purpose: str

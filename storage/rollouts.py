@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rise_core.batching import batched
-from rise_core.records import Candidate, Graded, Purpose, Rollout
+from rise_core.records import Candidate, Purpose, Rollout, Scored
 from storage import memory
 from storage.arrow import MOMENT, TOKENS, field_names, records_of, table_of
 from storage.lake import KeyExists, Lake, Transaction
@@ -44,7 +44,7 @@ Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, sha
 NAMES = ", ".join(field_names(Rollout))
 KEYS = pa.schema([("problem_id", pa.string()), ("turn", pa.int32()), ("sample", pa.int32())])
 SELECTED = "(SELECT * REPLACE ((problem_id, turn, sample) IN (FROM targets) AS selected) FROM rollouts)"
-R = TypeVar("R", Candidate, Graded, Rollout)
+R = TypeVar("R", Candidate, Scored, Rollout)
 
 
 def to_arrow(rollouts: list[Rollout]) -> pa.Table:
@@ -96,12 +96,12 @@ def done_keys(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, 
     return set(records_of(lambda *key: key, ("purpose", "split", "shard", "turn"), found))
 
 
-def read_graded(
+def read_scored(
     lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
-) -> Iterator[list[Graded]]:
+) -> Iterator[list[Scored]]:
     """What metrics look at of an iteration's responses, one shard's whole episodes at a time: a million together take
     gigabytes. A shard's are in the order of `purposes`, then by problem, turn and sample."""
-    return by_shard(Graded, lake, run, iteration, purposes, split)
+    return by_shard(Scored, lake, run, iteration, purposes, split)
 
 
 def read_candidates(lake: Lake, run: str, iteration: int) -> Iterator[list[Candidate]]:
@@ -135,13 +135,14 @@ def by_shard(
     done = done_keys(lake, run, iteration)
     shards = sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])})
     for some in batched(shards, SHARDS):
-        memory.give_back()
+        memory.give_back()  # what sampling, or the query before, left
         params = [run, iteration, some[0], some[-1], list(purposes), split, split, list(purposes)]
         found = lake.query(sql, params, **beside)
         numbers = found["of_shard"].to_numpy()
         for shard in some:
             begin, end = np.searchsorted(numbers, [shard, shard + 1])
             yield records_of(record, field_names(record), found.slice(begin, end - begin))
+        del found
 
 
 def read_rollouts(

@@ -18,7 +18,7 @@ def evaluate(job: Job, iteration: int) -> None:
     purposes = (Purpose.EVAL_SEQUENTIAL.value, Purpose.EVAL_PARALLEL.value)
     ev = job.config.eval
     found = compute_by_shard(
-        rollouts.read_graded(job.lake, job.run, iteration, *purposes, split=job.split),
+        rollouts.read_scored(job.lake, job.run, iteration, *purposes, split=job.split),
         split=job.split,
         turns=ev.turns,
         samples=ev.samples,

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pyarrow as pa
 import pytest
 
-from rise_core.records import Candidate, Example, Graded, Rollout
+from rise_core.records import Candidate, Example, Rollout, Scored
 from storage.examples import SHARDS as MARKED
 from storage.examples import has_examples, read_examples, write_examples
 from storage.lake import KeyExists, Lake
@@ -16,8 +16,8 @@ from storage.rollouts import (
     done_keys,
     from_arrow,
     read_candidates,
-    read_graded,
     read_rollouts,
+    read_scored,
     read_targets,
     to_arrow,
 )
@@ -150,9 +150,9 @@ def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
     for rows in (late, early, revisions, parallel, [rollout(problem_id="x", shard=5, iteration=2)]):
         append_rollouts(lake, rows)
 
-    assert list(read_graded(lake, "r1", 1, "collect")) == [narrow(Graded, early), narrow(Graded, [*late, *revisions])]
-    assert list(read_graded(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [narrow(Graded, parallel)]
-    assert list(read_graded(lake, "nobody", 1, "collect")) == []
+    assert list(read_scored(lake, "r1", 1, "collect")) == [narrow(Scored, early), narrow(Scored, [*late, *revisions])]
+    assert list(read_scored(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [narrow(Scored, parallel)]
+    assert list(read_scored(lake, "nobody", 1, "collect")) == []
 
 
 def test_targets_come_with_the_attempts_before_them(lake: Lake) -> None:
@@ -183,8 +183,8 @@ def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
         parallel = [rollout(problem_id=f"p{shard}", purpose="eval_parallel", sample=s, **place) for s in (0, 1)]
         for rows in (parallel, turns):
             append_rollouts(lake, rows)
-        made[shard] = narrow(Graded, [*turns, *parallel])
+        made[shard] = narrow(Scored, [*turns, *parallel])
 
-    assert list(read_graded(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]
+    assert list(read_scored(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]
     backwards = [[*made[s][1:], made[s][0]] for s in shards]
-    assert list(read_graded(lake, "r1", 1, "eval_parallel", "eval_sequential")) == backwards
+    assert list(read_scored(lake, "r1", 1, "eval_parallel", "eval_sequential")) == backwards
