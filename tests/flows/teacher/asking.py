@@ -1,0 +1,30 @@
+"""A client of the teacher's endpoint, and what it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rise_core.engine.teacher import Endpoint
+from rise_core.problems import load_problems
+from rise_core.profiles import load
+from rise_core.records import SamplingSettings
+from rise_core.wording import Question
+from tests.flows.command import TINY
+
+KEY = "planted-4f1c9d27e8"
+CONFIG = load(TINY)
+SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6, stop_token_ids=())
+Ask = Callable[..., Endpoint]
+
+
+def questions(count: int, n: int = 1) -> list[Question]:
+    problems = load_problems(CONFIG).train[:count]
+    chats = [[{"role": "user", "content": problem.problem}] for problem in problems]
+    return [
+        Question(p, chat, list(range(16)), n, 2**50 + 1000 * i)
+        for i, (p, chat) in enumerate(zip(problems, chats, strict=True))
+    ]
+
+
+def texts(teacher: Endpoint, asked: list[Question]) -> list[list[str]]:
+    return [[said.text for said in several] for several in teacher.say(asked, SETTINGS)]
