@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,12 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
 
-def processes_of(home: Path) -> list[str]:
-    """The command lines of the living processes that were started for a home."""
+def processes_of(home: Path, patience: float = 10.0) -> list[str]:
+    """The command lines of the processes that were started for a home and go on living for `patience` seconds. One that
+    notices by a closed pipe that its owner is gone, as Python's resource tracker does, ends a moment after it."""
+    deadline = time.monotonic() + patience
+    while living(home) and time.monotonic() < deadline:
+        time.sleep(0.1)
     return list(living(home).values())
 
 

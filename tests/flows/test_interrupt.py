@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -29,10 +28,7 @@ def stop_at(home: Path, log: Path, moment: Moment, sign: signal.Signals, whole_g
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while processes_of(home) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert processes_of(home) == []
+    assert processes_of(home, patience=30) == []
     return status
 
 

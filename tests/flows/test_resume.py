@@ -1,7 +1,6 @@
 """A run killed while it samples, trains and commits goes on with the same command and ends with each key once."""
 
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,7 @@ def kill_when(home: Path, log: Path, moment: Moment, pause: float) -> None:
     wait_for(moment, home, process, log, pause=pause, timeout=300)
     process.kill()
     process.wait(timeout=30)
-    deadline = time.monotonic() + 30
-    while processes_of(home) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert processes_of(home) == []
+    assert processes_of(home, patience=30) == []
 
 
 def queries_during(home: Path, log: Path) -> int:
