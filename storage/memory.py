@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc only
+_libc = ctypes.CDLL(None)  # glibc, which PyTorch's wheels ask for
 
 
 def give_back() -> None:
@@ -13,5 +13,4 @@ def give_back() -> None:
     Sampling runs in dozens of threads with a heap each. What they freed would stay resident beside what the next stage
     takes.
     """
-    if _trim is not None:
-        _trim(0)
+    _libc.malloc_trim(0)

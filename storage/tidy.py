@@ -6,7 +6,7 @@ All of it is DuckLake's own maintenance, and every version stays readable.
 
 from __future__ import annotations
 
-from storage import memory, sums
+from storage import sums
 from storage.lake import Lake, Transaction, patiently
 
 REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)"
@@ -29,7 +29,6 @@ def tidy(lake: Lake, run: str, iteration: int) -> tuple[int, int]:
     lake.add_sums()
     patiently(lake.location, lambda: clean_up(lake))
     (after,) = lake.query(COUNT)["n"].to_pylist()
-    memory.give_back()
     return before, after
 
 

@@ -58,13 +58,19 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
 
-def processes_of(home: Path, patience: float = 10.0) -> list[str]:
-    """The command lines of the processes that were started for a home and go on living for `patience` seconds. One that
-    notices by a closed pipe that its owner is gone, as Python's resource tracker does, ends a moment after it."""
-    deadline = time.monotonic() + patience
-    while living(home) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return list(living(home).values())
+# Python's own keeper of a process's shared memory: it ends when it reads that its owner is gone, a moment after it.
+TRACKER = "from multiprocessing.resource_tracker import main"
+
+
+def processes_of(home: Path) -> list[str]:
+    """The command lines of the living processes that were started for a home. Where only trackers are left, they get
+    ten seconds to end."""
+    deadline = time.monotonic() + 10
+    while (found := list(living(home).values())) and all(TRACKER in command for command in found):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return found
 
 
 def living(home: Path) -> dict[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,10 @@ def stop_at(home: Path, log: Path, moment: Moment, sign: signal.Signals, whole_g
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    assert processes_of(home, patience=30) == []
+    deadline = time.monotonic() + 30
+    while processes_of(home) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_of(home) == []
     return status
 
 

@@ -1,0 +1,69 @@
+"""What two engines can give at most, for engines.py: by the processor time there is, and by what two bare ones give."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+from collection import requests_of, sampler_settings
+from measuring import in_turns, progress
+from sampler import Sampler
+
+
+def watched(measure: Callable[[], float], busy: list[float]) -> float:
+    """A measurement, and beside it the share of the machine's processor time that this process and all that it started
+    used meanwhile."""
+    begun, used = time.perf_counter(), processor_seconds()
+    rate = measure()
+    cores = len(os.sched_getaffinity(0))
+    busy.append((processor_seconds() - used) / (time.perf_counter() - begun) / cores)
+    progress(f"cores busy: {100 * busy[-1]:.0f}%")
+    return rate
+
+
+def processor_seconds() -> float:
+    """What this process and all that it started, and that still live, have used so far."""
+    me, total = psutil.Process(), 0.0
+    for process in [me, *me.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            total += used.user + used.system
+    return total
+
+
+def bare_rates(job: Any, home: Path, repeats: int) -> dict[str, float]:
+    """Tokens a second of one bare engine with the requests of the job's first collection, and of two that share them
+    by problem, each on a core of its own."""
+    from rise_core.engine.settings import environment
+
+    requests, settings, variables = requests_of(job, 1), sampler_settings(job, 1), environment(job.config.engine)
+    second = set(sorted({request["problem_id"] for request in requests})[::2])
+    shares = [[r for r in requests if (r["problem_id"] in second) == half] for half in (False, True)]
+    groups = {"1": [(requests, None)], "2": list(zip(shares, sorted(os.sched_getaffinity(0)), strict=False))}
+    with ExitStack() as opened:
+        ways = {}
+        for n, group in groups.items():
+            samplers = []
+            for number, (some, core) in enumerate(group):
+                file = home / f"bare-{n}-{number}.json"
+                file.write_text(json.dumps(some))
+                sampler = opened.enter_context(closing(Sampler("vllm", settings, home, variables, core)))
+                samplers.append((sampler, file))
+            ways[n] = partial(side_by_side, samplers)
+        return in_turns(ways, repeats)
+
+
+def side_by_side(samplers: list[tuple[Sampler, Path]]) -> float:
+    """Tokens a second of all samplers together, until the last one is through."""
+    begun = time.perf_counter()
+    with ThreadPoolExecutor() as threads:
+        found = list(threads.map(lambda each: each[0].sample(each[1]), samplers))
+    return sum(tokens for _, tokens in found) / (time.perf_counter() - begun)
