@@ -46,6 +46,8 @@ def start(folder: Path, port: int) -> None:
         return
     if not server.alive():
         reports.end(FINISH_SECONDS)  # its port and its password are those of the server that is gone
+        if server.note != str(port):  # and so is the port that the worker asks for work
+            worker.end(FINISH_SECONDS, children_first=True)
     for part, its_port in ((server, port), (reports, pages)):
         if not part.alive():
             refuse_taken(its_port, server)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
 
-from deployments.server import shown_at
+from deployments.server import healthy, shown_at
 from flows.environment import QUIET
 from rise_core.profiles import profiles
 from tests.deployments.served import BIN, Served, free_port
@@ -95,12 +96,12 @@ def test_a_second_start_says_that_it_runs(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_pages_come_back_with_the_servers_password_only(tmp_path: Path) -> None:
+def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: Path) -> None:
     served = Served(tmp_path / "home", free_port(row=2))
     secret = {"PREFECT_API_AUTH_STRING": "somebody:a-long-password"}
 
-    def make(what: str, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        command = [BIN / "python", "-m", "deployments.server", what, "--port", str(served.port)]
+    def make(what: str, given: dict[str, str], port: int = served.port) -> subprocess.CompletedProcess[str]:
+        command = [BIN / "python", "-m", "deployments.server", what, "--port", str(port)]
         return subprocess.run(command, env=served.env | given, cwd=ROOT, capture_output=True, text=True, timeout=420)
 
     def shown() -> bool:
@@ -116,6 +117,15 @@ def test_pages_come_back_with_the_servers_password_only(tmp_path: Path) -> None:
         assert not shown()
         assert make("start", secret).returncode == 0
         assert httpx.get(f"{served.pages}/runs/demo/report.html").status_code == httpx.codes.UNAUTHORIZED
+
+        worker, elsewhere = served.pid("worker"), free_port(row=2)
+        os.kill(served.pid("server"), signal.SIGKILL)
+        served.until(lambda: not healthy(served.url), "end of the server")
+        again = make("start", secret, elsewhere)
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert worker not in living(served.home), "it would ask the old port for ever"
+        asked = psutil.Process(served.pid("worker")).environ()["PREFECT_API_URL"]
+        assert asked == f"http://127.0.0.1:{elsewhere}/api"
     finally:
         make("stop", secret)
 
