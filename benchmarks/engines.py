@@ -4,10 +4,12 @@
     .venv/bin/python benchmarks/engines.py --smoke            # a few minutes; its figures are worth nothing
 
 Both are whole collections of the pipeline, turn plan [1, 16], as in collection.py. Two engines against one: the same
-problems, one thread an engine, each of the two on a core of its own; where there are but two cores, Prefect, grading
-and the lake's commits take theirs from the engines. Beside it bare engines, given the same requests by one call of
-`vllm.LLM.generate`: two with half of the problems each against one with all, which is what the machine itself yields.
-And what two engines could give at most here: the same processor seconds with every core busy from beginning to end.
+problems, one thread an engine. One engine is measured twice: with half of the cores for all that runs, so that two
+have twice as much of everything; and with all of them, where on two cores Prefect, grading and the lake's commits have
+a core of their own that two engines do not leave them. Beside it bare engines, given the same requests by one call of
+`vllm.LLM.generate`: two with half of the problems each, on a core each, against one with all, which is what the
+machine itself yields. And what two engines could give at most against one with all cores: the same processor seconds
+with every core busy from beginning to end.
 Stragglers: real engines whose responses are cut at 20 tokens, against the same with 200 for one request in a hundred
 with all its samples (straggling.py); that is 9% more tokens, more or less by the draw, and all of the wall time above
 them is waiting. Medians over the repeats, which are taken in turns.
@@ -25,12 +27,18 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
-from limits import bare_rates, watched
+from limits import bare_rates, on_half_the_cores, watched
 from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, table
 from pipeline import TWO_TURNS, at_home, base_model, collect, in_a_flow, job_of, plain_model, sampled
 from straggling import LONG, Even, Uneven
 
 GROWN = ["model.scratch.context=512", "engine.max_model_len=512"]
+
+WAYS = ("one engine, half of the cores", "one engine, all cores", "two engines, all cores")
+AGAINST = (
+    "one with half of the cores", "target", "one with all cores", "target",
+    "of that at most, all cores busy", "two bare engines, than one",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -61,18 +69,18 @@ def two_engines(given: argparse.Namespace, home: Path) -> str:
         demo.append("boost.problems=1000")
         smollm2.append("collect.max_new_tokens=8")
     cases = [("demo", size, demo, 1 if given.smoke else 3), ("smollm2-gsm8k", small, smollm2, 1)]
-    rows = [
-        [profile, f"{problems:,}", *one_and_two(profile, overrides, repeats, home)]
-        for profile, problems, overrides, repeats in cases
-        if given.model in ("all", profile)
-    ]
-    head = ["profile", "problems", "1 engine, tokens/s", "2 engines", "share of the limit, 1", "2", "faster by"]
-    head += ["target", "at most, all cores busy", "two bare engines against one"]
-    return "Two engines against one:\n\n" + table(head, rows)
+    rates, ratios = [], []
+    for profile, problems, overrides, repeats in cases:
+        if given.model in ("all", profile):
+            found, against = one_and_two(profile, overrides, repeats, home)
+            rates.append([profile, f"{problems:,}", *found])
+            ratios.append([profile, *against])
+    tokens = table(["tokens/s (share of the limit)", "problems", *WAYS], rates)
+    return "Two engines against one:\n\n" + tokens + "\n\n" + table(["two engines are faster than", *AGAINST], ratios)
 
 
-def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) -> list[object]:
-    """The figures of a line."""
+def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) -> tuple[list[str], list[str]]:
+    """A model's rates under WAYS, with their shares of the limit; and its figures under AGAINST."""
     import torch
 
     base = base_model(profile, overrides)
@@ -82,18 +90,20 @@ def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) ->
         jobs = {
             n: opened.enter_context(job_of(f"{profile}-{n}", profile, [*same, f"engine.replicas={n}"])) for n in "12"
         }
-        ways = {n: measured(job) for n, job in jobs.items()}
+        one, two = (measured(job) for job in jobs.values())
         busy: list[float] = []
-        rates = in_turns({"1": ways["1"], "2": partial(watched, ways["2"], busy)}, repeats)
+        ways = dict(zip(WAYS, (partial(on_half_the_cores, one), one, partial(watched, two, busy)), strict=True))
+        rates = in_turns(ways, repeats)
         bare = bare_rates(jobs["1"], home, repeats)
-    shares = []
-    for n, rate in rates.items():
-        torch.set_num_threads(int(n))
-        shares.append(f"{100 * rate * 2 * pipeline.parameters_of(base) / matmul_rate():.1f}%")
-    figures = [f"{rate:,.0f}" for rate in rates.values()]
-    faster = rates["2"] / rates["1"]
-    limits = [held(faster / statistics.median(busy)), held(bare["2"] / bare["1"])]
-    return [*figures, *shares, held(faster, at_least=1.7), "≥ 1.7×", *limits]
+    figures = []
+    for rate, engines in zip(rates.values(), (1, 1, 2), strict=True):
+        torch.set_num_threads(engines)
+        share = rate * 2 * pipeline.parameters_of(base) / matmul_rate()
+        figures.append(f"{rate:,.0f} ({100 * share:.1f}%)")
+    half, whole, both = rates.values()
+    least = {"at_least": 1.7}
+    limits = [held(both / whole / statistics.median(busy)), held(bare["2"] / bare["1"])]
+    return figures, [held(both / half, **least), "≥ 1.7×", held(both / whole, **least), "≥ 1.7×", *limits]
 
 
 def measured(job: Any, in_seconds: bool = False) -> Callable[[], float]:

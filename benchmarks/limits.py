@@ -1,4 +1,4 @@
-"""What two engines can give at most, for engines.py: by the processor time there is, and by what two bare ones give."""
+"""What engines.py holds two engines against: one on half of the cores, the processor time there is, two bare ones."""
 
 from __future__ import annotations
 
@@ -16,6 +16,29 @@ import psutil
 from collection import requests_of, sampler_settings
 from measuring import in_turns, progress
 from sampler import Sampler
+
+
+def on_half_the_cores(measure: Callable[[], float]) -> float:
+    """A measurement during which this process and all that it started keep to the first half of the machine's cores."""
+    cores = sorted(os.sched_getaffinity(0))
+    before = {thread: os.sched_getaffinity(thread) for thread in all_threads()}
+    for thread in before:
+        os.sched_setaffinity(thread, cores[: max(1, len(cores) // 2)])
+    try:
+        return measure()
+    finally:
+        for thread in all_threads():
+            os.sched_setaffinity(thread, before.get(thread, cores))
+
+
+def all_threads() -> list[int]:
+    """The threads of this process and of all that it started, as the kernel numbers them."""
+    me = psutil.Process()
+    found = []
+    for process in [me, *me.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            found += [thread.id for thread in process.threads()]
+    return found
 
 
 def watched(measure: Callable[[], float], busy: list[float]) -> float:
