@@ -21,14 +21,17 @@ from sampler import Sampler
 def on_half_the_cores(measure: Callable[[], float]) -> float:
     """A measurement during which this process and all that it started keep to the first half of the machine's cores."""
     cores = sorted(os.sched_getaffinity(0))
-    before = {thread: os.sched_getaffinity(thread) for thread in all_threads()}
-    for thread in before:
-        os.sched_setaffinity(thread, cores[: max(1, len(cores) // 2)])
+    before = {}
+    for thread in all_threads():
+        with suppress(ProcessLookupError):  # it has just ended
+            before[thread] = os.sched_getaffinity(thread)
+            os.sched_setaffinity(thread, cores[: max(1, len(cores) // 2)])
     try:
         return measure()
     finally:
         for thread in all_threads():
-            os.sched_setaffinity(thread, before.get(thread, cores))
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, before.get(thread, cores))
 
 
 def all_threads() -> list[int]:
