@@ -46,12 +46,12 @@ def start(folder: Path, port: int) -> None:
         return
     if not server.alive():
         reports.end(FINISH_SECONDS)  # its port and its password are those of the server that is gone
-        if server.note != str(port):  # and so is the port that the worker asks for work
-            worker.end(FINISH_SECONDS, children_first=True)
     for part, its_port in ((server, port), (reports, pages)):
         if not part.alive():
             refuse_taken(its_port, server)
     if not server.alive():
+        if server.note != str(port):  # the worker asks for work where the server was
+            worker.end(FINISH_SECONDS, children_first=True)
         address = ("--host", "127.0.0.1", "--port", str(port))
         server.start([PREFECT, "server", "start", *address], env, ROOT, note=str(port))
     wait_until(lambda: healthy(url), server)

@@ -123,7 +123,7 @@ def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: 
         served.until(lambda: not healthy(served.url), "end of the server")
         again = make("start", secret, elsewhere)
         assert again.returncode == 0, again.stdout + again.stderr
-        assert worker not in living(served.home), "it would ask the old port for ever"
+        assert worker not in living(served.home), "it still asks the old port"
         asked = psutil.Process(served.pid("worker")).environ()["PREFECT_API_URL"]
         assert asked == f"http://127.0.0.1:{elsewhere}/api"
     finally:
