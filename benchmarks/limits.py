@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
@@ -21,27 +21,38 @@ from sampler import Sampler
 def on_half_the_cores(measure: Callable[[], float]) -> float:
     """A measurement during which this process and all that it started keep to the first half of the machine's cores."""
     cores = sorted(os.sched_getaffinity(0))
-    before = {}
-    for thread in all_threads():
-        with suppress(ProcessLookupError):  # it has just ended
-            before[thread] = os.sched_getaffinity(thread)
-            os.sched_setaffinity(thread, cores[: max(1, len(cores) // 2)])
+    before = move(lambda _: cores[: max(1, len(cores) // 2)])
     try:
         return measure()
     finally:
-        for thread in all_threads():
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(thread, before.get(thread, cores))
+        move(lambda thread: before.get(thread, cores))
 
 
-def all_threads() -> list[int]:
-    """The threads of this process and of all that it started, as the kernel numbers them."""
-    me = psutil.Process()
-    found = []
-    for process in [me, *me.children(recursive=True)]:
+def move(cores_of: Callable[[int], Collection[int]]) -> dict[int, set[int]]:
+    """Put each thread of this process and of all that it started on its cores, also those that begin meanwhile; returns
+    where each was."""
+    before: dict[int, set[int]] = {}
+    while new := threads() - before.keys():
+        for thread in new:
+            with suppress(ProcessLookupError):  # it has just ended
+                before[thread] = os.sched_getaffinity(thread)
+                os.sched_setaffinity(thread, cores_of(thread))
+    return before
+
+
+def threads() -> set[int]:
+    """Those of the family, as the kernel numbers them."""
+    found: set[int] = set()
+    for process in family():
         with suppress(psutil.NoSuchProcess):
-            found += [thread.id for thread in process.threads()]
+            found |= {thread.id for thread in process.threads()}
     return found
+
+
+def family() -> list[psutil.Process]:
+    """This process and all that it started, and that still live."""
+    me = psutil.Process()
+    return [me, *me.children(recursive=True)]
 
 
 def watched(measure: Callable[[], float], busy: list[float]) -> float:
@@ -57,8 +68,8 @@ def watched(measure: Callable[[], float], busy: list[float]) -> float:
 
 def processor_seconds() -> float:
     """What this process and all that it started, and that still live, have used so far."""
-    me, total = psutil.Process(), 0.0
-    for process in [me, *me.children(recursive=True)]:
+    total = 0.0
+    for process in family():
         with suppress(psutil.NoSuchProcess):
             used = process.cpu_times()
             total += used.user + used.system

@@ -104,6 +104,8 @@ def profiled(home: Path, base: Path) -> str:
         by_kind = {kind: sum(used for k, used in found.values() if k == kind) for kind in KINDS}
         columns.append(by_kind | {"all": sum(by_kind.values())})
     rows = [[kind, *(f"{column[kind]:.1f}" for column in columns)] for kind in columns[0]]
+    cores = len(os.sched_getaffinity(0))
+    rows.append([f"over {cores} cores, none idle: seconds", *(f"{column['all'] / cores:.1f}" for column in columns)])
     return table(["processor seconds until the first token", "`rise run`, new home", "`rise run`, later"], rows)
 
 

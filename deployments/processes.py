@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -22,6 +23,15 @@ class Recorded:
 
     def alive(self) -> bool:
         return bool(self.stamp) and stamp(self.pid) == self.stamp
+
+    def has(self, env: Mapping[str, str], *names: str) -> bool:
+        """Whether it lives and was started with these variables as they are in `env`."""
+        try:
+            lines = os.fsdecode(Path(f"/proc/{self.pid}/environ").read_bytes()).split("\0")
+        except OSError:  # it is gone
+            return False
+        began = dict(line.split("=", 1) for line in lines if "=" in line)
+        return self.alive() and all(began.get(name) == env.get(name) for name in names)
 
     def start(self, command: list[str], env: dict[str, str], folder: Path, note: str = "") -> None:
         """Start it in a session of its own, out of reach of the terminal's Ctrl-C."""
@@ -57,10 +67,12 @@ def stamp(pid: int) -> str:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return ""
     state, *fields = text.rpartition(")")[2].split()  # the name before it may hold anything
-    return "" if state == "Z" else f"{boot} {fields[18]}"
+    # The first thread may have ended before the others, which still hold the process's ports.
+    return "" if state == "Z" and len(threads) == 1 else f"{boot} {fields[18]}"
 
 
 def children_of(pid: int) -> list[int]:

@@ -20,13 +20,14 @@ import httpx
 from filelock import FileLock, Timeout
 
 from deployments.processes import Recorded
-from flows.environment import QUIET
+from flows.environment import AUTH, QUIET, SERVER_AUTH
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFECT = str(Path(sys.executable).parent / "prefect")
 LOCAL = "http://127.0.0.1:"
 READY_SECONDS = 180  # a first start makes the database
 FINISH_SECONDS = 45  # for a flow run to end its engines and its training
+SERVER = ("PREFECT_API_URL", AUTH)  # what its clients know it by
 Environment = dict[str, str]
 
 
@@ -50,7 +51,7 @@ def start(folder: Path, port: int) -> None:
         if not part.alive():
             refuse_taken(its_port, server)
     if not server.alive():
-        if server.note != str(port):  # the worker asks for work where the server was
+        if not worker.has(env, *SERVER):  # it knows the one that is gone
             worker.end(FINISH_SECONDS, children_first=True)
         address = ("--host", "127.0.0.1", "--port", str(port))
         server.start([PREFECT, "server", "start", *address], env, ROOT, note=str(port))
@@ -92,7 +93,7 @@ def shown_at(given: Mapping[str, str], port: int) -> str:
 def environment(folder: Path, url: str) -> Environment:
     """Of the server and the worker, and so of the worker's flow runs."""
     env = {**QUIET, **os.environ}
-    secret = env.get("PREFECT_API_AUTH_STRING")
+    secret = env.get(AUTH)
     return env | {
         "PREFECT_HOME": str(folder),
         "PREFECT_API_URL": f"{url}/api",
@@ -100,7 +101,7 @@ def environment(folder: Path, url: str) -> Environment:
         # In memory, the default, a restart of the server would leave slots of concurrency limits taken for ever.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        **({"PREFECT_SERVER_API_AUTH_STRING": secret} if secret else {}),
+        **({SERVER_AUTH: secret} if secret else {}),
     }
 
 

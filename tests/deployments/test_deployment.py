@@ -95,6 +95,11 @@ def test_a_second_start_says_that_it_runs(served: Served) -> None:
     assert pids() == before
 
 
+def kill_server(served: Served) -> None:
+    os.kill(served.pid("server"), signal.SIGKILL)
+    served.until(lambda: not healthy(served.url), "end of the server")
+
+
 @pytest.mark.slow
 def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: Path) -> None:
     served = Served(tmp_path / "home", free_port(row=2))
@@ -104,25 +109,42 @@ def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: 
         command = [BIN / "python", "-m", "deployments.server", what, "--port", str(port)]
         return subprocess.run(command, env=served.env | given, cwd=ROOT, capture_output=True, text=True, timeout=420)
 
+    def start(given: dict[str, str], port: int = served.port) -> str:
+        done = make("start", given, port)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def shown() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", served.port + 1)) == 0
 
     try:
-        first = make("start", secret)
-        assert first.returncode == 0, first.stdout + first.stderr
+        start(secret)
         os.kill(served.pid("reports"), signal.SIGTERM)
         served.until(lambda: not shown(), "end of the pages")
         assert make("start", {}).returncode != 0
         assert not shown()
-        assert make("start", secret).returncode == 0
+        start(secret)
         assert httpx.get(f"{served.pages}/runs/demo/report.html").status_code == httpx.codes.UNAUTHORIZED
 
-        worker, elsewhere = served.pid("worker"), free_port(row=2)
-        os.kill(served.pid("server"), signal.SIGKILL)
-        served.until(lambda: not healthy(served.url), "end of the server")
-        again = make("start", secret, elsewhere)
-        assert again.returncode == 0, again.stdout + again.stderr
+        worker = served.pid("worker")
+        kill_server(served)
+        start(secret)
+        assert served.pid("worker") == worker, "its flow runs in progress go on"
+
+        other = {"PREFECT_API_AUTH_STRING": "somebody:another-password"}
+        kill_server(served)
+        assert f"stopping the worker (process {worker})" in start(other), "it still knows the old password"
+
+        worker = served.pid("worker")
+        kill_server(served)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            assert make("start", other, taken.getsockname()[1]).returncode != 0
+        assert worker in living(served.home), "nothing is ended for a start that is refused"
+        elsewhere = free_port(row=2)
+        start(other, elsewhere)
         assert worker not in living(served.home), "it still asks the old port"
         asked = psutil.Process(served.pid("worker")).environ()["PREFECT_API_URL"]
         assert asked == f"http://127.0.0.1:{elsewhere}/api"
