@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from rise_core.engine.actor import EngineInfo
-from rise_core.engine.settings import EngineSpec
-from rise_core.engine.wire import CompletionBatch, Ragged, RequestBatch
-from rise_core.records import Policy, SamplingSettings
+from rise.core.engine.actor import EngineInfo
+from rise.core.engine.batches import CompletionBatch, Ragged, RequestBatch
+from rise.core.engine.settings import EngineSpec
+from rise.core.records import Checkpoint, SamplingSettings
 
 RESPONSE = 24  # tokens, the stop token included
 
 
 class Canned:
-    """What rise_core.engine.actor.EngineActor offers, without an engine."""
+    """What rise.core.engine.actor.EngineActor offers, without an engine."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
         self.vocabulary = 0
 
-    def ready(self, spec: EngineSpec, policy: Policy) -> EngineInfo:
+    def ready(self, spec: EngineSpec, policy: Checkpoint) -> EngineInfo:
         config = json.loads((Path(policy.weights_dir) / "config.json").read_text())
         self.vocabulary = int(config["vocab_size"])
         return EngineInfo(os.getpid(), 0, self.vocabulary)
@@ -36,7 +36,7 @@ class Canned:
         ends = np.arange(1, count + 1, dtype=np.int64) * RESPONSE
         return CompletionBatch(Ragged(ids.ravel(), ends), np.zeros(count, np.uint8), np.zeros(count, np.float32))
 
-    def use(self, policy: Policy) -> None: ...
+    def use(self, policy: Checkpoint) -> None: ...
 
     def sleep(self) -> None: ...
 

@@ -29,8 +29,8 @@ from pipeline import (
     bare_arguments,
     base_model,
     collect,
+    context_of,
     in_a_flow,
-    job_of,
     parameters_of,
     sampled,
 )
@@ -90,16 +90,16 @@ def measure(case: Case, home: Path) -> str:
     same = [TWO_TURNS, "collect.stop_on_success=true", "engine.replicas=1", f"engine.threads={case.threads}"]
     same.append("select.first_turn.wrong=1.0")  # also where a model solves nothing, something is picked and written
     overrides = [*case.overrides, *same, f"model.name={base}", "boost.problems=0"]
-    with job_of(f"one-{case.profile}", case.profile, overrides) as job:
-        from rise_core.engine.settings import environment
+    with context_of(f"one-{case.profile}", case.profile, overrides) as context:
+        from rise.core.engine.settings import environment
 
-        settings = sampler_settings(job, case.threads)
-        job.use_policy(0)
+        settings = sampler_settings(context, case.threads)
+        context.use_policy(0)
         with (
-            closing(Sampler("vllm", settings, home, environment(job.config.engine))) as bare,
+            closing(Sampler("vllm", settings, home, environment(context.config.engine))) as bare,
             closing(Sampler("transformers", settings, home, {})) as published,
         ):
-            sides = Sides(job, bare, published, home / "requests.json", case)
+            sides = Sides(context, bare, published, home / "requests.json", case)
             ways = {PIPELINE: sides.collect, BARE: sides.generate, PUBLISHED: sides.one_by_one}
             rates = in_turns(ways, case.repeats)
     import torch
@@ -112,15 +112,15 @@ def measure(case: Case, home: Path) -> str:
 class Sides:
     """The three ways to sample the same requests; each gives tokens a second."""
 
-    def __init__(self, job, bare: Sampler, published: Sampler, file: Path, case: Case) -> None:  # type: ignore[no-untyped-def]
-        self.job, self.bare, self.published, self.file, self.case = job, bare, published, file, case
+    def __init__(self, context, bare: Sampler, published: Sampler, file: Path, case: Case) -> None:  # type: ignore[no-untyped-def]
+        self.context, self.bare, self.published, self.file, self.case = context, bare, published, file, case
         self.iteration = self.tokens = self.requests = 0
 
     def collect(self) -> float:
         self.iteration += 1
-        seconds = collect(self.job, self.iteration)
-        self.tokens = sampled(self.job, self.iteration)
-        requests = requests_of(self.job, self.iteration)
+        seconds = collect(self.context, self.iteration)
+        self.tokens = sampled(self.context, self.iteration)
+        requests = requests_of(self.context, self.iteration)
         self.requests = len(requests)
         self.file.write_text(json.dumps(requests))
         return self.tokens / seconds
@@ -141,26 +141,26 @@ class Sides:
         return tokens / seconds
 
 
-def sampler_settings(job, threads: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    """What a sampler process samples with: what the job's engines do."""
-    collecting = job.config.collect
+def sampler_settings(context, threads: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    """What a sampler process samples with: what the context's engines do."""
+    collecting = context.config.collect
     return {
-        "engine": bare_arguments(job),
+        "engine": bare_arguments(context),
         "threads": threads,
         "temperature": collecting.temperature,
         "top_p": collecting.top_p,
     }
 
 
-def requests_of(job, iteration: int) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
+def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
     """Every response of a collection as a request of its own, turn by turn: its problem, prompt, seed and length."""
-    from rise_core.episode import State
-    from storage import rollouts
+    from rise.core.method.episode import State
+    from rise.storage import rollouts
 
-    rows = rollouts.read_rollouts(job.lake, job.run, iteration, "collect")
+    rows = rollouts.read_rollouts(context.lake, context.run, iteration, "collect")
     first = {row.problem_id: row.response for row in rows if row.turn == 1}
     prompts = {
-        (name, turn): job.render([State(job.problem[name], (first[name],) * (turn - 1))])[0]
+        (name, turn): context.render([State(context.problem[name], (first[name],) * (turn - 1))])[0]
         for name, turn in {(row.problem_id, row.turn) for row in rows}
     }
     return [

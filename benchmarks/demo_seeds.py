@@ -16,13 +16,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.comparison import load_comparison
-from rise_core.errors import UserError
-from rise_core.metrics import Metric
-from rise_core.profiles import load
-from storage.home import Home
-from storage.lake import Lake
-from storage.metrics import read_metrics
+from rise.core.config.load import load
+from rise.core.errors import UserError
+from rise.core.method.metrics import Metric
+from rise.flows.cli.comparison_table import load_comparison
+from rise.storage.home import Home
+from rise.storage.lake import Lake
+from rise.storage.metric_rows import read_metrics
 
 VOTES = ("m1@t1", "m5@t1", "m1@t5")
 BEST = "m1@tK - best of"

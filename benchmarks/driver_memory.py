@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from measuring import held, machine, parser, progress, table
-from pipeline import TWO_TURNS, at_home, collect, in_a_flow, job_of, plain_model
+from pipeline import TWO_TURNS, at_home, collect, context_of, in_a_flow, plain_model
 
 EACH = 17  # responses a problem
 SHARD = 256
@@ -55,8 +55,8 @@ def main() -> None:
 def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
     from canned import RESPONSE, Canned
 
-    from rise_core.engine import replica
-    from tasks.fine_tune import plan_training
+    from rise.core.engine import replica
+    from rise.tasks.fine_tune import plan_training
 
     replica.EngineActor = Canned  # type: ignore[assignment, misc]
     overrides = [
@@ -65,11 +65,11 @@ def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
         f"collect.shard_size={SHARD}", f"collect.max_new_tokens={RESPONSE}", "select.first_turn.wrong=1.0",
         "select.criterion=all", "engine.replicas=1", "verify.workers=1",
     ]  # fmt: skip
-    with job_of("memory", "demo", overrides) as job:
-        job.use_policy(0)
+    with context_of("memory", "demo", overrides) as context:
+        context.use_policy(0)
         before = highest()
-        seconds = collect(job, 1)
-        plan_training(job, 1)
+        seconds = collect(context, 1)
+        plan_training(context, 1)
         return {"rollouts": rollouts, "before": before, "peak": highest(), "seconds": seconds}
 
 

@@ -29,7 +29,7 @@ from typing import Any
 import pipeline
 from limits import bare_rates, on_half_the_cores, watched
 from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, table
-from pipeline import TWO_TURNS, at_home, base_model, collect, in_a_flow, job_of, plain_model, sampled
+from pipeline import TWO_TURNS, at_home, base_model, collect, context_of, in_a_flow, plain_model, sampled
 from straggling import LONG, Even, Uneven
 
 TARGET = 1.7  # two engines against one
@@ -89,9 +89,10 @@ def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) ->
     same.append("select.first_turn.wrong=1.0")  # also where a model solves nothing, something is picked and written
     with ExitStack() as opened:
         jobs = {
-            n: opened.enter_context(job_of(f"{profile}-{n}", profile, [*same, f"engine.replicas={n}"])) for n in "12"
+            n: opened.enter_context(context_of(f"{profile}-{n}", profile, [*same, f"engine.replicas={n}"]))
+            for n in "12"
         }
-        one, two = (measured(job) for job in jobs.values())
+        one, two = (measured(context) for context in jobs.values())
         busy: list[float] = []
         ways = dict(zip(WAYS, (partial(on_half_the_cores, one), one, partial(watched, two, busy)), strict=True))
         rates = in_turns(ways, repeats)
@@ -107,22 +108,22 @@ def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) ->
     return figures, [held(both / half, TARGET), target, held(both / whole, TARGET), target, *limits]
 
 
-def measured(job: Any, in_seconds: bool = False) -> Callable[[], float]:
-    """A measurement of the job's next collection: tokens a second, or seconds. Its engines are started first."""
+def measured(context: Any, in_seconds: bool = False) -> Callable[[], float]:
+    """A measurement of the context's next collection: tokens a second, or seconds. Its engines are started first."""
     iterations = iter(range(1, 1000))
-    job.use_policy(0)
+    context.use_policy(0)
 
     def measure() -> float:
         iteration = next(iterations)
-        seconds = collect(job, iteration)
-        return seconds if in_seconds else sampled(job, iteration) / seconds
+        seconds = collect(context, iteration)
+        return seconds if in_seconds else sampled(context, iteration) / seconds
 
     return measure
 
 
 def stragglers(given: argparse.Namespace, home: Path) -> str:
     """The same collection with and without a few very long responses."""
-    from rise_core.engine import replica
+    from rise.core.engine import replica
 
     size, shard = (64, 8) if given.smoke else (3000, 100)
     base = plain_model("demo", [*GROWN, "problems.train_size=200", "problems.eval_size=16"], home / "plain")
@@ -136,10 +137,10 @@ def stragglers(given: argparse.Namespace, home: Path) -> str:
         with ExitStack() as opened:
             for name, actor in (("without", Even), ("with", Uneven)):
                 replica.EngineActor = actor  # type: ignore[misc]
-                jobs[name] = opened.enter_context(job_of(name, "demo", overrides))
+                jobs[name] = opened.enter_context(context_of(name, "demo", overrides))
                 ways[name] = measured(jobs[name], in_seconds=True)
             seconds = in_turns(ways, 1 if given.smoke else 3)
-            tokens = {name: sampled(job, 1) for name, job in jobs.items()}
+            tokens = {name: sampled(context, 1) for name, context in jobs.items()}
     finally:
         replica.EngineActor = real  # type: ignore[misc]
     rows = [[name, f"{tokens[name]:,}", f"{seconds[name]:.1f}", ""] for name in ways]

@@ -4,7 +4,7 @@
     python benchmarks/gpu_training.py --device cpu --shapes tiny --steps 2      # the same code without a GPU, seconds
 
 Needs torch, transformers and peft, and nothing else: rise_core/training runs without Ray, vLLM, Prefect, DuckDB and
-Arrow. Three ways, all through this project's loop (rise_core.training.loop.optimise), on the same batches:
+Arrow. Three ways, all through this project's loop (rise.core.training.trainer.optimise), on the same batches:
 
 - padded: a row a sequence, padded to the longest of its pass, causal scaled-dot-product attention;
 - packed, as the product does it here: flash attention 2 where package flash-attn is installed, else a dense mask;
@@ -33,11 +33,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import is_flash_attn_2_available
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where this project is not installed
-from rise_core.config import Adapter, Lora, LossReduction, Optim, Schedule
-from rise_core.training.arrays import Rows
-from rise_core.training.job import TrainJob
-from rise_core.training.loop import optimise
-from rise_core.training.policy import with_lora
+from rise.core.config.keys import Adapter, Lora, LossReduction, Optim, Schedule
+from rise.core.training.arrays import Rows
+from rise.core.training.model import with_lora
+from rise.core.training.spec import TrainSpec
+from rise.core.training.trainer import optimise
 
 WARM = 2  # steps that are not timed
 MEAN, SPREAD, LONGEST = 350, 0.5, 1024  # tokens of a sequence (log-normal): a turn-2 state and response of GSM8K
@@ -97,8 +97,8 @@ def measured(name: str, given: Any, limit: float) -> list[list[str]]:
         ways["packed, torch varlen"] = (VARLEN, given.row_tokens, 1)
     lines, slowest = [], 0.0
     for way, (attention, row_tokens, micro_rows) in ways.items():
-        job = replace(job_of(given, shape), row_tokens=row_tokens, micro_rows=micro_rows)
-        rate, parameters, loss, memory = train(job, shape, rows, attention, given)
+        spec = replace(job_of(given, shape), row_tokens=row_tokens, micro_rows=micro_rows)
+        rate, parameters, loss, memory = train(spec, shape, rows, attention, given)
         slowest = slowest or rate
         flop = (4 if shape.lora else 6) * parameters
         progress(f"{name}, {way}: {rate:,.0f} tokens/s")
@@ -107,10 +107,10 @@ def measured(name: str, given: Any, limit: float) -> list[list[str]]:
     return lines
 
 
-def train(job: TrainJob, shape: Shape, rows: Rows, attention: str, given: Any) -> tuple[float, int, float, float]:
+def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, given: Any) -> tuple[float, int, float, float]:
     """Useful tokens a second after the first steps, parameters, the last loss, and the peak memory in GiB."""
     cuda = given.device == "cuda"
-    policy = make_policy(shape, job, attention, given.device)
+    policy = make_policy(shape, spec, attention, given.device)
     parameters = sum(parameter.numel() for parameter in policy.parameters())
     ends: list[tuple[float, int, float]] = []
 
@@ -121,7 +121,7 @@ def train(job: TrainJob, shape: Shape, rows: Rows, attention: str, given: Any) -
 
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    optimise(policy, rows, job, log)
+    optimise(policy, rows, spec, log)
     memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else float("nan")
     del policy
     gc.collect()
@@ -131,8 +131,8 @@ def train(job: TrainJob, shape: Shape, rows: Rows, attention: str, given: Any) -
     return (after - before) / (ended - begun), parameters, loss, memory
 
 
-def make_policy(shape: Shape, job: TrainJob, attention: str, device: str) -> Any:
-    """A Llama of random weights on the device, held as rise_core.training.policy.load_policy holds a trained one."""
+def make_policy(shape: Shape, spec: TrainSpec, attention: str, device: str) -> Any:
+    """A Llama of random weights on the device, held as rise.core.training.model.load_policy holds a trained one."""
     width, mlp, layers, heads, kv_heads, vocabulary = shape.sizes
     config = LlamaConfig(
         vocab_size=vocabulary,
@@ -149,8 +149,8 @@ def make_policy(shape: Shape, job: TrainJob, attention: str, device: str) -> Any
     torch.manual_seed(0)
     with torch.device(device):
         model = LlamaForCausalLM(config).to(config.dtype)
-    policy = with_lora(model, job) if shape.lora else model
-    if job.gradient_checkpointing:
+    policy = with_lora(model, spec) if shape.lora else model
+    if spec.gradient_checkpointing:
         policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return policy.to(device).train()
 
@@ -165,9 +165,9 @@ def make_rows(count: int, vocabulary: int) -> Rows:
     return Rows(random.integers(0, vocabulary, starts[-1]), mask, starts, weights)
 
 
-def job_of(given: Any, shape: Shape) -> TrainJob:
+def job_of(given: Any, shape: Shape) -> TrainSpec:
     optim = Optim(learning_rate=1e-5, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=given.batch)
-    return TrainJob(
+    return TrainSpec(
         **{"rows_path": "", "weights_dir": "", "adapter_dir": None, "out_dir": "", "log_path": "", "threads": 0},
         adapter=Adapter.lora if shape.lora else Adapter.none,
         lora=Lora(),

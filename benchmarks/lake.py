@@ -26,13 +26,13 @@ import pyarrow as pa
 from lake_rows import Iteration, Pool, make_iteration, make_pool
 from measuring import data, held, machine, parser, progress, table, timed
 
-from rise_core.records import Problem, Rollout
-from storage.examples import MARK_SELECTED
-from storage.lake import Lake, LakeLocation, Transaction
-from storage.rollouts import append_rollouts
-from storage.runs import problem_table
-from storage.schema import VIEWS
-from storage.tidy import CLEAN_UP, tidy
+from rise.core.records import Problem, Rollout
+from rise.storage.examples import MARK_SELECTED
+from rise.storage.lake import Lake, LakeLocation, Transaction
+from rise.storage.maintenance import CLEAN_UP, tidy
+from rise.storage.rollouts import append_rollouts
+from rise.storage.runs import problem_table
+from rise.storage.schema import VIEWS
 
 PER_RUN = 5  # iterations of a run
 JSON_TABLES = ("rollouts", "examples", "metrics", "problems")

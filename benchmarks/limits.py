@@ -76,12 +76,16 @@ def processor_seconds() -> float:
     return total
 
 
-def bare_rates(job: Any, home: Path, repeats: int) -> dict[str, float]:
-    """Tokens a second of one bare engine with the requests of the job's first collection, and of two that share them
-    by problem, each on a core of its own."""
-    from rise_core.engine.settings import environment
+def bare_rates(context: Any, home: Path, repeats: int) -> dict[str, float]:
+    """Tokens a second of one bare engine with the requests of the first collection, and of two that share them by
+    problem, each on a core of its own."""
+    from rise.core.engine.settings import environment
 
-    requests, settings, variables = requests_of(job, 1), sampler_settings(job, 1), environment(job.config.engine)
+    requests, settings, variables = (
+        requests_of(context, 1),
+        sampler_settings(context, 1),
+        environment(context.config.engine),
+    )
     second = set(sorted({request["problem_id"] for request in requests})[::2])
     shares = [[r for r in requests if (r["problem_id"] in second) == half] for half in (False, True)]
     groups = {"1": [(requests, None)], "2": list(zip(shares, sorted(os.sched_getaffinity(0)), strict=False))}

@@ -1,6 +1,6 @@
 """The product's own stages for benchmarks: a home of its own, the embedded Prefect server, Ray, jobs and base models.
 
-`at_home` comes first, before Prefect is imported; within `in_a_flow`, `job_of` opens jobs as flows/rise.py does.
+`at_home` comes first, before Prefect is imported; within `in_a_flow`, `context_of` opens jobs as flows/iterate.py does.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flows import embedded
-from flows.commands.options import quiet_flow_logs
-from flows.environment import use_home
+from rise.flows.cli.options import quiet_flow_logs
+from rise.flows.local import prefect_server
+from rise.flows.local.environment import use_home
 
 if TYPE_CHECKING:
-    from tasks.job import Job
+    from rise.tasks.run.context import RunContext
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def at_home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rise-benchmark-", ignore_cleanup_errors=True) as folder:
         use_home(Path(folder))
         quiet_flow_logs()
-        with embedded.serving() as wait_until_up:
+        with prefect_server.serving() as wait_until_up:
             wait_until_up()
             yield Path(folder)
 
@@ -47,27 +47,27 @@ def in_a_flow(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def job_of(run: str, profile: str, overrides: list[str]) -> Iterator[Job]:
-    """A job of the flow, opened as flows/rise.py opens it; its base checkpoint is there. Call it within a flow."""
-    from tasks.advance import open_job
-    from tasks.prepare import prepare
+def context_of(run: str, profile: str, overrides: list[str]) -> Iterator[RunContext]:
+    """A run opened as flows/iterate.py opens it, with its base checkpoint. Call it within a flow."""
+    from rise.tasks.prepare import prepare
+    from rise.tasks.run.opening import open_run
 
-    with open_job(run, profile, overrides, 0) as job:
-        prepare(job)
-        yield job
+    with open_run(run, profile, overrides, 0) as context:
+        prepare(context)
+        yield context
 
 
 def base_model(profile: str, overrides: list[str]) -> Path:
     """A profile's base model, boosted as the overrides say: a model folder for `model.name`. Call it within a flow."""
-    with job_of(f"base-{profile}", profile, overrides) as job:
-        return job.base_folder
+    with context_of(f"base-{profile}", profile, overrides) as context:
+        return context.base_folder
 
 
 def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
     """A profile's base model without any boost, in `folder`: one made from scratch has random weights."""
-    from rise_core import models
-    from rise_core.problems import load_problems
-    from rise_core.profiles import load
+    from rise.core import models
+    from rise.core.config.load import load
+    from rise.core.problems import load_problems
 
     config = load(profile, overrides)
     own = config.model.name == models.SCRATCH
@@ -76,28 +76,28 @@ def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
     return folder
 
 
-def collect(job: Job, iteration: int) -> float:
-    """Seconds of one whole collection as flows/rise.py does it, from an empty prefix cache: every turn sampled, graded
-    and committed, the improved responses picked and written. Engines are up before the clock starts."""
-    from flows.rise import sample
-    from rise_core.episode import collection
-    from tasks.pick_improved import pick_improved
-    from tasks.tidy import tidy
-    from tasks.write_parquet import write_parquet
+def collect(context: RunContext, iteration: int) -> float:
+    """Seconds of one collection as flows/iterate.py does it, from an empty prefix cache: every turn sampled, graded and
+    committed, the improved responses picked and written. Engines are up before the clock starts."""
+    from rise.core.method.episode import collection
+    from rise.flows.iterate import sample
+    from rise.tasks.pick_improved import pick_improved
+    from rise.tasks.tidy import tidy
+    from rise.tasks.write_parquet import write_parquet
 
-    engines = job.use_policy(0)
+    engines = context.use_policy(0)
     engines.apply(engines.policy)
     begun = time.perf_counter()
-    sample(job, iteration, [collection(job.config)], policy=0)
-    tidy(job, iteration)
-    write_parquet(job, iteration, pick_improved(job, iteration))
+    sample(context, iteration, [collection(context.config)], policy=0)
+    tidy(context, iteration)
+    write_parquet(context, iteration, pick_improved(context, iteration))
     return time.perf_counter() - begun
 
 
-def sampled(job: Job, iteration: int) -> int:
+def sampled(context: RunContext, iteration: int) -> int:
     """The tokens of a collection."""
     sql = "SELECT sum(len(response_ids)) AS n FROM rollouts WHERE run = ? AND iteration = ? AND purpose = 'collect'"
-    return int(job.lake.query(sql, [job.run, iteration])["n"][0].as_py())
+    return int(context.lake.query(sql, [context.run, iteration])["n"][0].as_py())
 
 
 def parameters_of(folder: Path) -> int:
@@ -116,8 +116,8 @@ def parameters_of(folder: Path) -> int:
     return total
 
 
-def bare_arguments(job: Job) -> dict[str, Any]:
-    """The arguments of vllm.EngineArgs that the job's engines are started with, for a bare engine of the same kind."""
-    from rise_core.engine.settings import engine_arguments, learner
+def bare_arguments(context: RunContext) -> dict[str, Any]:
+    """The arguments of vllm.EngineArgs of the run's engines, for a bare engine of the same kind."""
+    from rise.core.engine.settings import engine_arguments, learner
 
-    return engine_arguments(policy=job.policy(0), **learner(job.config))
+    return engine_arguments(policy=context.policy(0), **learner(context.config))

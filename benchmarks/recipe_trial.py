@@ -25,8 +25,8 @@ from omegaconf import OmegaConf
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rise_core.metrics import vote
-from rise_core.problems.digit_chain import MODULUS, STEPS, TARGET, DigitChainConfig, DigitChainDataset
+from rise.core.generators.digit_chain import MODULUS, STEPS, TARGET, DigitChainConfig, DigitChainDataset
+from rise.core.method.metrics import vote
 
 WORDS = ("<user>", "<assistant>", "<end>", "reach", "by", "?", "try", "so", *map(str, range(MODULUS)), *STEPS, "<pad>")
 TOKEN = {word: number for number, word in enumerate(WORDS)}

@@ -22,8 +22,8 @@ from measuring import in_turns, machine, parser, table
 from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the tests' pages
-from tests.storage.report.conftest import QUIET, wait_drawn
-from tests.storage.report.large import PROBLEMS, large_page
+from tests.tasks.report.conftest import QUIET, wait_drawn
+from tests.tasks.report.large import PROBLEMS, large_page
 
 FILTERS: dict[str, dict[str, str]] = {
     "filter: split `large`": {"split": "large"},

@@ -66,8 +66,8 @@ def serve(kind: str, settings: dict[str, Any]) -> None:
     sample = {"vllm": bare_engine, "transformers": one_at_a_time}[kind](settings)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        job = json.loads(line)
-        requests: Requests = json.loads(Path(job["requests"]).read_text())[: job["limit"]]
+        context = json.loads(line)
+        requests: Requests = json.loads(Path(context["requests"]).read_text())[: context["limit"]]
         seconds, tokens = sample(requests)
         assert tokens == sum(request["length"] for request in requests)
         print(json.dumps({"seconds": seconds, "tokens": tokens}), flush=True)

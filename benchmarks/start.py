@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def measure(work: Path, smoke: bool, profile: bool) -> str:
-    from rise_core.engine.settings import engine_arguments, environment
-    from rise_core.profiles import load
-    from rise_core.records import Policy
+    from rise.core.config.load import load
+    from rise.core.engine.settings import engine_arguments, environment
+    from rise.core.records import Checkpoint
 
     base = plain_model("demo", OVERRIDES, work / "model")
     config = load("demo", OVERRIDES)
-    arguments = engine_arguments(config.engine, config.model, Policy("base", str(base)), lora_rank=None, seed=0)
+    arguments = engine_arguments(config.engine, config.model, Checkpoint("base", str(base)), lora_rank=None, seed=0)
     ways: dict[str, Callable[[], float]] = {
         "the script": lambda: until_sampled(arguments, environment(config.engine)),
         "`rise run`, new home": lambda: first_token(work / f"home-{time.monotonic_ns()}", base),
@@ -114,7 +114,11 @@ def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -
     for process in [root, *root.children(recursive=True)]:
         with suppress(psutil.Error):  # it has just ended
             words, used = " ".join(process.cmdline()), process.cpu_times()
-            kinds = {"EngineActor": "the engine", RISE: "`rise run`", "flows.embedded": "Prefect's server"}
+            kinds = {
+                "EngineActor": "the engine",
+                RISE: "`rise run`",
+                "rise.flows.local.prefect_server": "Prefect's server",
+            }
             kind = next((kind for word, kind in kinds.items() if word in words), "Ray")
             found[process] = (kind, used.user + used.system)
 

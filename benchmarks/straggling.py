@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rise_core.engine import loop
-from rise_core.engine.actor import EngineActor
-from rise_core.records import SampleRequest, SamplingSettings
+from rise.core.engine import engine_thread
+from rise.core.engine.actor import EngineActor
+from rise.core.records import SampleRequest, SamplingSettings
 
 SHORT, LONG = 20, 200
 ONE_IN = 100
@@ -17,7 +17,7 @@ class Even(EngineActor):
     """Every response has SHORT tokens."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
-        loop.parameters = self.parameters
+        engine_thread.parameters = self.parameters
         super().__init__(cores)
 
     def length(self, request: SampleRequest) -> int:

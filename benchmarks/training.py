@@ -7,7 +7,7 @@ All fine-tune all weights of the same model in float32 on the same examples in t
 loss (rise_core/training/loss.py), AdamW and clipping; the losses of every step must agree to 1e-4. Useful tokens are
 those of the sequences, without padding. The ways:
 
-- this project: rise_core.training.loop, packed rows;
+- this project: rise.core.training.trainer, packed rows;
 - Trainer, dynamic padding: transformers' Trainer, each forward pass padded to its longest sequence, with as many
   sequences in a pass as fill about the tokens of one of ours;
 - published: transformers' Trainer, one forward pass a sequence, each padded to the published script's model_max_length
@@ -34,12 +34,12 @@ from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progr
 from training_rows import prepare
 from training_ways import Steps, ours, trainer
 
-from rise_core.config import Adapter, Config
-from rise_core.models import SCRATCH
-from rise_core.profiles import load
-from rise_core.training.arrays import Rows
-from rise_core.training.job import TrainJob
-from rise_core.training.rows import load_rows
+from rise.core.config.keys import Adapter, Config
+from rise.core.config.load import load
+from rise.core.models import SCRATCH
+from rise.core.training.arrays import Rows
+from rise.core.training.row_file import load_rows
+from rise.core.training.spec import TrainSpec
 
 OURS, PADDED, PUBLISHED = "this project, packed", "Trainer, dynamic padding", "published: one by one, padded to {}"
 SHORTER = "one by one, padded to {} only"
@@ -81,29 +81,29 @@ def main() -> None:
         case = CASES[name]
         case = replace(case, batch=given.batch or case.batch, batches=given.batches or case.batches)
         with tempfile.TemporaryDirectory(prefix="training-benchmark-") as folder:
-            config, job = prepared(case, Path(folder), given.threads)
-            print(profiled(job) if given.profile else measured(case, config, job, given.repeats), flush=True)
+            config, spec = prepared(case, Path(folder), given.threads)
+            print(profiled(spec) if given.profile else measured(case, config, spec, given.repeats), flush=True)
 
 
-def prepared(case: Case, folder: Path, threads: int) -> tuple[Config, TrainJob]:
+def prepared(case: Case, folder: Path, threads: int) -> tuple[Config, TrainSpec]:
     config = config_of(case)
     progress(f"{case.title}: model and rows")
-    job = prepare(config, (case.batches + 1) * case.batch, case.batch, folder, threads)
-    return config, replace(job, adapter=Adapter.none)
+    spec = prepare(config, (case.batches + 1) * case.batch, case.batch, folder, threads)
+    return config, replace(spec, adapter=Adapter.none)
 
 
-def profiled(job: TrainJob) -> str:
+def profiled(spec: TrainSpec) -> str:
     """The operators that take most of the time of this project's steps."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
-        ours(job, load_rows(job.rows_path))
+        ours(spec, load_rows(spec.rows_path))
     return str(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=15, max_name_column_width=45))
 
 
-def measured(case: Case, config: Config, job: TrainJob, repeats: int) -> str:
-    rows = load_rows(job.rows_path)
+def measured(case: Case, config: Config, spec: TrainSpec, repeats: int) -> str:
+    rows = load_rows(spec.rows_path)
     limit = matmul_rate()
     last: dict[str, Steps] = {}
-    rates = in_turns({name: keeping(last, name, way) for name, way in ways(job, rows, config, case).items()}, repeats)
+    rates = in_turns({name: keeping(last, name, way) for name, way in ways(spec, rows, config, case).items()}, repeats)
     return report(case, rows, config, rates, last, limit)
 
 
@@ -111,18 +111,18 @@ def config_of(case: Case) -> Config:
     return load(case.profile, [*case.overrides, *(gsm8k() if case.profile != "demo" else [])])
 
 
-def ways(job: TrainJob, rows: Rows, config: Config, case: Case) -> dict[str, Callable[[], Steps]]:
+def ways(spec: TrainSpec, rows: Rows, config: Config, case: Case) -> dict[str, Callable[[], Steps]]:
     profile, longest = config.engine.max_model_len, padded_to(config)
-    alike = job.row_tokens * job.micro_rows / float(rows.lengths.mean() * 1.3)
+    alike = spec.row_tokens * spec.micro_rows / float(rows.lengths.mean() * 1.3)
     sequences = next(n for n in range(1, case.batch + 1) if case.batch % n == 0 and n >= min(alike, case.batch))
     fewer = min(case.published, case.batches)
     found = {
-        OURS: lambda: ours(job, rows),
-        PADDED: lambda: trainer(job, rows, sequences, None, case.batches + 1),
-        PUBLISHED.format(longest): lambda: trainer(job, rows, 1, longest, fewer + 1),
+        OURS: lambda: ours(spec, rows),
+        PADDED: lambda: trainer(spec, rows, sequences, None, case.batches + 1),
+        PUBLISHED.format(longest): lambda: trainer(spec, rows, 1, longest, fewer + 1),
     }
     if profile < longest:
-        found[SHORTER.format(profile)] = lambda: trainer(job, rows, 1, profile, fewer + 1)
+        found[SHORTER.format(profile)] = lambda: trainer(spec, rows, 1, profile, fewer + 1)
     return found
 
 

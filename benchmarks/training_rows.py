@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from rise_core.config import Config, LossReduction, Optim, Schedule
-from rise_core.dialogue import solution_ids, state_ids
-from rise_core.models import build, folder
-from rise_core.problems import load_problems
-from rise_core.records import TrainRow
-from rise_core.training.job import TrainJob
-from rise_core.training.rows import write_rows
+from rise.core.config.keys import Config, LossReduction, Optim, Schedule
+from rise.core.method.dialogue import solution_ids, state_ids
+from rise.core.models import build, folder
+from rise.core.problems import load_problems
+from rise.core.records import TrainRow
+from rise.core.training.row_file import write_rows
+from rise.core.training.spec import TrainSpec
 
 REVISIONS = 0.6  # share of the examples that answer a later turn's state
 REWARDS = {1.0: 0.5, 0.0: 0.45, -1.0: 0.05}  # and how many examples have each
 
 
-def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: int) -> TrainJob:
+def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: int) -> TrainSpec:
     """A model folder, and one fine-tuning of all its weights on so many rows in batches of `batch` examples."""
     problems = load_problems(config).train
     texts = [text for problem in problems for text in (problem.problem, problem.solution or problem.answer)]
@@ -27,7 +27,7 @@ def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: i
     write_rows(folder_ / "rows.parquet", make_rows(config, folder_ / "model", examples))
     # A constant rate and no decay: what another trainer does with the same setting is then the same.
     optim = Optim(learning_rate=1e-4, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=batch)
-    return TrainJob(
+    return TrainSpec(
         rows_path=str(folder_ / "rows.parquet"),
         weights_dir=str(folder_ / "model"),
         adapter_dir=None,

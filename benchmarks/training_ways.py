@@ -11,11 +11,11 @@ from torch.nn import functional
 from torch.utils.data import SequentialSampler
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from rise_core.training.arrays import Rows
-from rise_core.training.job import TrainJob
-from rise_core.training.loop import optimise
-from rise_core.training.policy import load_policy
-from rise_core.training.schedule import global_batches
+from rise.core.training.arrays import Rows
+from rise.core.training.model import load_policy
+from rise.core.training.schedule import global_batches
+from rise.core.training.spec import TrainSpec
+from rise.core.training.trainer import optimise
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class Steps:
     parameters: int
 
 
-def ours(job: TrainJob, rows: Rows) -> Steps:
+def ours(spec: TrainSpec, rows: Rows) -> Steps:
     """This project's loop as `rise run` runs it, without loading and saving."""
-    torch.manual_seed(job.seed)
-    policy = load_policy(job, torch.device("cpu"))
+    torch.manual_seed(spec.seed)
+    policy = load_policy(spec, torch.device("cpu"))
     ends: list[tuple[float, int, float]] = []
 
     def log(entry: dict[str, Any]) -> None:
         ends.append((time.perf_counter(), entry["tokens"], entry["loss"]))
 
-    optimise(policy, rows, job, log)
+    optimise(policy, rows, spec, log)
     parameters = sum(parameter.numel() for parameter in policy.parameters())
     return Steps(rate_of([end[:2] for end in ends]), [loss for *_, loss in ends], parameters)
 
@@ -46,23 +46,23 @@ def rate_of(ends: list[tuple[float, int]]) -> float:
     return (after - before) / (ended - begun)
 
 
-def trainer(job: TrainJob, rows: Rows, sequences: int, width: int | None, steps: int) -> Steps:
+def trainer(spec: TrainSpec, rows: Rows, sequences: int, width: int | None, steps: int) -> Steps:
     """transformers' Trainer on the same batches, `sequences` (a divisor of it) in a pass, padded to their longest or to
     `width`; `steps` optimiser steps."""
-    torch.manual_seed(job.seed)
-    batch = job.optim.batch_size
-    order = [index for _, examples in global_batches(len(rows), job.optim, job.seed) for index in examples]
-    model = AutoModelForCausalLM.from_pretrained(job.weights_dir, dtype=torch.float32)
+    torch.manual_seed(spec.seed)
+    batch = spec.optim.batch_size
+    order = [index for _, examples in global_batches(len(rows), spec.optim, spec.seed) for index in examples]
+    model = AutoModelForCausalLM.from_pretrained(spec.weights_dir, dtype=torch.float32)
     clock = Clock()
     arguments = TrainingArguments(
-        output_dir=job.out_dir,
+        output_dir=spec.out_dir,
         per_device_train_batch_size=sequences,
         gradient_accumulation_steps=-(-batch // sequences),
         max_steps=steps,
-        learning_rate=job.optim.learning_rate,
+        learning_rate=spec.optim.learning_rate,
         lr_scheduler_type="constant",
         weight_decay=0.0,
-        max_grad_norm=job.optim.max_grad_norm,
+        max_grad_norm=spec.optim.max_grad_norm,
         optim="adamw_torch_fused",
         use_cpu=True,
         logging_strategy="no",

@@ -20,8 +20,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from flows.environment import SERVER_AUTH
-from storage.home import RUN_NAME, Home
+from rise.flows.local.environment import SERVER_AUTH
+from rise.storage.home import RUN_NAME, Home
 
 # Looked for in the path as it was sent: a name of a run needs no escapes, so what is escaped names no page.
 PAGE = re.compile(rf"/runs/({RUN_NAME.pattern})/report\.html")
@@ -59,10 +59,10 @@ class Reply(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self.let_in():
             ask = {"WWW-Authenticate": 'Basic realm="RISE reports", charset="UTF-8"'}
-            return self.say(HTTPStatus.UNAUTHORIZED, "Name and password are those of Prefect's server.\n", ask)
+            return self.reply(HTTPStatus.UNAUTHORIZED, "Name and password are those of Prefect's server.\n", ask)
         page = find(self.server.home, self.path)
         if page is None:
-            return self.say(HTTPStatus.NOT_FOUND, "There is no such page.\n")
+            return self.reply(HTTPStatus.NOT_FOUND, "There is no such page.\n")
         with page.open("rb") as file:
             about = os.fstat(file.fileno())
             mark = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
@@ -82,7 +82,7 @@ class Reply(BaseHTTPRequestHandler):
         wanted, given = self.server.wanted, self.headers.get("Authorization", "")
         return wanted is None or hmac.compare_digest(given.encode(), wanted.encode())
 
-    def say(self, status: HTTPStatus, text: str, more: Mapping[str, str] | None = None) -> None:
+    def reply(self, status: HTTPStatus, text: str, more: Mapping[str, str] | None = None) -> None:
         size = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(text))}
         self.begin(status, {"Cache-Control": "no-store", **size, **(more or {})})
         if self.command == "GET":

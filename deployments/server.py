@@ -20,7 +20,7 @@ import httpx
 from filelock import FileLock, Timeout
 
 from deployments.processes import Recorded
-from flows.environment import AUTH, QUIET, SERVER_AUTH
+from rise.flows.local.environment import AUTH, QUIET, SERVER_AUTH
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFECT = str(Path(sys.executable).parent / "prefect")
@@ -49,14 +49,14 @@ def start(folder: Path, port: int) -> None:
         reports.end(FINISH_SECONDS)  # its port and its password are those of the server that is gone
     for part, its_port in ((server, port), (reports, pages)):
         if not part.alive():
-            refuse_taken(its_port, server)
+            check_port_free(its_port, server)
     if not server.alive():
         if not worker.has(env, *SERVER):  # it knows the one that is gone
             worker.end(FINISH_SECONDS, children_first=True)
         address = ("--host", "127.0.0.1", "--port", str(port))
         server.start([PREFECT, "server", "start", *address], env, ROOT, note=str(port))
     wait_until(lambda: healthy(url), server)
-    call(env, sys.executable, "-c", "from flows.provision import make_pool; make_pool()")
+    call(env, sys.executable, "-c", "from rise.flows.local.provision import make_pool; make_pool()")
     call(env, PREFECT, "--no-prompt", "deploy", "--all")
     if not reports.alive():  # not before the calls above, which a wrong password fails: the pages ask for the same one
         reports.start([sys.executable, "-m", "deployments.reports", "--port", str(pages)], env, ROOT)
@@ -105,7 +105,7 @@ def environment(folder: Path, url: str) -> Environment:
     }
 
 
-def refuse_taken(port: int, server: Recorded) -> None:
+def check_port_free(port: int, server: Recorded) -> None:
     if taken(port):
         first = "make stop, then " if server.alive() else ""
         raise Mistake(f"port {port} of 127.0.0.1 is taken by another program: {first}make server PORT={port + 2}")

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from rise_core.config import Config
-from rise_core.profiles import BASELINES_DIR, CONF_DIR, FREE_KEYS, baselines, load, profiles
-from storage.lake import Lake, LakeLocation
-from storage.meanings import TABLES, VIEWS, Relation, meaning
+from rise.core.config.keys import Config
+from rise.core.config.load import BASELINES_DIR, CONF_DIR, FREE_KEYS, baselines, load, profiles
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.meanings import TABLES, VIEWS, Relation, meaning
 
 FOLDER = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -24,7 +24,7 @@ from pathlib import Path
 import ray
 from ray._private import ray_constants
 
-from rise_core.errors import UserError
+from rise.core.errors import UserError
 
 NAMESPACE = "rise"
 LONGEST_TMPDIR = 16  # characters: a socket's path has 107, and Ray's own part of it takes up to 90

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rise_core.printable import one_line
+from rise.core.text import one_line
 
 
 class UserError(Exception):
@@ -24,3 +24,19 @@ class RunStopped(Exception):
 
 class Closed(RuntimeError):
     """Asked of something that is being closed: the run ends for a reason told elsewhere, so no traceback is shown."""
+
+
+class EngineError(Exception):
+    """An engine failed or did not answer in time: the message says which one, what was waited for and how long."""
+
+
+class EngineLost(EngineError):
+    """The engine is gone or unusable, through no fault of the request: another engine may well serve it."""
+
+
+class EngineClosed(EngineError, Closed):
+    """Asked of engines or a teacher that are being closed."""
+
+
+class TrainerLost(RuntimeError):
+    """The process that trains is gone, through no fault of the input: training again may well succeed."""

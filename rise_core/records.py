@@ -101,7 +101,7 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Checkpoint:
     """What samples: a folder of full weights and, under LoRA, an adapter folder on top of it."""
 
     checkpoint_id: str

@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from rise_core.errors import UserError
-from storage.arrow import MOMENT
-from storage.home import inside
-from storage.lake import KeyExists, Lake, Transaction
-from storage.sums import file_hash
+from rise.core.errors import UserError
+from rise.storage.arrow import MOMENT
+from rise.storage.home import inside
+from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.sums import file_hash
 
 MEND = "put a copy of it in its place, or begin a run of another name"
 ALLOWED = {".safetensors", ".json", ".txt", ".jinja", ".model"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rise_core.records import Problem
-from storage.lake import KeyExists, Lake, Transaction
-from storage.runs import problem_table
+from rise.core.records import Problem
+from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.runs import problem_table
 
 
 @dataclass(frozen=True, slots=True)

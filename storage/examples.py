@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rise_core.batching import batched
-from rise_core.records import Example, Purpose
-from storage import memory
-from storage.arrow import TOKENS, field_names, records_of, table_of
-from storage.lake import KeyExists, Lake, Transaction
+from rise.core.records import Example, Purpose
+from rise.core.streams import batched
+from rise.storage import memory
+from rise.storage.arrow import TOKENS, field_names, records_of, table_of
+from rise.storage.lake import KeyExists, Lake, Transaction
 
 COLUMNS = pa.schema(
     {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rise_core.errors import UserError
-from storage.lake import LakeLocation
+from rise.core.errors import UserError
+from rise.storage.lake import LakeLocation
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

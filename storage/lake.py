@@ -21,11 +21,11 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from rise_core.errors import UserError
-from rise_core.printable import first_line
-from storage import sums
-from storage.location import LakeLocation, lock_down, open_session
-from storage.schema import SCHEMA_VERSION, additions, creation
+from rise.core.errors import UserError
+from rise.core.text import first_line
+from rise.storage import sums
+from rise.storage.location import LakeLocation, lock_down, open_session
+from rise.storage.schema import SCHEMA_VERSION, additions, creation
 
 __all__ = ["KeyExists", "Lake", "LakeLocation", "Transaction"]
 
@@ -68,7 +68,7 @@ class Lake:
         self._lock_file: FileLock | None = None
         file = location.catalog_file
         if self.read_only:
-            require_catalog(location)
+            check_catalog(location)
         elif file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             Path(location.data).mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ class Lake:
         return version
 
     def add_sums(self, version: int | None = None) -> None:
-        """Write the sums (storage.sums) of one version's files, or of all that have none."""
+        """Write the sums (rise.storage.sums) of one version's files, or of all that have none."""
 
         def attempt() -> None:
             with self.alone() as cursor:
@@ -228,7 +228,7 @@ def commit_once(cursor: duckdb.DuckDBPyConnection, write: Callable[[Transaction]
         return int(cursor.execute("SELECT id FROM lake.current_snapshot()").fetchall()[0][0])
 
 
-def require_catalog(location: LakeLocation) -> None:
+def check_catalog(location: LakeLocation) -> None:
     file = location.catalog_file
     if file is not None and not file.is_file():
         raise UserError(f"no lake at {file}: start with `rise run PROFILE`, or name another home with --home")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from rise_core.errors import UserError
-from storage.extensions import extension_file
+from rise.core.errors import UserError
+from rise.storage.extensions import extension_file
 
 BUSY_TIMEOUT_MS = 10_000
 # Settings of a session that writes, which lives as long as a run. Each of DuckDB's threads holds rows until they make a

@@ -3,7 +3,7 @@
     table = run_query(LakeLocation.from_home(home), "SELECT * FROM leaderboard")
 
 The session can read the lake and nothing else: no other file, no network, no setting, no write. DuckDB is locked down
-(storage.location.lock_down), and what the lock-down does not reach is refused by name before the statement runs.
+(rise.storage.location.lock_down), and what the lock-down does not reach is refused by name before the statement runs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from rise_core.errors import UserError
-from rise_core.printable import first_line
-from storage.lake import Lake
-from storage.location import LakeLocation
+from rise.core.errors import UserError
+from rise.core.text import first_line
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 
 # DuckDB's file lock-down does not reach functions of extensions (sqlite_scan opens any SQLite file), and its set of
 # functions grows: only those that cannot leave the lake are let in.
@@ -72,8 +72,8 @@ def check(sql: str) -> None:
     if tree["error"]:
         raise UserError(f"this query cannot be checked: {tree['error_message']}")
     for node in nodes(tree):
-        refuse_function(node)
-        refuse_table(node, own)
+        check_function(node)
+        check_table(node, own)
 
 
 def nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -88,7 +88,7 @@ def nodes(tree: Any) -> Iterator[dict[str, Any]]:
             left += node
 
 
-def refuse_function(node: dict[str, Any]) -> None:
+def check_function(node: dict[str, Any]) -> None:
     if node.get("type") == "TABLE_FUNCTION":
         name = str(node["function"].get("function_name", node["function"].get("type"))).lower()
         refused = name not in TABLE_FUNCTIONS
@@ -99,7 +99,7 @@ def refuse_function(node: dict[str, Any]) -> None:
         raise UserError(f"a query may not call {name}(): it reads the lake's tables and views only")
 
 
-def refuse_table(node: dict[str, Any], own: Collection[str]) -> None:
+def check_table(node: dict[str, Any], own: Collection[str]) -> None:
     """Refuse what may stand for a table and is none of the lake's: a file's path, DuckDB's settings, the catalog."""
     name = str(node.get("table_name", "")).lower()
     places = (str(node.get(key, "")).lower() for key in ("catalog_name", "schema_name"))

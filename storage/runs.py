@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from rise_core.errors import UserError
-from rise_core.records import EVAL_SPLIT, Problem
-from storage.arrow import records_of
-from storage.lake import KeyExists, Lake, Transaction
+from rise.core.errors import UserError
+from rise.core.records import EVAL_SPLIT, Problem
+from rise.storage.arrow import records_of
+from rise.storage.lake import KeyExists, Lake, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ def create_run(lake: Lake, run: str, profile: str, config_yaml: str, versions: d
     return lake.commit(write, run=run, iteration=0, stage="prepare", note="new run")
 
 
-def get_run(lake: Lake, run: str) -> RunRecord | None:
+def find_run(lake: Lake, run: str) -> RunRecord | None:
     return next((record for record in list_runs(lake) if record.run == run), None)
 
 
-def require_run(lake: Lake, run: str) -> RunRecord:
+def get_run(lake: Lake, run: str) -> RunRecord:
     """The run of that name. Raises UserError where there is none."""
-    record = get_run(lake, run)
+    record = find_run(lake, run)
     if record is None:
         raise UserError(unknown(run))
     return record

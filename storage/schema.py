@@ -38,7 +38,7 @@ TABLES = {
         run VARCHAR NOT NULL, split VARCHAR NOT NULL, config VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
 }
 
-# Each run and iteration has files of its own: a question about one reads no others; storage/tidy.py merges within it.
+# Each run and iteration has files of its own; storage/maintenance.py merges within it.
 PARTITIONS = {"rollouts": "run, iteration", "examples": "run, iteration"} | dict.fromkeys(
     ("runs", "problems", "checkpoints", "metrics", "evaluations"), "run"
 )

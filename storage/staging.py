@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rise_core.records import Rollout
-from storage import rollouts
+from rise.core.records import Rollout
+from rise.storage import rollouts
 
 DIGEST = b"rise.sha256"
 

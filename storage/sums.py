@@ -15,8 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from rise_core.errors import UserError
-from storage.location import LakeLocation, is_url
+from rise.core.errors import UserError
+from rise.storage.location import LakeLocation, is_url
 
 LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 # Data and delete files with the run whose rows they hold (none: several may), from DuckLake's own tables.

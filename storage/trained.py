@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise_core.errors import UserError
-from rise_core.records import EVAL_SPLIT, Policy, Problem
-from storage import checkpoints
-from storage.checkpoints import CheckpointRecord
-from storage.home import Home
-from storage.lake import Lake
-from storage.runs import RunRecord, read_problems, require_run
+from rise.core.errors import UserError
+from rise.core.records import EVAL_SPLIT, Checkpoint, Problem
+from rise.storage import checkpoints
+from rise.storage.checkpoints import CheckpointRecord
+from rise.storage.home import Home
+from rise.storage.lake import Lake
+from rise.storage.runs import RunRecord, get_run, read_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Trained:
     adapter: Path | None
 
     @property
-    def policy(self) -> Policy:
-        return Policy(self.checkpoint.checkpoint_id, str(self.weights), str(self.adapter) if self.adapter else None)
+    def policy(self) -> Checkpoint:
+        return Checkpoint(self.checkpoint.checkpoint_id, str(self.weights), str(self.adapter) if self.adapter else None)
 
 
 def trained(home: Home, lake: Lake, run: str, iteration: int | None) -> Trained:
@@ -33,7 +33,7 @@ def trained(home: Home, lake: Lake, run: str, iteration: int | None) -> Trained:
 
     Raises UserError where the run or its checkpoint is not there, or a file is not the one that was published.
     """
-    record = require_run(lake, run)
+    record = get_run(lake, run)
     found = lake.query("SELECT iteration FROM checkpoints WHERE run = ? ORDER BY iteration", [run])
     iterations: list[int] = found["iteration"].to_pylist()
     if not iterations:

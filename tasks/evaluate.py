@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from rise_core.metrics import compute_by_shard
-from rise_core.records import Purpose
-from rise_core.seeds import seed_of
-from storage import metrics, rollouts
-from tasks.job import Job
-from tasks.stage import stage
+from rise.core.method.metrics import compute_by_shard
+from rise.core.records import Purpose
+from rise.core.seeds import seed_of
+from rise.storage import metric_rows, rollouts
+from rise.tasks.run.context import RunContext
+from rise.tasks.run.stage import stage
 
 
-@stage("evaluate {job.run} {iteration}")
-def evaluate(job: Job, iteration: int) -> None:
-    """Compute and commit every metric of the iteration on the job's split."""
+@stage("evaluate {context.run} {iteration}")
+def evaluate(context: RunContext, iteration: int) -> None:
+    """Compute and commit every metric of the iteration on the context's split."""
     purposes = (Purpose.EVAL_SEQUENTIAL.value, Purpose.EVAL_PARALLEL.value)
-    ev = job.config.eval
+    ev = context.config.eval
     found = compute_by_shard(
-        rollouts.read_scored(job.lake, job.run, iteration, *purposes, split=job.split),
-        split=job.split,
+        rollouts.read_scored(context.lake, context.run, iteration, *purposes, split=context.split),
+        split=context.split,
         turns=ev.turns,
         samples=ev.samples,
         bootstrap=ev.bootstrap,
-        seed=seed_of(job.config.seed, "bootstrap"),
+        seed=seed_of(context.config.seed, "bootstrap"),
     )
-    version = metrics.write_metrics(job.lake, job.run, iteration, found)
+    version = metric_rows.write_metrics(context.lake, context.run, iteration, found)
     get_run_logger().info("iteration %d: %d metrics are version %d of the lake", iteration, len(found), version)

@@ -7,29 +7,29 @@ from collections import Counter
 import pyarrow as pa
 from prefect import get_run_logger
 
-from rise_core.errors import UserError
-from rise_core.improve import pick_all
-from storage import examples, rollouts
-from storage.arrow import table_of
-from tasks.job import Job
-from tasks.stage import stage
+from rise.core.errors import UserError
+from rise.core.method.selection import select_all
+from rise.storage import examples, rollouts
+from rise.storage.arrow import table_of
+from rise.tasks.run.context import RunContext
+from rise.tasks.run.stage import stage
 
 
-@stage("pick {job.run} {iteration}")
-def pick_improved(job: Job, iteration: int) -> pa.Table:
-    """The keys of the selected responses (storage.rollouts.KEYS); none where the examples are written already."""
-    if examples.has_examples(job.lake, job.run, iteration):
+@stage("pick {context.run} {iteration}")
+def pick_improved(context: RunContext, iteration: int) -> pa.Table:
+    """The keys of the selected responses (rise.storage.rollouts.KEYS); none where the examples are written already."""
+    if examples.has_examples(context.lake, context.run, iteration):
         return rollouts.KEYS.empty_table()
     collected, turns, picked = 0, Counter[int](), []
-    for shard in rollouts.read_candidates(job.lake, job.run, iteration):
+    for shard in rollouts.read_candidates(context.lake, context.run, iteration):
         collected += len(shard)
-        chosen = pick_all(shard, job.config.select, job.config.seed)
+        chosen = select_all(shard, context.config.select, context.config.seed)
         turns.update(candidate.turn for candidate in chosen)
         picked.append(table_of(rollouts.KEYS, chosen))  # columns: a million tuples take hundreds of MB
     if not turns.total():
         raise UserError(
             f"iteration {iteration}: none of {collected} responses passes select.criterion="
-            f'{job.config.select.criterion.value}; look at them with: rise query "FROM turn_accuracy"'
+            f'{context.config.select.criterion.value}; look at them with: rise query "FROM turn_accuracy"'
         )
     by_turn = ", ".join(f"turn {turn}: {count:,}" for turn, count in sorted(turns.items()))
     get_run_logger().info("iteration %d: %s examples (%s)", iteration, f"{turns.total():,}", by_turn)

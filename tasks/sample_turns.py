@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise_core.episode import ShardTurn, State, is_repetitive, open_states, request_seed
-from rise_core.records import Rollout
-from rise_core.wording import Answer, Question
-from storage import rollouts, staging
-from tasks.job import Job
-from tasks.stage import stage
+from rise.core.answering.renderer import Answer, Question
+from rise.core.method.episode import State, WorkUnit, is_repetitive, open_states, request_seed
+from rise.core.records import Rollout
+from rise.storage import rollouts, staging
+from rise.tasks.run.context import RunContext
+from rise.tasks.run.stage import stage
 
 
-@stage("sample {job.run} {key}")
-def sample_turns(job: Job, key: ShardTurn) -> Path | None:
+@stage("sample {context.run} {key}")
+def sample_turns(context: RunContext, key: WorkUnit) -> Path | None:
     """Have every open state of the key answered. Returns the staged file, or None where no episode is open any more."""
-    policy = job.turn_policy(key)
-    path = job.staged(key)
+    policy = context.turn_policy(key)
+    path = context.staged(key)
     if [rollout.policy for rollout in staging.read(path) or []][:1] == [policy.name]:
         return path  # sampled before a crash, not yet committed
-    states = states_of(job, key)
+    states = states_of(context, key)
     if not states:
         return None
-    questions = questions_of(job, key, states)
-    answers = policy.answer(questions, job.sampling(job.plan(key.purpose)))
+    questions = questions_of(context, key, states)
+    answers = policy.answer(questions, context.sampling(context.plan(key.purpose)))
     sampled = [
-        to_rollout(job, key, policy.name, question, sample, answer)
+        to_rollout(context, key, policy.name, question, sample, answer)
         for question, several in zip(questions, answers, strict=True)
         for sample, answer in enumerate(several)
     ]
@@ -33,29 +33,31 @@ def sample_turns(job: Job, key: ShardTurn) -> Path | None:
     return path
 
 
-def questions_of(job: Job, key: ShardTurn, states: list[State]) -> list[Question]:
-    n = job.plan(key.purpose).samples[key.turn - 1]
+def questions_of(context: RunContext, key: WorkUnit, states: list[State]) -> list[Question]:
+    n = context.plan(key.purpose).samples[key.turn - 1]
     return [
-        Question(state.problem, chat, ids, n, request_seed(job.config.seed, key, state.problem.problem_id))
-        for state, (chat, ids) in zip(states, job.wording.states(states), strict=True)
+        Question(state.problem, chat, ids, n, request_seed(context.config.seed, key, state.problem.problem_id))
+        for state, (chat, ids) in zip(states, context.renderer.states(states), strict=True)
     ]
 
 
-def states_of(job: Job, key: ShardTurn) -> list[State]:
+def states_of(context: RunContext, key: WorkUnit) -> list[State]:
     """The open states of a shard at a turn, from what the lake holds of its earlier turns."""
-    problems = job.shards(key.iteration, key.purpose)[key.shard]
+    problems = context.shards(key.iteration, key.purpose)[key.shard]
     earlier = []
     if key.turn > 1:
         earlier = rollouts.read_rollouts(
-            job.lake, job.run, key.iteration, key.purpose.value, key.shard, split=key.split
+            context.lake, context.run, key.iteration, key.purpose.value, key.shard, split=key.split
         )
-    return open_states(job.plan(key.purpose), problems, earlier, key.turn)
+    return open_states(context.plan(key.purpose), problems, earlier, key.turn)
 
 
-def to_rollout(job: Job, key: ShardTurn, policy: str, question: Question, sample: int, answer: Answer) -> Rollout:
+def to_rollout(
+    context: RunContext, key: WorkUnit, policy: str, question: Question, sample: int, answer: Answer
+) -> Rollout:
     completion = answer.completion
     return Rollout(
-        run=job.run,
+        run=context.run,
         iteration=key.iteration,
         purpose=key.purpose.value,
         split=key.split,

@@ -8,30 +8,30 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from rise_core.episode import ShardTurn
-from rise_core.records import Rollout, Verdict
-from storage import rollouts, staging
-from tasks.job import Job
-from tasks.stage import stage
+from rise.core.method.episode import WorkUnit
+from rise.core.records import Rollout, Verdict
+from rise.storage import rollouts, staging
+from rise.tasks.run.context import RunContext
+from rise.tasks.run.stage import stage
 
 
-@stage("verify {job.run} {key}")
-def verify_answers(job: Job, key: ShardTurn, staged: Path | None) -> None:
+@stage("verify {context.run} {key}")
+def verify_answers(context: RunContext, key: WorkUnit, staged: Path | None) -> None:
     """Give every response its verdict, answer and reward; commit the turn as one version of the lake."""
     if staged is None:
-        job.progress.step()
+        context.progress.step()
         return
     sampled = staging.read(staged)
     if sampled is None:
         raise RuntimeError(f"{staged} is gone or damaged; run again and it is sampled anew")
-    graded = grade(job, sampled)
-    rollouts.append_rollouts(job.lake, graded)
+    graded = grade(context, sampled)
+    rollouts.append_rollouts(context.lake, graded)
     staged.unlink()
-    get_run_logger().info("%s %s: %s", job.progress.step(), key, summary(graded))
+    get_run_logger().info("%s %s: %s", context.progress.step(), key, summary(graded))
 
 
-def grade(job: Job, sampled: list[Rollout]) -> list[Rollout]:
-    grades = job.graders.grade([(rollout.response, job.problem[rollout.problem_id]) for rollout in sampled])
+def grade(context: RunContext, sampled: list[Rollout]) -> list[Rollout]:
+    grades = context.graders.grade([(rollout.response, context.problem[rollout.problem_id]) for rollout in sampled])
     return [
         replace(rollout, answer=found.answer, verdict=found.verdict.value, reward=found.reward)
         for rollout, found in zip(sampled, grades, strict=True)

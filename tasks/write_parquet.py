@@ -7,42 +7,41 @@ from collections.abc import Iterator
 import pyarrow as pa
 from prefect import get_run_logger
 
-from rise_core.episode import State
-from rise_core.improve import reward
-from rise_core.records import Example, Rollout
-from rise_core.training.weights import plain_weights
-from storage import examples, rollouts
-from tasks.job import Job
-from tasks.stage import stage
+from rise.core.method.episode import State
+from rise.core.method.selection import reward
+from rise.core.method.weights import plain_weights
+from rise.core.records import Example, Rollout
+from rise.storage import examples, rollouts
+from rise.tasks.run.context import RunContext
+from rise.tasks.run.stage import stage
 
 
-@stage("write {job.run} {iteration}")
-def write_parquet(job: Job, iteration: int, picked: pa.Table) -> None:
-    """Commit the examples of the picked responses (keys as storage.rollouts.KEYS) and mark their rollouts as selected,
-    in one transaction."""
-    if examples.has_examples(job.lake, job.run, iteration):
+@stage("write {context.run} {iteration}")
+def write_parquet(context: RunContext, iteration: int, picked: pa.Table) -> None:
+    """Commit the examples of the picked responses and mark their rollouts as selected, in one transaction."""
+    if examples.has_examples(context.lake, context.run, iteration):
         return
-    version = examples.write_examples(job.lake, job.run, iteration, build(job, iteration, picked))
+    version = examples.write_examples(context.lake, context.run, iteration, build(context, iteration, picked))
     get_run_logger().info("iteration %d: %d examples are version %d of the lake", iteration, len(picked), version)
 
 
-def build(job: Job, iteration: int, picked: pa.Table) -> Iterator[Example]:
+def build(context: RunContext, iteration: int, picked: pa.Table) -> Iterator[Example]:
     """Examples, shard by shard: the state as it was sampled from, the response ids as they were sampled."""
-    for shard in rollouts.read_targets(job.lake, job.run, iteration, picked):
-        yield from of_shard(job, shard)
+    for shard in rollouts.read_targets(context.lake, context.run, iteration, picked):
+        yield from of_shard(context, shard)
 
 
-def of_shard(job: Job, shard: list[Rollout]) -> list[Example]:
+def of_shard(context: RunContext, shard: list[Rollout]) -> list[Example]:
     """The examples of a shard's selected responses, each after the attempts before it."""
     attempts: dict[str, list[str]] = {}
     targets = [rollout for rollout in shard if rollout.selected]
     for rollout in shard:
         if rollout.sample == 0:
             attempts.setdefault(rollout.problem_id, []).append(rollout.response)
-    states = [State(job.problem[t.problem_id], tuple(attempts[t.problem_id][: t.turn - 1])) for t in targets]
+    states = [State(context.problem[t.problem_id], tuple(attempts[t.problem_id][: t.turn - 1])) for t in targets]
     # As they are: `train.normalise` looks at all that is trained on, which may be more than this iteration.
-    weights = plain_weights([reward(t) for t in targets], job.config.train.tau, job.config.train.normalise)
-    return [example(*parts) for parts in zip(targets, job.render(states), weights, strict=True)]
+    weights = plain_weights([reward(t) for t in targets], context.config.train.tau, context.config.train.normalise)
+    return [example(*parts) for parts in zip(targets, context.render(states), weights, strict=True)]
 
 
 def example(target: Rollout, prompt: list[int], weight: float) -> Example:

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from rise_core.engine.loop import EngineLoop
-from rise_core.engine.settings import EngineSpec
-from rise_core.engine.weights import reload_weights
-from rise_core.engine.wire import CompletionBatch, RequestBatch
-from rise_core.records import Policy, SamplingSettings
+from rise.core.engine.batches import CompletionBatch, RequestBatch
+from rise.core.engine.engine_thread import EngineLoop
+from rise.core.engine.settings import EngineSpec
+from rise.core.engine.weight_reload import reload_weights
+from rise.core.records import Checkpoint, SamplingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class EngineInfo:
 
 
 class EngineActor:
-    """One engine with its current policy. Made by rise_core.engine.replica; errors travel back to the caller."""
+    """One engine with its current checkpoint. Made by rise.core.engine.replica; errors travel back to the caller."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
         """Begin to import vLLM, to run on `cores` (none: wherever the kernel likes)."""
@@ -32,35 +32,35 @@ class EngineActor:
         self.lora: Any = None
         self.adapters = 0
 
-    def ready(self, spec: EngineSpec, policy: Policy) -> EngineInfo:
-        """Build the engine; wait for it and for the first policy's adapter."""
+    def ready(self, spec: EngineSpec, checkpoint: Checkpoint) -> EngineInfo:
+        """Build the engine; wait for it and for the first checkpoint's adapter."""
         self.loop.build(spec)
         self.weights_dir = spec.arguments["model"]
-        self.use(policy)
+        self.use(checkpoint)
         vocabulary = self.loop.command(lambda engine: engine.vllm_config.model_config.get_vocab_size()).result()
         return EngineInfo(os.getpid(), self.loop.thread.native_id or 0, int(vocabulary))
 
     def sample(self, batch: RequestBatch, settings: SamplingSettings) -> CompletionBatch:
         return self.loop.submit(batch, settings, self.lora).result()
 
-    def use(self, policy: Policy) -> None:
-        """Serve another policy: new weights in place, and a new adapter under a name and id never used before (the
+    def use(self, checkpoint: Checkpoint) -> None:
+        """Serve another checkpoint: new weights in place, and a new adapter under a name and id never used before (the
         engine would serve the old adapter, and its cache blocks, under a known one)."""
-        self.loop.command(lambda engine: self.swap(engine, policy)).result()
+        self.loop.command(lambda engine: self.swap(engine, checkpoint)).result()
 
-    def swap(self, engine: Any, policy: Policy) -> None:
-        if policy.weights_dir != self.weights_dir:
-            engine.collective_rpc(reload_weights, args=(policy.weights_dir,))
-            self.weights_dir = policy.weights_dir
-        self.lora = self.load_adapter(engine, policy) if policy.adapter_dir else None
+    def swap(self, engine: Any, checkpoint: Checkpoint) -> None:
+        if checkpoint.weights_dir != self.weights_dir:
+            engine.collective_rpc(reload_weights, args=(checkpoint.weights_dir,))
+            self.weights_dir = checkpoint.weights_dir
+        self.lora = self.load_adapter(engine, checkpoint) if checkpoint.adapter_dir else None
         if not engine.reset_prefix_cache():
             raise RuntimeError("the prefix cache could not be emptied, so stale blocks would be served")
 
-    def load_adapter(self, engine: Any, policy: Policy) -> Any:
+    def load_adapter(self, engine: Any, checkpoint: Checkpoint) -> Any:
         from vllm.lora.request import LoRARequest
 
         self.adapters += 1
-        lora = LoRARequest(f"{policy.checkpoint_id}-{self.adapters}", self.adapters, policy.adapter_dir)
+        lora = LoRARequest(f"{checkpoint.checkpoint_id}-{self.adapters}", self.adapters, checkpoint.adapter_dir)
         engine.add_lora(lora)  # now, so that a bad adapter is this call's error and not the next shard's
         return lora
 

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import ray
 
-from rise_core.config import Engine
-from rise_core.engine.actor import EngineActor
-from rise_core.engine.settings import actor_options, cores_of, environment
+from rise.core.config.keys import Engine
+from rise.core.engine.actor import EngineActor
+from rise.core.engine.settings import actor_options, cores_of, environment
 
 Kind = tuple[tuple[int, ...], dict[str, str]]  # an engine's cores, and its process's environment
 _waiting: list[tuple[Kind, Any]] = []

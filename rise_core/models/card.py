@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise_core.config import Adapter, Config, SourceKind
-from rise_core.metrics import Metric
-from rise_core.models import SCRATCH, SMOLLM2, hub
-from rise_core.models.card_example import EXAMPLE
-from rise_core.profiles import to_yaml
+from rise.core.config.keys import Adapter, Config, SourceKind
+from rise.core.config.load import to_yaml
+from rise.core.method.metrics import Metric
+from rise.core.models import SCRATCH, SMOLLM2, hub_model
+from rise.core.models.card_example import EXAMPLE
 
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 TAGS = ["rise", "recursive-introspection", "self-improvement", "multi-turn"]
@@ -59,7 +59,7 @@ def origin(name: str) -> tuple[str | None, str | None]:
     """(hub id, licence) of the base model, as far as they are known for sure."""
     if name == SMOLLM2:
         return SMOLLM2_HUB, "apache-2.0"
-    return (None, None) if name == SCRATCH or hub.local_folder(name) else (name, None)
+    return (None, None) if name == SCRATCH or hub_model.local_folder(name) else (name, None)
 
 
 def without_paths(config: Config) -> Config:
@@ -67,7 +67,7 @@ def without_paths(config: Config) -> Config:
     clean = copy.deepcopy(config)
     for section, key in (("model", "name"), ("problems", "name"), ("teacher", "model")):
         value = getattr(getattr(clean, section), key)
-        if value and hub.local_folder(value):
+        if value and hub_model.local_folder(value):
             setattr(getattr(clean, section), key, Path(value).name)
     if clean.problems.source is SourceKind.file:
         clean.problems.train = clean.problems.train and Path(clean.problems.train).name

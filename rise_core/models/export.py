@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rise_core.models import folder
+from rise.core.models import folder
 
 
 def export(weights: Path, adapter: Path | None, out: Path) -> None:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rise_core.errors import UserError
+from rise.core.errors import UserError
 
 # Tokenizer and generation files that every checkpoint carries beside its weights.
 COMPANIONS = (

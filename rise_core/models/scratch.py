@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rise_core.config import Config
-from rise_core.errors import UserError
-from rise_core.seeds import seed_of
+from rise.core.config.keys import Config
+from rise.core.errors import UserError
+from rise.core.seeds import seed_of
 
 UNKNOWN, PAD, USER, ASSISTANT, END = "<unk>", "<pad>", "<user>", "<assistant>", "<end>"
 MOST_WORDS = 8192

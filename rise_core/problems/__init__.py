@@ -1,13 +1,13 @@
 """Where problems come from: files (JSON lines, Parquet), reasoning-gym generators and Hugging Face datasets.
 
-from rise_core.problems import load_problems
+from rise.core.problems import load_problems
 problems = load_problems(config)   # problems.train, problems.eval, problems.boost
 """
 
 from __future__ import annotations
 
-from rise_core.config import Config, SourceKind
-from rise_core.problems.problem_set import ProblemSet
+from rise.core.config.keys import Config, SourceKind
+from rise.core.problems.problem_set import ProblemSet
 
 __all__ = ["ProblemSet", "load_problems"]
 
@@ -19,13 +19,13 @@ def load_problems(config: Config) -> ProblemSet:
     """
     if config.problems.source is SourceKind.reasoning_gym:
         # Not at the top: importing reasoning-gym takes seconds, which a run on files need not pay.
-        from rise_core.problems.generated import generate_problems
+        from rise.core.problems.generated import generate_problems
 
         return generate_problems(config)
     if config.problems.source is SourceKind.hub:
-        from rise_core.problems.hub import read_hub_dataset
+        from rise.core.problems.hub_dataset import read_hub_dataset
 
         return read_hub_dataset(config)
-    from rise_core.problems.files import read_problem_files
+    from rise.core.problems.files import read_problem_files
 
     return read_problem_files(config)

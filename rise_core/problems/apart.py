@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from rise_core.config import Config
-from rise_core.errors import UserError
-from rise_core.problems.problem_set import ProblemSet
-from rise_core.profiles import from_yaml, to_yaml
-from rise_core.records import Problem
+from rise.core.config.keys import Config
+from rise.core.config.load import from_yaml, to_yaml
+from rise.core.errors import UserError
+from rise.core.problems.problem_set import ProblemSet
+from rise.core.records import Problem
 
 
 def generate_apart(config: Config) -> ProblemSet:
@@ -47,7 +47,7 @@ def generate_apart(config: Config) -> ProblemSet:
 
 def main() -> None:
     """Draw the problems of the config on standard input, write them to standard output."""
-    from rise_core.problems.generated import dataset_seed, generate_here
+    from rise.core.problems.generated import dataset_seed, generate_here
 
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a generator prints

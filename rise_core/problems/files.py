@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rise_core.config import Config
-from rise_core.errors import UserError
-from rise_core.problems.problem_set import ProblemSet
-from rise_core.problems.rows import read_rows
-from rise_core.problems.table import Table, read_tables
+from rise.core.config.keys import Config
+from rise.core.errors import UserError
+from rise.core.problems.file_rows import read_rows
+from rise.core.problems.problem_set import ProblemSet
+from rise.core.problems.table import Table, read_tables
 
 
 def read_problem_files(config: Config) -> ProblemSet:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from rise_core.config import Config
-from rise_core.errors import UserError
-from rise_core.problems.apart import generate_apart
-from rise_core.problems.generators import OWN, check_name, check_params, identity, make_dataset, worked
-from rise_core.problems.problem_set import ProblemSet
-from rise_core.records import Problem, Verdict
-from rise_core.verifiers import reasoning_gym
+from rise.core.config.keys import Config
+from rise.core.errors import UserError
+from rise.core.generators.registry import OWN, check_name, check_params, identity, make_dataset, worked
+from rise.core.problems.apart import generate_apart
+from rise.core.problems.problem_set import ProblemSet
+from rise.core.records import Problem, Verdict
+from rise.core.verifiers import reasoning_gym
 
 # One problem in EVAL_SHARE is held out. Fixed, so that no other size or seed moves a problem across the line.
 EVAL_SHARE = 5
@@ -43,11 +43,11 @@ def generate_here(config: Config) -> ProblemSet:
                 f"{len(drawn[split])} distinct {split} problems with these params; lower it or change problems.params"
             )
     train = drawn["train"][: sizes["train"]]
-    refuse_ungradable(train[:3] + drawn["eval"][:3])
+    check_gradable(train[:3] + drawn["eval"][:3])
     return ProblemSet(train, drawn["eval"], choose_boost(drawn["train"], sizes["train"], boost))
 
 
-def refuse_ungradable(problems: list[Problem]) -> None:
+def check_gradable(problems: list[Problem]) -> None:
     """Refuse a generator whose scorer no longer knows its own answers once they were stored as JSON."""
     for problem in problems:
         if problem.solution is not None and not knows_its_answer(problem):

@@ -1,10 +1,10 @@
-"""The problems of a run, and the one rule by which two problem texts count as the same."""
+"""The problems of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rise_core.records import Problem
+from rise.core.records import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,3 @@ class ProblemSet:
     train: list[Problem]
     eval: list[Problem]
     boost: list[Problem]
-
-
-def fold(text: str) -> str:
-    """The text without differences of case and white space: what decides whether two problems are the same."""
-    return " ".join(text.split()).casefold()

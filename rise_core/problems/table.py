@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from rise_core.config import Config, Fields
-from rise_core.errors import UserError
-from rise_core.problems.problem_set import ProblemSet, fold
-from rise_core.problems.rows import Row, describe
-from rise_core.records import Problem
+from rise.core.config.keys import Config, Fields
+from rise.core.errors import UserError
+from rise.core.problems.file_rows import Row, describe
+from rise.core.problems.problem_set import ProblemSet
+from rise.core.records import Problem
+from rise.core.text import fold
 
 Located = tuple[str, Problem]  # a problem and where it stands ("<file> row <n>"), for error messages
 
@@ -33,8 +34,8 @@ def read_tables(config: Config, tables: dict[str, Table]) -> ProblemSet:
         split: read_split(config, split, table, id_prefix=f"{split}-{table.stem}" if same_stem else table.stem)
         for split, table in tables.items()
     }
-    refuse_leaks(located["train"], located["eval"])
-    refuse_repeated_ids(located["train"] + located["eval"])
+    check_no_leaks(located["train"], located["eval"])
+    check_unique_ids(located["train"] + located["eval"])
     train, held_out = ([problem for _, problem in located[split]] for split in ("train", "eval"))
     return ProblemSet(train, held_out, boost_problems(train, config.boost.problems))
 
@@ -97,7 +98,7 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def refuse_leaks(train: list[Located], held_out: list[Located]) -> None:
+def check_no_leaks(train: list[Located], held_out: list[Located]) -> None:
     """Refuse a held-out problem that is trained on: its score would say nothing about new problems."""
     trained = {fold(problem.problem): where for where, problem in reversed(train)}
     for where, problem in held_out:
@@ -108,7 +109,7 @@ def refuse_leaks(train: list[Located], held_out: list[Located]) -> None:
             )
 
 
-def refuse_repeated_ids(located: list[Located]) -> None:
+def check_unique_ids(located: list[Located]) -> None:
     seen: dict[str, str] = {}
     for where, problem in located:
         if problem.problem_id in seen:

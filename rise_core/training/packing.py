@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rise_core.config import LossReduction
-from rise_core.training.arrays import Rows
-from rise_core.training.loss import token_scale
+from rise.core.config.keys import LossReduction
+from rise.core.training.arrays import Rows
+from rise.core.training.loss import token_scale
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Runs a fine-tuning with Ray Train (Ray must be connected) and follows its log while it runs.
 
     warm = warm_up(workers=1, gpus=0)  # where there is other work to do before
-    result = fit(job, workers=1, gpus=0, timeout=3600, progress=print, warm=warm)
+    result = fit(spec, workers=1, gpus=0, timeout=3600, progress=print, warm=warm)
 
 The trainer lives in a Ray task of its own, so that the caller imports neither torch nor Ray Train, and so that killing
 one process ends everything the trainer started. With several workers Ray Train starts a group of actors; with one it
@@ -26,23 +26,19 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from rise_core.errors import UserError
-from rise_core.printable import first_line
-from rise_core.training.job import TrainJob, TrainResult
+from rise.core.errors import TrainerLost, UserError
+from rise.core.text import first_line
+from rise.core.training.spec import TrainResult, TrainSpec
 
 POLL_SECONDS = 1.0  # between looks at the log; the end is noticed at once
-WORKER_CPUS = 0.1  # logical: lets a worker be placed beside engines; its real threads are TrainJob.threads
+WORKER_CPUS = 0.1  # logical: lets a worker be placed beside engines; its real threads are TrainSpec.threads
 STOP_SECONDS = 30
 RETURN_SECONDS = 0.2  # after the end of a task its process is back in Ray's pool, for the next one
 START_TIMEOUT = 600  # seconds that a group of workers may wait for its place in the cluster
 
 
-class TrainerLost(RuntimeError):
-    """The process that trains is gone, through no fault of the input: training again may well succeed."""
-
-
 def fit(
-    job: TrainJob,
+    spec: TrainSpec,
     *,
     workers: int,
     gpus: float,
@@ -50,7 +46,7 @@ def fit(
     progress: Callable[[dict[str, Any]], None] | None = None,
     warm: ray.ObjectRef | None = None,
 ) -> TrainResult:
-    """Trains `job` on `workers` Ray Train workers with `gpus` GPUs each (0: CPU) and returns what it made.
+    """Trains `spec` on `workers` Ray Train workers with `gpus` GPUs each (0: CPU) and returns what it made.
 
     `progress` gets the latest log entry whenever there are new ones, at most once a second; `warm` is of `warm_up`. No
     training is left running when this returns or raises. Raises UserError for what the user can mend (also: `timeout`
@@ -58,14 +54,14 @@ def fit(
     """
     deadline = time.monotonic() + timeout
     check_gpus(workers * gpus)
-    job = absolute(job)
-    Path(job.out_dir).mkdir(parents=True, exist_ok=True)
-    Path(job.log_path).unlink(missing_ok=True)
+    spec = absolute(spec)
+    Path(spec.out_dir).mkdir(parents=True, exist_ok=True)
+    Path(spec.log_path).unlink(missing_ok=True)
     if warm is not None:
         settle(warm, timeout)
-    scratch = tempfile.mkdtemp(prefix=".ray-train-", dir=Path(job.out_dir).parent)
-    running = trainer_task(workers, gpus).remote(job, workers, gpus, timeout, scratch)
-    log = LogReader(Path(job.log_path), progress)
+    scratch = tempfile.mkdtemp(prefix=".ray-train-", dir=Path(spec.out_dir).parent)
+    running = trainer_task(workers, gpus).remote(spec, workers, gpus, timeout, scratch)
+    log = LogReader(Path(spec.log_path), progress)
     try:
         ended = running.future()  # ray.wait() would make a SystemError of what a signal raises in it
         while not futures.wait([ended], timeout=POLL_SECONDS).done:
@@ -106,7 +102,7 @@ def settle(warm: ray.ObjectRef, timeout: float) -> None:
 def import_trainer() -> None:
     """What `run_trainer` and `train_worker` import."""
     set_up_ray_train()
-    for module in ("ray.train.torch", "rise_core.training.loop", "rise_core.training.process_group"):
+    for module in ("ray.train.torch", "rise.core.training.trainer", "rise.core.training.process_group"):
         import_module(module)
 
 
@@ -145,23 +141,23 @@ def check_gpus(needed: float) -> None:
         )
 
 
-def absolute(job: TrainJob) -> TrainJob:
-    """The job with absolute paths: Ray Train moves its workers to a folder of their own."""
-    paths = {name: os.path.abspath(getattr(job, name)) for name in ("rows_path", "weights_dir", "out_dir", "log_path")}
-    return replace(job, adapter_dir=job.adapter_dir and os.path.abspath(job.adapter_dir), **paths)
+def absolute(spec: TrainSpec) -> TrainSpec:
+    """The spec with absolute paths: Ray Train moves its workers to a folder of their own."""
+    paths = {name: os.path.abspath(getattr(spec, name)) for name in ("rows_path", "weights_dir", "out_dir", "log_path")}
+    return replace(spec, adapter_dir=spec.adapter_dir and os.path.abspath(spec.adapter_dir), **paths)
 
 
-def run_trainer(job: TrainJob, workers: int, gpus: float, timeout: float, scratch: str) -> dict[str, Any]:
+def run_trainer(spec: TrainSpec, workers: int, gpus: float, timeout: float, scratch: str) -> dict[str, Any]:
     """Runs Ray Train to its end; the fields of the TrainResult. A failed training is the caller's to retry."""
     set_up_ray_train()
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
-    from rise_core.training.process_group import NoStore
+    from rise.core.training.process_group import NoStore
 
     trainer = TorchTrainer(
         train_worker,
-        train_loop_config={"job": job, "gpus": gpus, "timeout": timeout, "store": f"{scratch}/store"},
+        train_loop_config={"spec": spec, "gpus": gpus, "timeout": timeout, "store": f"{scratch}/store"},
         torch_config=NoStore(),
         scaling_config=ScalingConfig(
             num_workers=0 if workers == 1 else workers,
@@ -196,8 +192,8 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
     from ray.train.torch import get_device
     from torch.cuda import OutOfMemoryError
 
-    from rise_core.training.loop import train
-    from rise_core.training.process_group import process_group
+    from rise.core.training.process_group import process_group
+    from rise.core.training.trainer import train
 
     context = get_context()
     rank, workers, here = context.get_world_rank(), context.get_world_size(), context.get_local_world_size()
@@ -206,7 +202,7 @@ def train_worker(config: dict[str, Any]) -> dict[str, Any]:
     group = process_group(rank, workers, here, device, store, config["timeout"]) if workers > 1 else nullcontext()
     try:
         with group:
-            result = train(config["job"], rank, workers, lambda _: None, device)  # fit() reads the log: no reports
+            result = train(config["spec"], rank, workers, lambda _: None, device)  # fit() reads the log: no reports
     except OutOfMemoryError as error:
         raise UserError(
             f"fine-tuning ran out of GPU memory ({first_line(error)}); lower train.micro_rows or "

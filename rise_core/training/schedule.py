@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rise_core.config import Optim, Schedule
+from rise.core.config.keys import Optim, Schedule
 
 
 def step_count(examples: int, optim: Optim) -> int:

@@ -1,6 +1,6 @@
 """Verifiers: what a response is worth. One module a verifier, each with `grade(response, problem) -> Grade`.
 
-    from rise_core.verifiers import get
+    from rise.core.verifiers import get
     get("gsm8k").grade("... #### 18", problem)   # Grade(verdict=correct, reward=1.0, answer="18")
 
 A verifier is pure and may be slow or crash on hostile answers: `pool.GradingPool` runs it in processes with a deadline.
@@ -11,9 +11,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, cast
 
-from rise_core.errors import UserError
-from rise_core.records import Grade, Problem
-from rise_core.verifiers import own
+from rise.core.errors import UserError
+from rise.core.records import Grade, Problem
+from rise.core.verifiers import own
 
 NAMES = ("gsm8k", "math", "gsm8k_reference", "math_reference", "exact", "numeric", "reasoning_gym")
 
@@ -40,4 +40,4 @@ def get(name: str) -> Verifier:
             "as module:function"
         )
     # Imported here, since math-verify and reasoning-gym take seconds and most runs need neither.
-    return cast(Verifier, import_module(f"rise_core.verifiers.{name}"))
+    return cast(Verifier, import_module(f"rise.core.verifiers.{name}"))

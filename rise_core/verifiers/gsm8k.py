@@ -16,9 +16,9 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers.extract import MARKS, after_answer_marks, last_boxed
-from rise_core.verifiers.numbers import NUMBER, canonical_number, normalise_signs
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers.extract import MARKS, after_answer_marks, last_boxed
+from rise.core.verifiers.numbers import NUMBER, canonical_number, normalise_signs
 
 HASHES = re.compile(r"####\s{0,4}(?P<rest>(?:(?!####)[^\n]){0,200})")  # each mark for itself, also two on a line
 LATEX_NOISE = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s?\{|\\[,;!: %]|[{}]|\s")

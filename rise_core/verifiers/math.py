@@ -17,8 +17,8 @@ from typing import Any
 import sympy  # type: ignore[import-untyped]
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers.extract import after_answer_marks, fold_space, last_boxed
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers.extract import after_answer_marks, fold_space, last_boxed
 
 MAX_LENGTH = 1000  # characters; what is longer is no final answer, and parsing it could take minutes
 MAX_EXACT = 10**40  # larger numbers get ten digits in the canonical form

@@ -18,7 +18,7 @@ import re
 from bisect import bisect_left
 from functools import lru_cache
 
-from rise_core.records import Grade, Problem, Verdict
+from rise.core.records import Grade, Problem, Verdict
 
 BOX = re.compile(r"boxed\{")
 BRACE = re.compile(r"[{}]")

@@ -1,7 +1,7 @@
 """A user's own verifier, named by a dotted path: `verify.verifier=my_package.my_module:grade`.
 
     # my_rules.py, in the folder where `rise` is started
-    from rise_core.records import Grade, Problem, Verdict
+    from rise.core.records import Grade, Problem, Verdict
 
     def grade(response: str, problem: Problem) -> Grade:
         answer = response.split()[-1] if response.split() else None
@@ -31,9 +31,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from rise_core.errors import UserError
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers.extract import after_answer_marks, fold_space, last_boxed
+from rise.core.errors import UserError
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers.extract import after_answer_marks, fold_space, last_boxed
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def load(path: str) -> OwnVerifier:
     except AttributeError:
         origin = getattr(sys.modules[module_name], "__file__", None) or "a folder without __init__.py"
         raise UserError(f"{where}: module {module_name} ({origin}) has no {function_name}") from None
-    refuse_other_signatures(found, where)
+    check_signature(found, where)
     return OwnVerifier(path, found)
 
 
@@ -71,6 +71,8 @@ def import_module(name: str, where: str) -> Any:
     if folder not in sys.path:
         sys.path.append(folder)  # last: a file of the user's must not hide a library's module
     importlib.invalidate_caches()
+    for earlier in ("rise_core", "rise_core.records"):  # verifiers of runs begun before the package `rise` import these
+        sys.modules.setdefault(earlier, importlib.import_module(earlier.replace("rise_core", "rise.core")))
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
@@ -80,7 +82,7 @@ def import_module(name: str, where: str) -> Any:
         ) from error
 
 
-def refuse_other_signatures(found: Any, where: str) -> None:
+def check_signature(found: Any, where: str) -> None:
     if not callable(found) or inspect.isclass(found):
         raise UserError(f"{where} is not a function but {kind(found)}; it must take (response, problem)")
     if inspect.iscoroutinefunction(found):

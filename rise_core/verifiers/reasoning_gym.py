@@ -14,9 +14,9 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from rise_core.problems.generators import make_dataset
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers.extract import fold_space
+from rise.core.generators.registry import make_dataset
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers.extract import fold_space
 
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of a scorer, on a text or entry
 

@@ -9,17 +9,17 @@ from types import ModuleType
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.metrics import compute_metrics
-from rise_core.profiles import load, to_yaml
-from rise_core.records import Problem, Rollout
-from storage.checkpoints import record
-from storage.lake import Lake, LakeLocation
-from storage.metrics import write_metrics
-from storage.rollouts import append_rollouts
-from storage.runs import create_run, write_problems
+from rise.core.config.load import load, to_yaml
+from rise.core.errors import UserError
+from rise.core.method.metrics import compute_metrics
+from rise.core.records import Problem, Rollout
+from rise.storage.checkpoints import record
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.metric_rows import write_metrics
+from rise.storage.rollouts import append_rollouts
+from rise.storage.runs import create_run, write_problems
 from tests.storage.samples import rollout
-from tests.storage.test_compare import checkpoint
+from tests.storage.test_spending import checkpoint
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PROBLEMS = 40

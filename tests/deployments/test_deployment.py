@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from deployments.server import healthy, shown_at
-from flows.environment import QUIET
-from rise_core.profiles import profiles
+from rise.core.config.load import profiles
+from rise.flows.local.environment import QUIET
 from tests.deployments.served import BIN, Served, free_port
 from tests.flows.command import ROOT, environment, living, rise
 

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.slow
 PROGRAM = """
 import threading
 from prefect import flow
-from rise_core.profiles import load
-from tasks.accelerators import accelerators
+from rise.core.config.load import load
+from rise.tasks.run.limits import accelerators
 
 holds, go_on, order = threading.Event(), threading.Event(), []
 

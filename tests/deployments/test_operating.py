@@ -22,7 +22,7 @@ SILENT = 45  # seconds without a heartbeat, of which there is one every 30, unti
 def soon(served: Served) -> Iterator[None]:
     """Crashes are noticed sooner than in production."""
     for seconds in (SILENT, 150):
-        served.checked("python", "-c", f"from flows.provision import provision; provision({seconds})")
+        served.checked("python", "-c", f"from rise.flows.local.provision import provision; provision({seconds})")
         if seconds == SILENT:
             yield
 

@@ -35,7 +35,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     ),
     "rise run mistral-7b-gsm8k model.name=": ("tests/flows/test_profiles.py::test_a_profile_runs_on_its_architecture",),
     "rise run mistral-7b-gsm8k problems.source=hub": (
-        "tests/rise_core/problems/test_hub.py::test_parquet_with_a_card_and_its_configurations",
+        "tests/rise_core/problems/test_hub_dataset.py::test_parquet_with_a_card_and_its_configurations",
     ),
     "rise run mistral-7b-gsm8k collect.turns=[{policy: learner, n: 1}, {policy: teacher": (
         "tests/flows/teacher/test_flow.py::test_a_flow_run_learns_from_its_teacher_within_the_budget",

@@ -15,11 +15,11 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from flows.cli import app
-from rise_core.config import Config
-from rise_core.metrics import Outcome, any_correct, vote_correct
-from rise_core.profiles import load
-from rise_core.records import Rollout
+from rise.core.config.keys import Config
+from rise.core.config.load import load
+from rise.core.method.metrics import Outcome, any_correct, vote_correct
+from rise.core.records import Rollout
+from rise.flows.cli.app import app
 from tests.docs.elsewhere import ELSEWHERE
 from tests.docs.pages import PAGES, ROOT, Command, anchors, blocks, commands, inline_code, links, prose
 
@@ -199,7 +199,7 @@ def test_readme_leads_to_every_page() -> None:
 
 
 def test_the_tree_of_the_readme_names_what_is_there() -> None:
-    tree = next(block for block in blocks("") if block.text.startswith("flows/rise.py"))
+    tree = next(block for block in blocks("") if block.text.startswith("flows/iterate.py"))
     folder = ""
     for line in tree.text.splitlines():
         name = line[:24].strip()

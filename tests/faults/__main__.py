@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="decides all random moments")
     parser.add_argument("--folder", type=Path, help="where the runs lie; one that is kept saves the undisturbed run")
     given = parser.parse_args()
-    # A shell's background job ignores Ctrl-C, and so would all that is started here: a worker is ended by it.
+    # A shell's background context ignores Ctrl-C, and so would all that is started here: a worker is ended by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     chosen = given.only.split(",")
     if unknown := set(chosen) - set(FAULTS):

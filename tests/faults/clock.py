@@ -33,4 +33,4 @@ def clock_back(trial: Trial) -> None:
     with shift.open("r+b") as file:  # in its place: the processes have it mapped
         file.write(struct.pack("q", -seconds))
     trial.faults += 1
-    trial.say(f"the clock is {seconds} s back")
+    trial.reply(f"the clock is {seconds} s back")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from storage import checkpoints
-from storage.home import Home
-from storage.lake import Lake
+from rise.storage import checkpoints
+from rise.storage.home import Home
+from rise.storage.lake import Lake
 from tests.faults.profile import RUN
 
 # With responses, verdicts and the checkpoints' hashes: on the CPU a run gives the same bytes every time, so these show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake, LakeLocation
 from tests.faults.profile import RUN
 from tests.faults.suite import fault
 from tests.faults.trial import Trial
@@ -54,13 +54,13 @@ def spoil(trial: Trial, path: Path) -> bytes:
     if trial.number % 2 == 0:
         place = trial.random.randrange(len(content))
         path.write_bytes(content[:place])
-        trial.say(f"{path.name} cut at byte {place} of {len(content)}")
+        trial.reply(f"{path.name} cut at byte {place} of {len(content)}")
     else:
         bit = trial.random.randrange(8 * len(content))
         changed = bytearray(content)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        trial.say(f"{path.name}: bit {bit} of {8 * len(content)} flipped")
+        trial.reply(f"{path.name}: bit {bit} of {8 * len(content)} flipped")
     trial.faults += 1
     return content
 

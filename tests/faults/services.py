@@ -31,7 +31,7 @@ def catalog_locked(trial: Trial) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         trial.faults += 1
-        trial.say("the catalog is held for 30 s")
+        trial.reply("the catalog is held for 30 s")
 
 
 class Server:
@@ -83,22 +83,22 @@ def prefect_away(trial: Trial) -> None:
     trial.faults += 1
     if trial.number % 2 == 0:
         server.kill()
-        trial.say("the server is killed")
+        trial.reply("the server is killed")
         time.sleep(60)
         server.start()
     else:
         server.signal(signal.SIGSTOP)
-        trial.say("the server is stopped")
+        trial.reply("the server is stopped")
         time.sleep(60)
         server.signal(signal.SIGCONT)
-    trial.say("the server is back")
+    trial.reply("the server is back")
 
 
 @fault("worker-terminated", "SIGTERM to the Prefect worker in the middle of a deployed run")
 def worker_terminated(trial: Trial) -> None:
     server = served(trial)
     env = server.environment | {"RISE_HOME": str(trial.home)}
-    call(env, sys.executable, "-c", "from flows.provision import make_pool; make_pool()")
+    call(env, sys.executable, "-c", "from rise.flows.local.provision import make_pool; make_pool()")
     call(env, PREFECT, "--no-prompt", "deploy", "--all")
     parameters = {"run": RUN, "profile": TINY, "overrides": OVERRIDES}
     given = [word for name, value in parameters.items() for word in ("-p", f"{name}={json.dumps(value)}")]

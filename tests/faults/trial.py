@@ -55,7 +55,7 @@ class Trial:
         assert self.process is not None
         wait_for(moment, self.home, self.process, self.log, pause=0.005, timeout=PATIENCE)
         delay = self.random.uniform(0.0, after)
-        self.say(f"{delay:.2f} s after the moment")
+        self.reply(f"{delay:.2f} s after the moment")
         time.sleep(delay)
 
     def wait(self) -> bool:
@@ -68,7 +68,7 @@ class Trial:
             status = None
         if status != 0:
             self.ends.append(self.last_words(status))
-            self.say(f"ended with {status}: {self.ends[-1]}")
+            self.reply(f"ended with {status}: {self.ends[-1]}")
         self.sweep()
         return status == 0
 
@@ -87,7 +87,7 @@ class Trial:
 
     # -- what is done to it --------------------------------------------------------------------------------------------
 
-    def say(self, what: str) -> None:
+    def reply(self, what: str) -> None:
         print(f"    {what}", flush=True)
 
     def signal(self, names: Sequence[str], sign: signal.Signals) -> int:
@@ -97,7 +97,7 @@ class Trial:
             with suppress(ProcessLookupError):
                 os.kill(pid, sign)
         self.faults += bool(found)
-        self.say(f"{sign.name} to {len(found)} of {'/'.join(names)}")
+        self.reply(f"{sign.name} to {len(found)} of {'/'.join(names)}")
         return len(found)
 
     def last_words(self, status: int | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from storage.home import Home
-from storage.lake import Lake
+from rise.storage.home import Home
+from rise.storage.lake import Lake
 from tests.faults.damage import killed_at
 from tests.faults.profile import COMMAND, RUN
 from tests.faults.suite import fault
@@ -40,7 +40,7 @@ def two_at_once(trial: Trial) -> None:
     second = rise(trial.home, *COMMAND, timeout=PATIENCE)
     trial.faults += 1
     words = (second.stderr.strip().splitlines() or ["nothing"])[-1]
-    trial.say(f"the second ended with {second.returncode}: {words}")
+    trial.reply(f"the second ended with {second.returncode}: {words}")
     if second.returncode != 0:
         trial.ends.append(words)
     if second.returncode not in (0, 2):

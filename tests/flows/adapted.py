@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from rise_core.config import Adapter, Config
-from rise_core.models import folder
-from rise_core.profiles import load, to_yaml
-from rise_core.records import Problem, TrainRow
-from rise_core.training.job import TrainJob
-from rise_core.training.loop import train
-from rise_core.training.rows import write_rows
-from storage import checkpoints, runs
-from storage.home import Home
-from storage.lake import Lake, LakeLocation
+from rise.core.config.keys import Adapter, Config
+from rise.core.config.load import load, to_yaml
+from rise.core.models import folder
+from rise.core.records import Problem, TrainRow
+from rise.core.training.row_file import write_rows
+from rise.core.training.spec import TrainSpec
+from rise.core.training.trainer import train
+from rise.storage import checkpoints, runs
+from rise.storage.home import Home
+from rise.storage.lake import Lake, LakeLocation
 from tests.flows.architectures import save_mistral
 
 RUN = "adapted"
@@ -52,7 +52,7 @@ def fine_tuned(config: Config, weights: Path, work: Path) -> Path:
     """A LoRA fine-tuning by the training loop; the folder of the adapter."""
     rows = [TrainRow([1, *range(20 + i, 40 + i)], [False] * 11 + [True] * 10, 1.0) for i in range(16)]
     write_rows(str(work / "rows.parquet"), rows)
-    job = TrainJob(
+    context = TrainSpec(
         rows_path=str(work / "rows.parquet"),
         weights_dir=str(weights),
         adapter_dir=None,
@@ -70,7 +70,7 @@ def fine_tuned(config: Config, weights: Path, work: Path) -> Path:
         log_path=str(work / "log.jsonl"),
     )
     (work / "out").mkdir()
-    train(job, 0, 1, lambda _: None)
+    train(context, 0, 1, lambda _: None)
     return work / "out"
 
 

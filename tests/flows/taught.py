@@ -10,10 +10,10 @@ from typing import Any
 
 import duckdb
 
-from rise_core.dialogue import solution_ids
-from rise_core.models import folder, scratch
-from rise_core.profiles import load
-from storage.schema import TABLES
+from rise.core.config.load import load
+from rise.core.method.dialogue import solution_ids
+from rise.core.models import folder, scratch
+from rise.storage.schema import TABLES
 from tests.flows.command import TINY, finished, query
 
 TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"

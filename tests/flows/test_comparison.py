@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.comparison import rank, spending
-from rise_core.compare import SAMPLED
-from rise_core.records import Example
-from storage.checkpoints import record
-from storage.examples import write_examples
-from storage.lake import Lake, LakeLocation
-from storage.rollouts import append_rollouts
+from rise.core.method.comparison import SAMPLED
+from rise.core.records import Example
+from rise.flows.cli.comparison_table import rank, spending
+from rise.storage.checkpoints import record
+from rise.storage.examples import write_examples
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import rollout
-from tests.storage.test_compare import checkpoint
+from tests.storage.test_spending import checkpoint
 
 
 def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from rise.flows.cli.app import app
 from tests.flows.command import TINY, finished, kill_group, processes_of, query, rise, started
 
 pytestmark = pytest.mark.slow

@@ -48,7 +48,7 @@ class Watch:
                 for socket in process.net_connections("inet"):
                     if socket.status == psutil.CONN_LISTEN:
                         self.addresses.add((socket.laddr.ip, command))
-                        if "flows.embedded" in command:
+                        if "rise.flows.local.prefect_server" in command:
                             self.knock(socket.laddr.port)
 
     def knock(self, port: int) -> None:
@@ -79,7 +79,7 @@ def test_a_run_listens_on_loopback_only_and_tells_no_secret(tmp_path: Path) -> N
     assert process.returncode == 0, printed[-4000:]
 
     listeners = " ".join(command for _, command in watch.addresses)
-    for name in ("flows.embedded", "gcs_server", "raylet", "EngineActor", "RayTrainWorker"):
+    for name in ("rise.flows.local.prefect_server", "gcs_server", "raylet", "EngineActor", "RayTrainWorker"):
         assert name in listeners, f"the case needs {name}"
     assert [found for found in watch.addresses if found[0] not in LOOPBACK] == []
     assert set(watch.answers.values()) == {(401, 200)}, "the server takes the password, and nothing without it"

@@ -16,20 +16,20 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from flows.cli import app
-from flows.comparison import Comparison, write_comparison
-from flows.episode_output import JsonEpisode, ShownEpisode, working
-from flows.output import write_metrics, write_rows
-from rise_core.compare import Row
-from rise_core.config import Config
-from rise_core.metrics import Metric
-from rise_core.records import Grade, Verdict
-from rise_core.solving import Attempt
-from rise_core.verifiers.pool import report_failures
-from storage.checkpoints import CheckpointRecord
-from storage.lake import Lake, LakeLocation
-from storage.metrics import write_metrics as store_metrics
-from storage.trained import Trained
+from rise.core.config.keys import Config
+from rise.core.method.comparison import Row
+from rise.core.method.metrics import Metric
+from rise.core.method.solving import Attempt
+from rise.core.records import Grade, Verdict
+from rise.core.verifiers.grading_pool import report_failures
+from rise.flows.cli.app import app
+from rise.flows.cli.comparison_table import Comparison, write_comparison
+from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
+from rise.flows.cli.printing import write_metrics, write_rows
+from rise.storage.checkpoints import CheckpointRecord
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.metric_rows import write_metrics as store_metrics
+from rise.storage.trained import Trained
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[red]markup[/red][link=file:///etc]x[/link]\r\x7f"
 STEERING = set("\x1b\x07\x9b\r\x7f\u202e\x9d")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.report import page_link
+from rise.tasks.report.artifacts import page_link
 from tests.flows.command import query, rise
 
 pytestmark = pytest.mark.slow

@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
-from flows.episode_output import JsonEpisode, ShownEpisode
-from rise_core.config import Config
-from rise_core.metrics import vote
-from rise_core.printable import printable
-from rise_core.records import Grade, Verdict
-from rise_core.solving import Attempt, attempts
-from storage.trained import Trained
+from rise.core.config.keys import Config
+from rise.core.method.metrics import vote
+from rise.core.method.solving import Attempt, attempts
+from rise.core.records import Grade, Verdict
+from rise.core.text import printable
+from rise.flows.cli.app import app
+from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode
+from rise.storage.trained import Trained
 from tests.flows.adapted import RUN
 from tests.flows.command import RISE, environment, finished, query
 from tests.flows.test_bad_input import refused

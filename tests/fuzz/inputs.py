@@ -17,8 +17,8 @@ from typing import TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from rise_core.errors import UserError
-from rise_core.printable import one_line
+from rise.core.errors import UserError
+from rise.core.text import one_line
 
 T = TypeVar("T")
 MANY = os.environ.get("RISE_FUZZ")

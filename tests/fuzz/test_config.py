@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from rise_core.config import Config
-from rise_core.evaluation import check_split_name, split_name
-from rise_core.evaluation import settings as evaluation_settings
-from rise_core.profiles import (
+from rise.core.config.changes import check_split_name, split_name
+from rise.core.config.changes import settings as evaluation_settings
+from rise.core.config.keys import Config
+from rise.core.config.load import (
     differences,
     flat,
     from_yaml,

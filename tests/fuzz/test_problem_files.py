@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise_core.config import Config, Fields, Problems, SourceKind
-from rise_core.problems import ProblemSet, load_problems
+from rise.core.config.keys import Config, Fields, Problems, SourceKind
+from rise.core.problems import ProblemSet, load_problems
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
 COLUMNS = ["question", "answer", "id", "solution", "x"]

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise_core.errors import UserError
-from rise_core.printable import first_line
-from storage.lake import Lake, LakeLocation
-from storage.query import check, run_query
-from storage.rollouts import append_rollouts
+from rise.core.errors import UserError
+from rise.core.text import first_line
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.query import check, run_query
+from rise.storage.rollouts import append_rollouts
 from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_text, pieces
 from tests.storage.samples import shard_rows
 from tests.storage.test_hostile_queries import ALL

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import sys
 
-from rise_core import cluster
-from rise_core.config import Engine, Model
-from rise_core.engine import EnginePool
-from rise_core.records import Policy, SampleRequest, SamplingSettings
+from rise.core import cluster
+from rise.core.config.keys import Engine, Model
+from rise.core.engine.pool import EnginePool
+from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
 
 if __name__ == "__main__":
-    policy = Policy("first", sys.argv[1])
+    checkpoint = Checkpoint("first", sys.argv[1])
     config = Engine(max_model_len=128, kv_cache_gib=0.01, threads=1)
     requests = [SampleRequest([1, 2, 3], 16, seed) for seed in range(64)]
     settings = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=60, stop_token_ids=())
     with (
         cluster.connect(logical_cpus=1),
-        EnginePool(config, Model(), policy, lora_rank=None, seed=0) as pool,
+        EnginePool(config, Model(), checkpoint, lora_rank=None, seed=0) as pool,
     ):
         while True:
             pool.sample(requests, settings)

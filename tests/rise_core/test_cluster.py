@@ -17,8 +17,8 @@ import psutil
 import pytest
 import ray
 
-from rise_core import cluster
-from rise_core.errors import UserError
+from rise.core import cluster
+from rise.core.errors import UserError
 from tests.rise_core.engine.conftest import make_model
 
 DRIVER = Path(__file__).with_name("driver.py")

@@ -6,8 +6,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from storage.lake import KeyExists, Lake, LakeLocation
-from storage.rollouts import append_rollouts, done_keys
+from rise.storage.lake import KeyExists, Lake, LakeLocation
+from rise.storage.rollouts import append_rollouts, done_keys
 from tests.storage.samples import shard_rows
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake, LakeLocation
 
 
 @pytest.fixture(autouse=True)

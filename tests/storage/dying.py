@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from storage.lake import Lake, LakeLocation, Transaction
-from storage.rollouts import to_arrow
+from rise.storage.lake import Lake, LakeLocation, Transaction
+from rise.storage.rollouts import to_arrow
 from tests.storage.samples import shard_rows
 
 

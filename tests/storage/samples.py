@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rise_core.records import Rollout
+from rise.core.records import Rollout
 
 ROOT = Path(__file__).resolve().parents[2]
 

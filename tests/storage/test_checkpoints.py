@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rise_core.errors import UserError
-from storage.checkpoints import CheckpointRecord, Published, get, publish, record, verify
-from storage.lake import KeyExists, Lake
+from rise.core.errors import UserError
+from rise.storage.checkpoints import CheckpointRecord, Published, get, publish, record, verify
+from rise.storage.lake import KeyExists, Lake
 
 LOG = [{"step": 1, "epoch": 0.5, "loss": 2.25, "learning_rate": 1e-3, "tokens": 512}]
 

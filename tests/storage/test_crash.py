@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.lake import Lake, LakeLocation
-from storage.query import run_query
-from storage.rollouts import append_rollouts, done_keys
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.query import run_query
+from rise.storage.rollouts import append_rollouts, done_keys
 from tests.storage.samples import shard_rows, start
 
 PER_SHARD = 50

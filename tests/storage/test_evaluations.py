@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from rise_core.records import Problem
-from storage import evaluations
-from storage.evaluations import EvaluationRecord
-from storage.lake import KeyExists, Lake
-from storage.runs import read_problems, write_problems
+from rise.core.records import Problem
+from rise.storage import evaluations
+from rise.storage.evaluations import EvaluationRecord
+from rise.storage.lake import KeyExists, Lake
+from rise.storage.runs import read_problems, write_problems
 
 
 def test_a_splits_settings_and_problems_are_one_version(lake: Lake) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rise_core.errors import UserError
-from storage.lake import Lake, LakeLocation
-from storage.query import run_query
-from storage.rollouts import append_rollouts
+from rise.core.errors import UserError
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.query import run_query
+from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import ROOT, shard_rows
 
 PLANTED = "planted-5e1f"  # in a file beside the lake, in a database, in the environment: no answer may hold it
@@ -230,8 +230,9 @@ def test_a_query_without_end_stops_at_ctrl_c(home: Path) -> None:
     endless = "WITH RECURSIVE x AS (SELECT 1 AS n UNION ALL SELECT n % 7 + 1 FROM x) SELECT count(*) FROM x"
     # In the background of a script SIGINT is ignored; at a terminal it is not.
     code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from flows.cli import app; "
-        "import flows.output, storage.query; print('ready', flush=True); app(['query', sys.argv[1]])"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from rise.flows.cli.app import app; import rise.flows.cli.printing, rise.storage.query; "
+        "print('ready', flush=True); app(['query', sys.argv[1]])"
     )
     environment = {**os.environ, "RISE_HOME": str(home)}
     with subprocess.Popen(

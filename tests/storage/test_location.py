@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.errors import UserError
-from storage.lake import LakeLocation
+from rise.core.errors import UserError
+from rise.storage.lake import LakeLocation
 
 
 @pytest.mark.parametrize(

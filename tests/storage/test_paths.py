@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.evaluation import check_split_name
-from storage import checkpoints
-from storage.checkpoints import CheckpointRecord
-from storage.home import Home, inside
-from storage.lake import Lake, Transaction
-from storage.trained import trained
+from rise.core.config.changes import check_split_name
+from rise.core.errors import UserError
+from rise.storage import checkpoints
+from rise.storage.checkpoints import CheckpointRecord
+from rise.storage.home import Home, inside
+from rise.storage.lake import Lake, Transaction
+from rise.storage.trained import trained
 
 
 @pytest.fixture

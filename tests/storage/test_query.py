@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rise_core.errors import UserError
-from storage.lake import Lake, LakeLocation
-from storage.query import run_query
-from storage.rollouts import append_rollouts
+from rise.core.errors import UserError
+from rise.storage.lake import Lake, LakeLocation
+from rise.storage.query import run_query
+from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import rollout, shard_rows
 
 

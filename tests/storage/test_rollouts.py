@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 import pyarrow as pa
 import pytest
 
-from rise_core.records import Candidate, Example, Rollout, Scored
-from storage.examples import SHARDS as MARKED
-from storage.examples import has_examples, read_examples, write_examples
-from storage.lake import KeyExists, Lake
-from storage.rollouts import (
+from rise.core.records import Candidate, Example, Rollout, Scored
+from rise.storage.examples import SHARDS as MARKED
+from rise.storage.examples import has_examples, read_examples, write_examples
+from rise.storage.lake import KeyExists, Lake
+from rise.storage.rollouts import (
     KEYS,
     SHARDS,
     append_rollouts,

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.metrics import Metric
-from rise_core.records import Problem
-from storage.lake import KeyExists, Lake
-from storage.metrics import read_metrics, write_metrics
-from storage.runs import create_run, get_run, iterations_done, list_runs, read_problems, set_goal, write_problems
+from rise.core.errors import UserError
+from rise.core.method.metrics import Metric
+from rise.core.records import Problem
+from rise.storage.lake import KeyExists, Lake
+from rise.storage.metric_rows import read_metrics, write_metrics
+from rise.storage.runs import create_run, find_run, iterations_done, list_runs, read_problems, set_goal, write_problems
 
 
 def metric(name: str, value: float, split: str = "eval") -> Metric:
@@ -15,13 +15,13 @@ def metric(name: str, value: float, split: str = "eval") -> Metric:
 
 
 def test_a_run_and_its_goal(lake: Lake) -> None:
-    assert get_run(lake, "r1") is None
+    assert find_run(lake, "r1") is None
     create_run(lake, "r1", "demo", "seed: 0\n", {"vllm": "0.32.0"})
     create_run(lake, "r2", "demo", "seed: 1\n", {})
     with pytest.raises(KeyExists, match="run r1"):
         create_run(lake, "r1", "demo", "seed: 0\n", {})
     set_goal(lake, "r1", 3)
-    run = get_run(lake, "r1")
+    run = find_run(lake, "r1")
     assert run is not None
     assert (run.profile, run.config, run.versions, run.goal) == ("demo", "seed: 0\n", {"vllm": "0.32.0"}, 3)
     assert run.created_at.utcoffset() is not None

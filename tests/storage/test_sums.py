@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.records import Example
-from storage.examples import write_examples
-from storage.lake import Lake
-from storage.rollouts import append_rollouts
+from rise.core.errors import UserError
+from rise.core.records import Example
+from rise.storage.examples import write_examples
+from rise.storage.lake import Lake
+from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import rollout, shard_rows
 
 EXAMPLE = Example("p1-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from rise_core.records import Example, Problem, Rollout
-from storage.examples import write_examples
-from storage.lake import Lake
-from storage.rollouts import append_rollouts
-from storage.runs import write_problems
+from rise.core.records import Example, Problem, Rollout
+from rise.storage.examples import write_examples
+from rise.storage.lake import Lake
+from rise.storage.rollouts import append_rollouts
+from rise.storage.runs import write_problems
 from tests.storage.samples import rollout
 
 REWARDS = {"correct": 1.0, "wrong": 0.0, "no_answer": -1.0, "error": 0.0, "timeout": 0.0, "gold_unparseable": 0.0}

@@ -9,24 +9,24 @@ from pathlib import Path
 
 from prefect.logging import disable_run_logger
 
-from rise_core import models
-from rise_core.episode import ShardTurn, collection, request_seed
-from rise_core.models import folder
-from rise_core.profiles import to_yaml
-from rise_core.records import Example, Rollout
-from rise_core.training.job import TrainJob, TrainResult
-from rise_core.training.loop import train
-from storage import examples, rollouts, runs, staging
-from storage.home import Home
-from storage.lake import Lake
-from tasks.fine_tune import plan_training, publish
-from tasks.inputs import check_inputs
-from tasks.job import Job
-from tasks.pick_improved import pick_improved
-from tasks.prepare import fresh, plan_boost, vocabulary
-from tasks.sample_turns import states_of
-from tasks.verify_answers import verify_answers
-from tasks.write_parquet import write_parquet
+from rise.core import models
+from rise.core.config.load import to_yaml
+from rise.core.method.episode import WorkUnit, collection, request_seed
+from rise.core.models import folder
+from rise.core.records import Example, Rollout
+from rise.core.training.spec import TrainResult, TrainSpec
+from rise.core.training.trainer import train
+from rise.storage import examples, rollouts, runs, staging
+from rise.storage.home import Home
+from rise.storage.lake import Lake
+from rise.tasks.fine_tune import plan_training, publish
+from rise.tasks.pick_improved import pick_improved
+from rise.tasks.prepare import fresh, plan_boost, vocabulary
+from rise.tasks.run.context import RunContext
+from rise.tasks.run.inputs import check_inputs
+from rise.tasks.sample_turns import states_of
+from rise.tasks.verify_answers import verify_answers
+from rise.tasks.write_parquet import write_parquet
 
 TINY = Path(__file__).resolve().parents[1] / "profiles/tiny.yaml"
 RUN = "rehearsed"
@@ -43,8 +43,8 @@ OVERRIDES = [
 
 
 @contextmanager
-def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator[Job]:
-    """A job of a fresh run of `profile` in `home`, on the problems here, whose base checkpoint is published."""
+def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator[RunContext]:
+    """A context of a fresh run of `profile` in `home`, on the problems here, whose base checkpoint is published."""
     home.mkdir(parents=True, exist_ok=True)
     for split, questions in (("train", QUESTIONS), ("eval", ["unseen ?"])):
         rows = [{"question": text, "answer": f"#### {number}"} for number, text in enumerate(questions, start=1)]
@@ -52,37 +52,37 @@ def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator
     files = [f"problems.{split}={home / split}.jsonl" for split in ("train", "eval")]
     with disable_run_logger(), Lake(Home(home).lake) as lake:
         inputs = check_inputs(RUN, profile, [*OVERRIDES, *files, *overrides])
-        job = Job(inputs, Home(home), lake, goal=2)
+        context = RunContext(inputs, Home(home), lake, goal=2)
         try:
             runs.create_run(lake, RUN, profile, to_yaml(inputs.config), {}, goal=2)
             runs.write_problems(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
-            built = fresh(job.folder / "base")
-            models.build(job.config, vocabulary(job), built)
-            boosted = train_here(plan_boost(job, built))
+            built = fresh(context.folder / "base")
+            models.build(context.config, vocabulary(context), built)
+            boosted = train_here(plan_boost(context, built))
             folder.copy_companions(built, Path(boosted.out_dir))
-            publish(job, 0, Path(boosted.out_dir), boosted)
-            yield job
+            publish(context, 0, Path(boosted.out_dir), boosted)
+            yield context
         finally:
-            job.close()
+            context.close()
 
 
-def train_here(plan: TrainJob) -> TrainResult:
+def train_here(plan: TrainSpec) -> TrainResult:
     return train(plan, rank=0, world_size=1, report=lambda _: None)
 
 
-def collect(job: Job, iteration: int, script: Script) -> None:
+def collect(context: RunContext, iteration: int, script: Script) -> None:
     """Grade and commit the responses of `script` where the plan has an open state for them; problems that the script
     lacks are left out."""
-    for key in job.open_keys(iteration, [collection(job.config)]):
-        sampled = [row for row in responses(job, key, script) if row.problem_id in script]
+    for key in context.open_keys(iteration, [collection(context.config)]):
+        sampled = [row for row in responses(context, key, script) if row.problem_id in script]
         if sampled:
-            staging.write(job.staged(key), sampled)
-            verify_answers.fn(job, key, job.staged(key))
+            staging.write(context.staged(key), sampled)
+            verify_answers.fn(context, key, context.staged(key))
 
 
-def responses(job: Job, key: ShardTurn, script: Script) -> list[Rollout]:
+def responses(context: RunContext, key: WorkUnit, script: Script) -> list[Rollout]:
     """What `script` answers in the open states of a key, as `sample_turns` would stage it."""
-    states = states_of(job, key)
+    states = states_of(context, key)
     return [
         Rollout(
             run=RUN,
@@ -93,16 +93,16 @@ def responses(job: Job, key: ShardTurn, script: Script) -> list[Rollout]:
             shard=key.shard,
             turn=key.turn,
             sample=sample,
-            policy=job.checkpoint(key.iteration - 1).checkpoint_id,
+            policy=context.checkpoint(key.iteration - 1).checkpoint_id,
             response=text,
-            response_ids=[*job.tokenizer.encode(text, add_special_tokens=False), job.tokenizer.eos_token_id],
+            response_ids=[*context.tokenizer.encode(text, add_special_tokens=False), context.tokenizer.eos_token_id],
             prompt_tokens=len(prompt),
             finish_reason="stop",
             repetitive=False,
-            seed=request_seed(job.config.seed, key, state.problem.problem_id) + sample,
+            seed=request_seed(context.config.seed, key, state.problem.problem_id) + sample,
             latency=0.1,
         )
-        for state, prompt in zip(states, job.render(states), strict=True)
+        for state, prompt in zip(states, context.render(states), strict=True)
         for sample, text in enumerate(turn_of(script.get(state.problem.problem_id, ()), key.turn))
     ]
 
@@ -111,26 +111,26 @@ def turn_of(turns: Sequence[Sequence[str]], turn: int) -> Sequence[str]:
     return turns[turn - 1] if turn <= len(turns) else ()
 
 
-def choose(job: Job, iteration: int = 1) -> list[Example]:
+def choose(context: RunContext, iteration: int = 1) -> list[Example]:
     """Run `pick_improved` and `write_parquet`; the iteration's rows of table `examples`."""
-    write_parquet.fn(job, iteration, pick_improved.fn(job, iteration))
-    found = list(examples.read_examples(job.lake, job.run, [iteration]))
+    write_parquet.fn(context, iteration, pick_improved.fn(context, iteration))
+    found = list(examples.read_examples(context.lake, context.run, [iteration]))
     selected = {
         (r.problem_id, r.turn, r.sample)
-        for r in rollouts.read_rollouts(job.lake, job.run, iteration, "collect")
+        for r in rollouts.read_rollouts(context.lake, context.run, iteration, "collect")
         if r.selected
     }
     assert selected == {(e.problem_id, e.turn, e.sample) for e in found}
     return found
 
 
-def advance(job: Job, iteration: int, script: Script) -> TrainJob:
+def advance(context: RunContext, iteration: int, script: Script) -> TrainSpec:
     """A whole iteration up to its published checkpoint; what it was trained on and from."""
-    collect(job, iteration, script)
-    choose(job, iteration)
-    plan = plan_training(job, iteration)
+    collect(context, iteration, script)
+    choose(context, iteration)
+    plan = plan_training(context, iteration)
     result = train_here(plan)
     if result.kind == "full":
-        folder.copy_companions(job.base_folder, Path(result.out_dir))
-    publish(job, iteration, Path(result.out_dir), result)
+        folder.copy_companions(context.base_folder, Path(result.out_dir))
+    publish(context, iteration, Path(result.out_dir), result)
     return plan

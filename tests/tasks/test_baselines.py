@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.episode import collection
-from rise_core.records import Example, TrainRow
-from rise_core.training.rows import read_rows
-from tasks.fine_tune import plan_training
-from tasks.job import Job
-from tasks.sample_turns import sample_turns
-from tasks.verify_answers import verify_answers
+from rise.core.method.episode import collection
+from rise.core.records import Example, TrainRow
+from rise.core.training.row_file import read_rows
+from rise.tasks.fine_tune import plan_training
+from rise.tasks.run.context import RunContext
+from rise.tasks.sample_turns import sample_turns
+from rise.tasks.verify_answers import verify_answers
 from tests.tasks.rehearsed import TINY, Script, choose, collect, rehearsed
 
 Key = tuple[str, int, int]  # problem id, turn, sample
@@ -28,20 +28,20 @@ FIRST_TURNS: Script = {
 }
 
 
-def trained_on(job: Job, chosen: list[Example]) -> dict[Key, float]:
+def trained_on(context: RunContext, chosen: list[Example]) -> dict[Key, float]:
     """The weights that the examples are trained with: one row for each, with loss on its response alone."""
-    rows: list[TrainRow] = read_rows(plan_training(job, 1).rows_path)
+    rows: list[TrainRow] = read_rows(plan_training(context, 1).rows_path)
     assert [row.ids for row in rows] == [[*e.state_ids, *e.response_ids] for e in chosen]
     assert [row.mask for row in rows] == [[False] * len(e.state_ids) + [True] * len(e.response_ids) for e in chosen]
     return {(e.problem_id, e.turn, e.sample): row.weight for e, row in zip(chosen, rows, strict=True)}
 
 
 def test_rft_learns_from_one_right_first_turn_a_problem(tmp_path: Path) -> None:
-    with rehearsed(tmp_path, profile=f"{TINY}+rft") as job:
-        assert collection(job.config).samples == (5,)
-        collect(job, 1, FIRST_TURNS)
-        chosen = choose(job)
-        weights = trained_on(job, chosen)
+    with rehearsed(tmp_path, profile=f"{TINY}+rft") as context:
+        assert collection(context.config).samples == (5,)
+        collect(context, 1, FIRST_TURNS)
+        chosen = choose(context)
+        weights = trained_on(context, chosen)
     assert weights == pytest.approx({("train-1", 1, 2): 1.0, ("train-2", 1, 0): 1.0, ("train-3", 1, 4): 1.0})
     assert [e.weight for e in chosen] == pytest.approx([exp(1 / 0.4)] * 3), "the lake has them as they were paid"
 
@@ -49,16 +49,16 @@ def test_rft_learns_from_one_right_first_turn_a_problem(tmp_path: Path) -> None:
 def test_rft_of_the_demo_weighs_a_guess_by_its_quarter(tmp_path: Path) -> None:
     family = ["problems.source=reasoning_gym", "problems.name=digit_chain", "problems.train_size=3"]
     family += ["problems.eval_size=1", "verify.verifier=reasoning_gym", "train.threads=1"]
-    with rehearsed(tmp_path, *family, profile="demo+rft") as job:
-        hit, guess, miss = job.problems.train
+    with rehearsed(tmp_path, *family, profile="demo+rft") as context:
+        hit, guess, miss = context.problems.train
         wrong = "3" if miss.answer == "4" else "4"
         script: Script = {
             hit.problem_id: [[trial(hit.answer, 1), trial(hit.answer, 0), trial(hit.answer, 0)]],
             guess.problem_id: [["no", trial(guess.answer, 2), trial(guess.answer, 3)]],
             miss.problem_id: [[trial(wrong, 0), "no", "no"]],
         }
-        collect(job, 1, script)
-        weights = trained_on(job, choose(job))
+        collect(context, 1, script)
+        weights = trained_on(context, choose(context))
     paid = {(hit.problem_id, 1, 1): exp(1 / 0.4), (guess.problem_id, 1, 1): exp(0.25 / 0.4)}
     mean = sum(paid.values()) / 2
     assert weights == pytest.approx({key: weight / mean for key, weight in paid.items()})
@@ -69,22 +69,22 @@ def trial(digit: str, end: int) -> str:
     return f"try {digit} 1 1 1 1 1 1 {end} so {digit}"
 
 
-def gold_turns(job: Job) -> list[Example]:
+def gold_turns(context: RunContext) -> list[Example]:
     """The examples of iteration 1 where the turns need no engine."""
-    keys = job.open_keys(1, [collection(job.config)])
+    keys = context.open_keys(1, [collection(context.config)])
     assert {key.turn for key in keys} == {1}
-    job.use_policies(keys, 0)
+    context.use_policies(keys, 0)
     for key in keys:
-        verify_answers.fn(job, key, sample_turns.fn(job, key))
-    assert job.engines is None
-    return choose(job)
+        verify_answers.fn(context, key, sample_turns.fn(context, key))
+    assert context.engines is None
+    return choose(context)
 
 
 def test_sft_learns_every_worked_solution_alike(tmp_path: Path) -> None:
-    with rehearsed(tmp_path, profile=f"{TINY}+sft") as job:
-        chosen = gold_turns(job)
-        weights = trained_on(job, chosen)
-        learnt = {e.problem_id: job.tokenizer.decode(e.response_ids) for e in chosen}
+    with rehearsed(tmp_path, profile=f"{TINY}+sft") as context:
+        chosen = gold_turns(context)
+        weights = trained_on(context, chosen)
+        learnt = {e.problem_id: context.tokenizer.decode(e.response_ids) for e in chosen}
     assert learnt == {f"train-{n}": f"#### {n} <end>" for n in range(1, 8)}
     assert weights == pytest.approx({(f"train-{n}", 1, 0): 1.0 for n in range(1, 8)})
 
@@ -95,10 +95,10 @@ def test_sft_keeps_a_solution_that_the_verifier_does_not_read(tmp_path: Path) ->
     rows = [{"question": f"q{n} ?", "answer": f"#### {n}", "worked": text} for n, text in solutions.items()]
     worked.write_text("".join(json.dumps(row) + "\n" for row in rows))
     own = [f"problems.train={worked}", "problems.fields.solution=worked", "boost.problems=3"]
-    with rehearsed(tmp_path, *own, profile=f"{TINY}+sft") as job:
-        chosen = gold_turns(job)
-        weights = trained_on(job, chosen)
-        learnt = {e.problem_id: job.tokenizer.decode(e.response_ids) for e in chosen}
+    with rehearsed(tmp_path, *own, profile=f"{TINY}+sft") as context:
+        chosen = gold_turns(context)
+        weights = trained_on(context, chosen)
+        learnt = {e.problem_id: context.tokenizer.decode(e.response_ids) for e in chosen}
     assert learnt == {f"worked-{n}": f"{text} <end>" for n, text in solutions.items()}
     assert [e.reward for e in chosen] == [1.0, 1.0, -1.0]
     mean = (2 * exp(1 / 0.4) + exp(-1 / 0.4)) / 3

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from storage.lake import Lake
-from tasks.progress import artifact_key
-from tasks.report import report_markdown
-from tests.storage.report.conftest import new_lake
-from tests.storage.report.seeding import seed
+from rise.storage.lake import Lake
+from rise.tasks.report.artifacts import report_markdown
+from rise.tasks.run.progress import artifact_key
+from tests.tasks.report.conftest import new_lake
+from tests.tasks.report.seeding import seed
 
 HOSTILE = "<img src=x onerror=alert(1)>|</td><script>alert(2)</script>\n# owned\r\n[x](javascript:alert(3))\u2028``` "
 

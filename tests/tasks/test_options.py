@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.records import TrainRow
-from rise_core.training.rows import read_rows
-from storage import checkpoints, examples
-from tasks.fine_tune import plan_training
-from tasks.job import Job
-from tasks.prepare import boost_rows, plan_boost
+from rise.core.records import TrainRow
+from rise.core.training.row_file import read_rows
+from rise.storage import checkpoints, examples
+from rise.tasks.fine_tune import plan_training
+from rise.tasks.prepare import boost_rows, plan_boost
+from rise.tasks.run.context import RunContext
 from tests.tasks.rehearsed import Script, advance, choose, collect, rehearsed, train_here
 
 TWO_TURNS: Script = {
@@ -36,9 +36,9 @@ RIGHT, WRONG, NONE = exp(1 / 0.4), 1.0, exp(-1 / 0.4)
     ],
 )
 def test_criterion(tmp_path: Path, criterion: str, chosen: set[tuple[str, int, int]]) -> None:
-    with rehearsed(tmp_path, f"select.criterion={criterion}") as job:
-        collect(job, 1, TWO_TURNS)
-        assert {(e.problem_id, e.turn, e.sample) for e in choose(job)} == chosen
+    with rehearsed(tmp_path, f"select.criterion={criterion}") as context:
+        collect(context, 1, TWO_TURNS)
+        assert {(e.problem_id, e.turn, e.sample) for e in choose(context)} == chosen
 
 
 @pytest.mark.parametrize(
@@ -49,30 +49,30 @@ def test_criterion(tmp_path: Path, criterion: str, chosen: set[tuple[str, int, i
     ],
 )
 def test_share_of_first_turns(tmp_path: Path, override: str, chosen: set[tuple[str, int, int]]) -> None:
-    with rehearsed(tmp_path, override) as job:
-        collect(job, 1, TWO_TURNS)
-        assert {(e.problem_id, e.turn, e.sample) for e in choose(job) if e.turn == 1} == chosen
+    with rehearsed(tmp_path, override) as context:
+        collect(context, 1, TWO_TURNS)
+        assert {(e.problem_id, e.turn, e.sample) for e in choose(context) if e.turn == 1} == chosen
 
 
 def test_stop_on_success_ends_an_episode(tmp_path: Path) -> None:
-    with rehearsed(tmp_path, "collect.stop_on_success=true") as job:
-        collect(job, 1, TWO_TURNS)
-        turns = sorted((e.problem_id, e.turn) for e in choose(job))
+    with rehearsed(tmp_path, "collect.stop_on_success=true") as context:
+        collect(context, 1, TWO_TURNS)
+        turns = sorted((e.problem_id, e.turn) for e in choose(context))
     assert turns == sorted({(p, t) for p in TWO_TURNS for t in (1, 2)} - {("train-2", 2)})
 
 
 @pytest.mark.parametrize("tau", [0.4, 1.0])
 def test_tau_weighs_the_examples(tmp_path: Path, tau: float) -> None:
-    with rehearsed(tmp_path, f"train.tau={tau}") as job:
-        collect(job, 1, TWO_TURNS)
-        found = choose(job)
+    with rehearsed(tmp_path, f"train.tau={tau}") as context:
+        collect(context, 1, TWO_TURNS)
+        found = choose(context)
     assert {e.reward for e in found} == {1.0, 0.0, -1.0}
     assert [e.weight for e in found] == pytest.approx([exp(e.reward / tau) for e in found])
 
 
-def in_view(job: Job, state_ids: list[int]) -> list[int]:
+def in_view(context: RunContext, state_ids: list[int]) -> list[int]:
     """The numbers that a state's attempts answered, oldest first; its questions must be the problem's alone."""
-    text = str(job.tokenizer.decode(state_ids))
+    text = str(context.tokenizer.decode(state_ids))
     attempts = [int(number) for number in re.findall(r"#### (\d+)", text)]
     assert text.count("q5 ?") == len(attempts) + 1
     assert text.count("no") == len(attempts)  # the feedback
@@ -85,12 +85,12 @@ FIVE_TURNS: Script = {"train-5": [[f"#### {10 * turn}"] for turn in range(1, 5)]
 @pytest.mark.parametrize("window", [1, 2, 3, 4, 5])
 def test_window_decides_which_attempts_a_state_shows(tmp_path: Path, window: int) -> None:
     plan = ",".join("{policy: learner, n: 1}" for _ in range(4)) + ",{policy: learner, n: 3}"
-    with rehearsed(tmp_path, f"dialogue.window={window}", f"collect.turns=[{plan}]") as job:
-        collect(job, 1, FIVE_TURNS)
-        found = choose(job)
-        shown = {e.turn: in_view(job, e.state_ids) for e in found}
+    with rehearsed(tmp_path, f"dialogue.window={window}", f"collect.turns=[{plan}]") as context:
+        collect(context, 1, FIVE_TURNS)
+        found = choose(context)
+        shown = {e.turn: in_view(context, e.state_ids) for e in found}
         target = next(e for e in found if e.turn == 5)
-        assert (target.sample, job.tokenizer.decode(target.response_ids[:-1])) == (1, "#### 5")
+        assert (target.sample, context.tokenizer.decode(target.response_ids[:-1])) == (1, "#### 5")
     attempts = [10, 20, 30, 40]
     assert shown == {
         turn: [a for t, a in enumerate(attempts, start=1) if turn - window < t < turn] for turn in range(1, 6)
@@ -105,10 +105,10 @@ def test_a_deeper_plan_goes_on_from_the_learners_own_attempts(tmp_path: Path) ->
         "train-6": [["#### 11"], ["#### 6"], ["#### 13"] * 16],
         "train-1": [["#### 1"], ["#### 14"], ["#### 15"] * 16],
     }
-    with rehearsed(tmp_path, f"collect.turns={plan}", "dialogue.window=3", "collect.stop_on_success=true") as job:
-        collect(job, 1, script)
-        found = {(e.problem_id, e.turn, e.sample): e for e in choose(job)}
-        assert in_view(job, found["train-5", 3, 15].state_ids) == [11, 12]
+    with rehearsed(tmp_path, f"collect.turns={plan}", "dialogue.window=3", "collect.stop_on_success=true") as context:
+        collect(context, 1, script)
+        found = {(e.problem_id, e.turn, e.sample): e for e in choose(context)}
+        assert in_view(context, found["train-5", 3, 15].state_ids) == [11, 12]
     assert found.keys() == {  # an episode ends with its first right answer, after which nothing is sampled
         *(("train-5", 1, 0), ("train-5", 2, 0), ("train-5", 3, 15)),
         *(("train-6", 1, 0), ("train-6", 2, 0), ("train-1", 1, 0)),
@@ -126,12 +126,12 @@ def weights_of(rows: list[TrainRow]) -> list[float]:
 @pytest.mark.parametrize("normalise", ["none", "mean"])
 @pytest.mark.parametrize("data", ["latest", "all"])
 def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: str, normalise: str) -> None:
-    with rehearsed(tmp_path, f"train.data={data}", f"train.normalise={normalise}") as job:
-        first = advance(job, 1, TWO_TURNS)
-        collect(job, 2, SECOND)
-        choose(job, 2)
-        rows = read_rows(plan_training(job, 2).rows_path)
-        lake = [list(examples.read_examples(job.lake, job.run, [iteration])) for iteration in (1, 2)]
+    with rehearsed(tmp_path, f"train.data={data}", f"train.normalise={normalise}") as context:
+        first = advance(context, 1, TWO_TURNS)
+        collect(context, 2, SECOND)
+        choose(context, 2)
+        rows = read_rows(plan_training(context, 2).rows_path)
+        lake = [list(examples.read_examples(context.lake, context.run, [iteration])) for iteration in (1, 2)]
     # Iteration 1: rewards 0 1 -1 0 at turn 1, then 1 0 0 0. Iteration 2: 1 and -1; 1, and "no" again is a duplicate.
     one, two = [WRONG, RIGHT, NONE, WRONG, RIGHT, WRONG, WRONG, WRONG], [RIGHT, NONE, RIGHT]
     trained = one + two if data == "all" else two
@@ -148,9 +148,9 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
 
 
 def test_mean_normalisation_takes_a_tau_at_which_plain_weights_do_not_fit_float32(tmp_path: Path) -> None:
-    with rehearsed(tmp_path, "train.tau=0.01", "train.normalise=mean") as job:
-        rows = read_rows(advance(job, 1, TWO_TURNS).rows_path)
-        (top,) = {e.weight for e in examples.read_examples(job.lake, job.run, [1]) if e.reward == 1}
+    with rehearsed(tmp_path, "train.tau=0.01", "train.normalise=mean") as context:
+        rows = read_rows(advance(context, 1, TWO_TURNS).rows_path)
+        (top,) = {e.weight for e in examples.read_examples(context.lake, context.run, [1]) if e.reward == 1}
     assert top == pytest.approx(exp(100))
     # Of eight examples two are right, and beside theirs the other weights are nothing.
     assert weights_of(rows) == pytest.approx([0.0] * 6 + [4.0] * 2)
@@ -159,11 +159,11 @@ def test_mean_normalisation_takes_a_tau_at_which_plain_weights_do_not_fit_float3
 @pytest.mark.parametrize("adapter", ["none", "lora"])
 @pytest.mark.parametrize(("init", "parent"), [("previous", 1), ("base", 0)])
 def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: str, parent: int) -> None:
-    with rehearsed(tmp_path, f"train.init={init}", f"train.adapter={adapter}") as job:
-        first = advance(job, 1, TWO_TURNS)
-        second = advance(job, 2, SECOND)
-        records = [checkpoints.get(job.lake, job.run, iteration) for iteration in range(3)]
-        places = [str(job.home.path / record.path) for record in records if record]
+    with rehearsed(tmp_path, f"train.init={init}", f"train.adapter={adapter}") as context:
+        first = advance(context, 1, TWO_TURNS)
+        second = advance(context, 2, SECOND)
+        records = [checkpoints.get(context.lake, context.run, iteration) for iteration in range(3)]
+        places = [str(context.home.path / record.path) for record in records if record]
     assert len(set(places)) == 3
     assert (first.weights_dir, first.adapter_dir) == (places[0], None)
     if adapter == "none":
@@ -179,10 +179,10 @@ THREE_TOKENS: Script = {"train-1": [["#### 11"], ["#### 1", "#### 12"]], "train-
 
 def first_loss(home: Path, *overrides: str) -> float:
     """Loss of the only step, on all examples; each response has three tokens."""
-    with rehearsed(home, "train.optim.batch_size=8", *overrides) as job:
-        collect(job, 1, THREE_TOKENS)
-        assert {len(e.response_ids) for e in choose(job)} == {3}
-        (entry,) = train_here(plan_training(job, 1)).log
+    with rehearsed(home, "train.optim.batch_size=8", *overrides) as context:
+        collect(context, 1, THREE_TOKENS)
+        assert {len(e.response_ids) for e in choose(context)} == {3}
+        (entry,) = train_here(plan_training(context, 1)).log
     return float(entry["loss"])
 
 
@@ -194,12 +194,12 @@ def test_loss_reduction_and_normalisation_scale_the_loss(tmp_path: Path) -> None
 
 
 def test_boost_learns_single_turns_of_worked_problems(tmp_path: Path) -> None:
-    with rehearsed(tmp_path, "boost.problems=5", "boost.per_sequence=2", "train.loss=token_sum") as job:
-        rows = list(boost_rows(job, job.base_folder))
-        texts = [str(job.tokenizer.decode(row.ids)) for row in rows]
-        learnt = [str(job.tokenizer.decode([i for i, on in zip(r.ids, r.mask, strict=True) if on])) for r in rows]
-        plan = plan_boost(job, job.base_folder)
-        record = checkpoints.get(job.lake, job.run, 0)
+    with rehearsed(tmp_path, "boost.problems=5", "boost.per_sequence=2", "train.loss=token_sum") as context:
+        rows = list(boost_rows(context, context.base_folder))
+        texts = [str(context.tokenizer.decode(row.ids)) for row in rows]
+        learnt = [str(context.tokenizer.decode([i for i, on in zip(r.ids, r.mask, strict=True) if on])) for r in rows]
+        plan = plan_boost(context, context.base_folder)
+        record = checkpoints.get(context.lake, context.run, 0)
     assert learnt == ["#### 1 <end> #### 2 <end>", "#### 3 <end> #### 4 <end>", "#### 5 <end>"]
     assert [text.count("<user>") for text in texts] == [2, 2, 1]
     assert not any(re.search(r"\bno\b", text) for text in texts), "no feedback, so no turns"

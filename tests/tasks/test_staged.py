@@ -9,13 +9,13 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from rise_core.engine.pool import EnginePool
-from rise_core.episode import ShardTurn, collection
-from rise_core.records import Policy, Rollout
-from storage import rollouts, staging
-from tasks.job import Job
-from tasks.sample_turns import sample_turns
-from tasks.verify_answers import verify_answers
+from rise.core.engine.pool import EnginePool
+from rise.core.method.episode import WorkUnit, collection
+from rise.core.records import Checkpoint, Rollout
+from rise.storage import rollouts, staging
+from rise.tasks.run.context import RunContext
+from rise.tasks.sample_turns import sample_turns
+from rise.tasks.verify_answers import verify_answers
 from tests.tasks.rehearsed import Script, rehearsed, responses
 
 SCRIPT: Script = {f"train-{n}": [[f"#### {n}"]] for n in range(1, 8)}
@@ -30,7 +30,7 @@ class SampledAgain(Exception):
 class Guard:
     """Stands where the engines would, and sees whether they are asked."""
 
-    policy: Policy
+    policy: Checkpoint
 
     def sample(self, *_: Any) -> NoReturn:
         raise SampledAgain
@@ -40,65 +40,65 @@ class Guard:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[Job]:
-    with rehearsed(tmp_path) as job:
-        job.engines = cast(EnginePool, Guard(job.policy(0)))
-        yield job
+def context(tmp_path: Path) -> Iterator[RunContext]:
+    with rehearsed(tmp_path) as context:
+        context.engines = cast(EnginePool, Guard(context.policy(0)))
+        yield context
 
 
-def first_key(job: Job) -> ShardTurn:
-    key = job.open_keys(1, [collection(job.config)])[0]
+def first_key(context: RunContext) -> WorkUnit:
+    key = context.open_keys(1, [collection(context.config)])[0]
     assert key.turn == 1
     return key
 
 
-def marked(job: Job, key: ShardTurn) -> list[Rollout]:
-    ids = [*job.tokenizer.encode(MARK, add_special_tokens=False), job.tokenizer.eos_token_id]
-    return [replace(row, response=MARK, response_ids=ids) for row in responses(job, key, SCRIPT)]
+def marked(context: RunContext, key: WorkUnit) -> list[Rollout]:
+    ids = [*context.tokenizer.encode(MARK, add_special_tokens=False), context.tokenizer.eos_token_id]
+    return [replace(row, response=MARK, response_ids=ids) for row in responses(context, key, SCRIPT)]
 
 
-def stored(job: Job) -> list[str]:
-    return [row.response for row in rollouts.read_rollouts(job.lake, job.run, 1, "collect")]
+def stored(context: RunContext) -> list[str]:
+    return [row.response for row in rollouts.read_rollouts(context.lake, context.run, 1, "collect")]
 
 
-def test_a_staged_turn_is_graded_and_committed_without_sampling(job: Job) -> None:
-    key = first_key(job)
-    left = marked(job, key)
-    staging.write(job.staged(key), left)  # here the process dies, and the next one comes
+def test_a_staged_turn_is_graded_and_committed_without_sampling(context: RunContext) -> None:
+    key = first_key(context)
+    left = marked(context, key)
+    staging.write(context.staged(key), left)  # here the process dies, and the next one comes
 
-    taken = sample_turns.fn(job, key)
-    assert taken == job.staged(key)
-    verify_answers.fn(job, key, taken)
+    taken = sample_turns.fn(context, key)
+    assert taken == context.staged(key)
+    verify_answers.fn(context, key, taken)
 
-    assert stored(job) == [MARK] * len(left) != []
-    assert not job.staged(key).exists()
-    assert key not in job.open_keys(1, [collection(job.config)])
+    assert stored(context) == [MARK] * len(left) != []
+    assert not context.staged(key).exists()
+    assert key not in context.open_keys(1, [collection(context.config)])
 
 
-def test_what_was_staged_by_another_checkpoint_is_sampled_again(job: Job) -> None:
-    key = first_key(job)
-    staging.write(job.staged(key), [replace(row, policy="0123456789ab") for row in marked(job, key)])
+def test_what_was_staged_by_another_checkpoint_is_sampled_again(context: RunContext) -> None:
+    key = first_key(context)
+    staging.write(context.staged(key), [replace(row, policy="0123456789ab") for row in marked(context, key)])
     with pytest.raises(SampledAgain):
-        sample_turns.fn(job, key)
+        sample_turns.fn(context, key)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 cut off"])
-def test_a_missing_or_damaged_file_is_sampled_again(job: Job, content: bytes | None) -> None:
-    key = first_key(job)
+def test_a_missing_or_damaged_file_is_sampled_again(context: RunContext, content: bytes | None) -> None:
+    key = first_key(context)
     if content is not None:
-        job.staged(key).parent.mkdir(parents=True, exist_ok=True)
-        job.staged(key).write_bytes(content)
+        context.staged(key).parent.mkdir(parents=True, exist_ok=True)
+        context.staged(key).write_bytes(content)
     with pytest.raises(SampledAgain):
-        sample_turns.fn(job, key)
+        sample_turns.fn(context, key)
 
 
-def test_a_file_left_after_its_commit_is_removed_and_not_committed_twice(job: Job) -> None:
-    key = first_key(job)
-    left = marked(job, key)
-    staging.write(job.staged(key), left)
-    verify_answers.fn(job, key, job.staged(key))
-    staging.write(job.staged(key), left)  # the crash came between the commit and the removal
+def test_a_file_left_after_its_commit_is_removed_and_not_committed_twice(context: RunContext) -> None:
+    key = first_key(context)
+    left = marked(context, key)
+    staging.write(context.staged(key), left)
+    verify_answers.fn(context, key, context.staged(key))
+    staging.write(context.staged(key), left)  # the crash came between the commit and the removal
 
-    assert key not in job.open_keys(1, [collection(job.config)])
-    assert not job.staged(key).exists()
-    assert stored(job) == [MARK] * len(left)
+    assert key not in context.open_keys(1, [collection(context.config)])
+    assert not context.staged(key).exists()
+    assert stored(context) == [MARK] * len(left)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rise_core.engine.teacher import Endpoint
-from rise_core.problems import load_problems
-from rise_core.profiles import load
-from rise_core.records import SamplingSettings
-from rise_core.wording import Question
+from rise.core.answering.endpoint import Endpoint
+from rise.core.answering.renderer import Question
+from rise.core.config.load import load
+from rise.core.problems import load_problems
+from rise.core.records import SamplingSettings
 from tests.flows.command import TINY
 
 KEY = "planted-4f1c9d27e8"
@@ -27,4 +27,4 @@ def questions(count: int, n: int = 1) -> list[Question]:
 
 
 def texts(teacher: Endpoint, asked: list[Question]) -> list[list[str]]:
-    return [[said.text for said in several] for several in teacher.say(asked, SETTINGS)]
+    return [[said.text for said in several] for several in teacher.reply(asked, SETTINGS)]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.config import Teacher
-from rise_core.engine.teacher import Endpoint
+from rise.core.answering.endpoint import Endpoint
+from rise.core.config.keys import Teacher
 from tests.flows.taught import make_teacher
 from tests.flows.teacher.asking import KEY, Ask
 from tests.flows.teacher.server import MODEL, Proxy, proxy_to, vllm_server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.errors import UserError
+from rise.core.errors import UserError
 from tests.flows.teacher.asking import SETTINGS, Ask, questions, texts
 from tests.flows.teacher.server import (
     Proxy,
@@ -38,11 +38,11 @@ def test_answers_come_by_seed_and_are_paid_for_once(endpoint: Ask, proxy: Proxy,
 
 def test_a_budget_in_requests_is_kept_over_restarts(endpoint: Ask, proxy: Proxy) -> None:
     with pytest.raises(UserError, match=r"5 requests .*max_requests = 5.*same command") as caught:
-        endpoint(max_requests=5).say(questions(12), SETTINGS)
+        endpoint(max_requests=5).reply(questions(12), SETTINGS)
     assert "\n" not in str(caught.value)
     assert len(proxy.bodies) == 5
     with pytest.raises(UserError, match="5 requests"):
-        endpoint(max_requests=5).say(questions(12), SETTINGS)
+        endpoint(max_requests=5).reply(questions(12), SETTINGS)
     assert len(proxy.bodies) == 5
 
     raised = endpoint(max_requests=12)
@@ -53,7 +53,7 @@ def test_a_budget_in_requests_is_kept_over_restarts(endpoint: Ask, proxy: Proxy)
 def test_a_budget_in_tokens_is_not_overdrawn(endpoint: Ask, proxy: Proxy) -> None:
     teacher = endpoint(max_tokens=120)
     with pytest.raises(UserError, match=r"max_tokens = 120"):
-        teacher.say(questions(12), SETTINGS)
+        teacher.reply(questions(12), SETTINGS)
     assert 2 <= len(proxy.bodies) < 12
     assert 60 < teacher.used.tokens <= 120
     assert endpoint().used == teacher.used
@@ -64,7 +64,7 @@ def test_a_budget_in_tokens_holds_what_the_endpoints_template_adds(endpoint: Ask
     proxy.always = wordy
     teacher = endpoint(max_tokens=300)
     with pytest.raises(UserError, match=r"max_tokens = 300"):
-        teacher.say(questions(12), SETTINGS)
+        teacher.reply(questions(12), SETTINGS)
     assert 3 <= len(proxy.bodies) == teacher.used.requests
     assert teacher.used.tokens > 40 * teacher.used.requests > 0, "the endpoint counts more than 16 + 6"
     assert 200 < teacher.used.tokens <= 300
@@ -72,7 +72,7 @@ def test_a_budget_in_tokens_holds_what_the_endpoints_template_adds(endpoint: Ask
 
 def test_without_n_one_answer_at_a_time_has_to_fit_the_budget(endpoint: Ask, proxy: Proxy) -> None:
     with pytest.raises(UserError, match="1 requests"):  # all 3 at once would never fit: 16 + 3 * 6
-        endpoint(omit=["n"], max_tokens=24).say(questions(1, n=3), SETTINGS)
+        endpoint(omit=["n"], max_tokens=24).reply(questions(1, n=3), SETTINGS)
     assert len(proxy.bodies) == 1
 
 

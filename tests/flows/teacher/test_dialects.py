@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rise_core.errors import UserError
+from rise.core.errors import UserError
 from tests.flows.teacher.asking import SETTINGS, Ask, questions, texts
 from tests.flows.teacher.server import (
     Proxy,
@@ -30,7 +30,7 @@ def test_a_refused_parameter_is_named_and_can_be_left_out(
 ) -> None:
     proxy.always = refuse(code, *omit)
     with pytest.raises(UserError, match=rf"status {code}: .*unsupported parameter: {omit[0]}.*teacher\.omit") as caught:
-        endpoint().say(questions(4, n=3), SETTINGS)
+        endpoint().reply(questions(4, n=3), SETTINGS)
     assert "\n" not in str(caught.value)
 
     proxy.bodies.clear()
@@ -57,5 +57,5 @@ def test_what_is_left_out_is_the_endpoints_own_choice(endpoint: Ask, proxy: Prox
 def test_an_answer_that_is_no_text_is_one_line(content: object, endpoint: Ask, proxy: Proxy) -> None:
     proxy.always = odd(content, None)
     with pytest.raises(UserError, match="no chat completion") as caught:
-        endpoint(retries=0).say(questions(1), SETTINGS)
+        endpoint(retries=0).reply(questions(1), SETTINGS)
     assert "\n" not in str(caught.value)

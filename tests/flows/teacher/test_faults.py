@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from rise_core.engine import teacher as module
-from rise_core.engine.errors import EngineError
-from rise_core.errors import UserError
+from rise.core.answering import endpoint as module
+from rise.core.errors import EngineError, UserError
 from tests.flows.teacher.asking import SETTINGS, Ask, questions, texts
 from tests.flows.teacher.server import (
     Fault,
@@ -55,7 +54,7 @@ def test_the_pause_that_the_endpoint_asks_for_is_kept(endpoint: Ask, proxy: Prox
 def test_a_pause_of_more_than_two_minutes_is_not_waited_for(endpoint: Ask, proxy: Proxy) -> None:
     proxy.faults = [status(429, "come back later", Retry_After="121")]
     with pytest.raises(UserError, match=r"status 429: .*come back later.*same command"):
-        endpoint().say(questions(1), SETTINGS)
+        endpoint().reply(questions(1), SETTINGS)
     assert len(proxy.bodies) == 1
 
 
@@ -64,7 +63,7 @@ def test_a_refusal_is_not_tried_again_and_ends_all(endpoint: Ask, proxy: Proxy, 
     proxy.always = status(code, "this is why")
     teacher = endpoint(concurrency=2)
     with pytest.raises(UserError) as caught:
-        teacher.say(questions(8), SETTINGS)
+        teacher.reply(questions(8), SETTINGS)
     assert str(code) in str(caught.value)
     assert "this is why" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -76,7 +75,7 @@ def test_a_lasting_fault_ends_in_one_line_and_keeps_what_was_answered(endpoint: 
     proxy.always = status(500, "out of order")
     teacher = endpoint(concurrency=1, retries=1)
     with pytest.raises(UserError, match=r"status 500.*out of order.*same command"):
-        teacher.say(questions(4), SETTINGS)
+        teacher.reply(questions(4), SETTINGS)
     assert len(proxy.bodies) == 4, "two answers, and one request tried twice"
 
     proxy.reset()
@@ -90,7 +89,7 @@ def test_no_answer_in_time_and_no_chat_completion_are_one_line(
 ) -> None:
     proxy.always = fault
     with pytest.raises(UserError) as caught:
-        endpoint(timeout=0.7, retries=1).say(questions(1), SETTINGS)
+        endpoint(timeout=0.7, retries=1).reply(questions(1), SETTINGS)
     assert proxy.url in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(proxy.bodies) == tries
@@ -117,7 +116,7 @@ def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytes
 
     def ask() -> None:
         try:
-            teacher.say(questions(2), SETTINGS)
+            teacher.reply(questions(2), SETTINGS)
         except EngineError as error:
             failures.append(error)
 
@@ -130,4 +129,4 @@ def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytes
     thread.join(timeout=10)
     assert len(failures) == 1
     with pytest.raises(EngineError):
-        teacher.say(questions(1), SETTINGS)
+        teacher.reply(questions(1), SETTINGS)

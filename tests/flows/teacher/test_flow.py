@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rise_core.dialogue import states
+from rise.core.method.dialogue import states
 from tests.flows.command import ROOT, TINY, environment, finished, query, rise
 from tests.flows.taught import TURNS, check_taught, places_of
 from tests.flows.teacher.asking import CONFIG, KEY
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 
 SAVE_BLOCK = """
 import os
-from flows.environment import use_home
+from rise.flows.local.environment import use_home
 use_home(None)
-from flows import embedded
+from rise.flows import embedded
 with embedded.serving() as wait_until_up:
     wait_until_up()
     from prefect.blocks.system import Secret

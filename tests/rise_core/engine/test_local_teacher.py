@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from rise_core import cluster, models
-from rise_core.config import Config, Engine, Scratch
-from rise_core.dialogue import solution_ids
-from rise_core.engine.local_teacher import LocalTeacher, as_base, check
-from rise_core.engine.policies import SpokenPolicy
-from rise_core.episode import State
-from rise_core.errors import UserError
-from rise_core.models import folder, scratch
-from rise_core.records import Problem, SamplingSettings
-from rise_core.wording import Question, Wording
+from rise.core import cluster, models
+from rise.core.answering.checkpoints import TeacherPolicy
+from rise.core.answering.local_teacher import LocalTeacher, as_base, check
+from rise.core.answering.renderer import Question, Renderer
+from rise.core.config.keys import Config, Engine, Scratch
+from rise.core.errors import UserError
+from rise.core.method.dialogue import solution_ids
+from rise.core.method.episode import State
+from rise.core.models import folder, scratch
+from rise.core.records import Problem, SamplingSettings
 
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=8, stop_token_ids=(999_999,))
 STATES = [State(Problem(str(i), "train", f"one two {i}", "3"), ("five", "six")[: i % 3]) for i in range(6)]
@@ -39,8 +39,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 @pytest.fixture(scope="module")
-def wording(config: Config) -> Wording:
-    return Wording(folder.load_tokenizer(Path(config.model.name)), config)
+def renderer(config: Config) -> Renderer:
+    return Renderer(folder.load_tokenizer(Path(config.model.name)), config)
 
 
 @pytest.fixture(scope="module")
@@ -51,34 +51,36 @@ def teacher(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         teacher.close()
 
 
-def questions(wording: Wording, n: int) -> list[Question]:
-    rendered = wording.states(STATES)
+def questions(renderer: Renderer, n: int) -> list[Question]:
+    rendered = renderer.states(STATES)
     return [
         Question(s.problem, chat, ids, n, 100 * i)
         for i, (s, (chat, ids)) in enumerate(zip(STATES, rendered, strict=True))
     ]
 
 
-def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: LocalTeacher, wording: Wording) -> None:
-    policy = SpokenPolicy(teacher, wording)
-    answers = policy.answer(questions(wording, 3), SETTINGS)
-    assert policy.name == f"teacher:{config.teacher.model}"
+def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: LocalTeacher, renderer: Renderer) -> None:
+    checkpoint = TeacherPolicy(teacher, renderer)
+    answers = checkpoint.answer(questions(renderer, 3), SETTINGS)
+    assert checkpoint.name == f"teacher:{config.teacher.model}"
     assert [len(several) for several in answers] == [3] * 6
     flat = [answer for several in answers for answer in several]
     assert {answer.completion.finish_reason for answer in flat} == {"stop", "length"}, "its own end token stops it"
     for answer in flat:
-        ids = solution_ids(wording.tokenizer, answer.text)
+        ids = solution_ids(renderer.tokenizer, answer.text)
         ended = answer.completion.finish_reason == "stop"
         assert answer.completion.token_ids == (ids if ended else ids[:-1])
-        assert "zebra" not in wording.texts([answer.completion.token_ids])[0]
-    spoken = teacher.say(questions(wording, 3), SETTINGS)
+        assert "zebra" not in renderer.texts([answer.completion.token_ids])[0]
+    spoken = teacher.reply(questions(renderer, 3), SETTINGS)
     assert [[said.text for said in several] for several in spoken] == [[a.text for a in several] for several in answers]
 
 
-def test_a_state_beyond_its_length_is_refused_by_name(config: Config, teacher: LocalTeacher, wording: Wording) -> None:
+def test_a_state_beyond_its_length_is_refused_by_name(
+    config: Config, teacher: LocalTeacher, renderer: Renderer
+) -> None:
     longer = replace(SETTINGS, max_new_tokens=95)
     with pytest.raises(UserError, match=r"problem 0.*teacher\.engine\.max_model_len = 96"):
-        teacher.say(questions(wording, 1), longer)
+        teacher.reply(questions(renderer, 1), longer)
 
 
 def test_a_model_of_the_hub_can_be_pinned(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

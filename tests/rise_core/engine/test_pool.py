@@ -15,12 +15,12 @@ import psutil
 import pytest
 import ray
 
-from rise_core import cluster
-from rise_core.config import Engine, Model
-from rise_core.engine import EngineError, EngineLost, EnginePool, early
-from rise_core.engine.wire import RequestBatch
-from rise_core.errors import UserError
-from rise_core.records import Completion, Policy, SampleRequest, SamplingSettings
+from rise.core import cluster
+from rise.core.config.keys import Engine, Model
+from rise.core.engine import EngineError, EngineLost, EnginePool, early
+from rise.core.engine.batches import RequestBatch
+from rise.core.errors import UserError
+from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
 from tests.rise_core.engine.conftest import CONTEXT, LORA_RANK, VOCABULARY, greedy, make_model
 
 # Room for about 50 of the longest sequences: long batches make the engine preempt requests.
@@ -41,8 +41,8 @@ def pools(models: dict[str, str], _ray: None) -> Iterator[tuple[EnginePool, Engi
 
     def start(name: str, replicas: int, lora_rank: int | None) -> EnginePool:
         weights = "first" if lora_rank else "tied"
-        config, policy = replace(CONFIG, replicas=replicas), Policy(weights, models[weights])
-        return EnginePool(config, Model(), policy, lora_rank=lora_rank, seed=0, name=name)
+        config, checkpoint = replace(CONFIG, replicas=replicas), Checkpoint(weights, models[weights])
+        return EnginePool(config, Model(), checkpoint, lora_rank=lora_rank, seed=0, name=name)
 
     with early.started(CONFIG, "lora"):
         with ThreadPoolExecutor(2) as threads:
@@ -53,7 +53,7 @@ def pools(models: dict[str, str], _ray: None) -> Iterator[tuple[EnginePool, Engi
 
 @pytest.fixture
 def pool(pools: tuple[EnginePool, EnginePool], models: dict[str, str]) -> EnginePool:
-    pools[0].use(Policy("tied", models["tied"]))
+    pools[0].use(Checkpoint("tied", models["tied"]))
     return pools[0]
 
 
@@ -106,7 +106,7 @@ def test_new_weights_answer_from_then_on(pool: EnginePool, models: dict[str, str
     expected = {name: greedy(models[name], prompt(1, 70), 24) for name in ("tied", "tied_later")}
     assert expected["tied"] != expected["tied_later"]
     for name in ("tied", "tied_later", "tied"):
-        pool.use(Policy(name, models[name]))
+        pool.use(Checkpoint(name, models[name]))
         for replica in pool.replicas:
             batch = RequestBatch.pack([SampleRequest(prompt(1, 70), 1, 0)])
             assert tokens(replica.call("sample", batch, GREEDY).unpack(batch.n)) == [[expected[name]]]
@@ -115,17 +115,17 @@ def test_new_weights_answer_from_then_on(pool: EnginePool, models: dict[str, str
 def test_adapters_answer_as_under_peft(lora_pool: EnginePool, models: dict[str, str]) -> None:
     ids = prompt(1, 70)
     steps = [
-        (Policy("first", models["first"]), "first", None),
-        (Policy("one", models["first"], models["adapter"]), "first", "adapter"),
-        (Policy("two", models["first"], models["adapter_later"]), "first", "adapter_later"),
-        (Policy("three", models["second"], models["adapter_on_second"]), "second", "adapter_on_second"),
-        (Policy("one", models["first"], models["adapter"]), "first", "adapter"),
-        (Policy("first", models["first"]), "first", None),
+        (Checkpoint("first", models["first"]), "first", None),
+        (Checkpoint("one", models["first"], models["adapter"]), "first", "adapter"),
+        (Checkpoint("two", models["first"], models["adapter_later"]), "first", "adapter_later"),
+        (Checkpoint("three", models["second"], models["adapter_on_second"]), "second", "adapter_on_second"),
+        (Checkpoint("one", models["first"], models["adapter"]), "first", "adapter"),
+        (Checkpoint("first", models["first"]), "first", None),
     ]
     expected = [greedy(models[weights], ids, 24, adapter and models[adapter]) for _, weights, adapter in steps]
     assert len({tuple(answer) for answer in expected}) == 4
-    for (policy, _, _), wanted in zip(steps, expected, strict=True):
-        lora_pool.use(policy)
+    for (checkpoint, _, _), wanted in zip(steps, expected, strict=True):
+        lora_pool.use(checkpoint)
         assert answer(lora_pool, ids) == wanted
 
 
@@ -220,15 +220,15 @@ def test_a_request_that_does_not_fit_is_the_users_error(
 
 def test_a_policy_that_cannot_be_served_is_refused(pool: EnginePool, models: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no .safetensors file in"):
-        pool.use(Policy("empty", str(tmp_path)))
+        pool.use(Checkpoint("empty", str(tmp_path)))
     with pytest.raises(UserError, match="is an adapter, but the engines were started without LoRA"):
-        pool.use(Policy("one", models["first"], models["adapter"]))
+        pool.use(Checkpoint("one", models["first"], models["adapter"]))
     assert answer(pool, prompt(0)) == greedy(models["tied"], prompt(0), 24)
 
 
 def test_settings_that_cannot_work_are_refused_before_anything_starts(models: dict[str, str], tmp_path: Path) -> None:
     def start(config: Engine, weights_dir: str = models["first"], lora_rank: int | None = None) -> None:
-        EnginePool(config, Model(), Policy("x", weights_dir), lora_rank=lora_rank, seed=0, name="refused")
+        EnginePool(config, Model(), Checkpoint("x", weights_dir), lora_rank=lora_rank, seed=0, name="refused")
 
     with pytest.raises(UserError, match=r"max_model_len = 4096 is above 128, the longest sequence"):
         start(replace(CONFIG, max_model_len=4096))
@@ -248,7 +248,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(models: di
 def test_an_engine_that_does_not_start_in_time_is_ended(models: dict[str, str]) -> None:
     config = replace(CONFIG, start_timeout=0.5)
     with pytest.raises(EngineError, match=r"engine late-engine-0 did not finish ready\(\) within 0 s and was ended"):
-        EnginePool(config, Model(), Policy("first", models["first"]), lora_rank=None, seed=0, name="late")
+        EnginePool(config, Model(), Checkpoint("first", models["first"]), lora_rank=None, seed=0, name="late")
 
 
 def test_engines_carry_the_pools_name(pool: EnginePool) -> None:
@@ -258,7 +258,7 @@ def test_engines_carry_the_pools_name(pool: EnginePool) -> None:
 
 def test_a_second_pool_of_the_same_name_finds_its_names_free(pool: EnginePool) -> None:
     config = replace(CONFIG, replicas=1)
-    with EnginePool(config, Model(), pool.policy, lora_rank=None, seed=0, name="full") as other:
+    with EnginePool(config, Model(), pool.checkpoint, lora_rank=None, seed=0, name="full") as other:
         assert len(other.sample([SampleRequest(prompt(0), 2, 0)], RANDOM)[0]) == 2
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from rise_core.config import Config
-from rise_core.dialogue import response_text, state_ids
-from rise_core.errors import UserError
-from rise_core.models import build, check, folder, hub, scratch, smollm2
+from rise.core.config.keys import Config
+from rise.core.errors import UserError
+from rise.core.method.dialogue import response_text, state_ids
+from rise.core.models import build, check, folder, hub_model, scratch, smollm2
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,12 @@ def test_a_damaged_settings_file_is_named(whole: Path, tmp_path: Path, name: str
 
 
 def test_names_are_folders_or_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hub.local_folder(str(tmp_path)) == tmp_path
-    assert hub.local_folder("./missing/folder") == Path("missing/folder")
-    assert hub.local_folder("mistralai/Mistral-7B-Instruct-v0.2") is None
+    assert hub_model.local_folder(str(tmp_path)) == tmp_path
+    assert hub_model.local_folder("./missing/folder") == Path("missing/folder")
+    assert hub_model.local_folder("mistralai/Mistral-7B-Instruct-v0.2") is None
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "own").mkdir()
-    assert hub.local_folder("~/own") == tmp_path / "own"
+    assert hub_model.local_folder("~/own") == tmp_path / "own"
 
 
 def test_a_hub_model_that_cannot_be_had_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

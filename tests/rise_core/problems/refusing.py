@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rise_core.config import Config
-from rise_core.errors import UserError
-from rise_core.problems import load_problems
+from rise.core.config.keys import Config
+from rise.core.errors import UserError
+from rise.core.problems import load_problems
 
 
 def refusal(config: Config) -> str:

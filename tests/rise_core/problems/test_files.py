@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rise_core.config import Config
-from rise_core.problems import load_problems
+from rise.core.config.keys import Config
+from rise.core.problems import load_problems
 from tests.rise_core.problems.refusing import refusal
 
 

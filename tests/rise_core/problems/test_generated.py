@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from rise_core.config import Config, SourceKind
-from rise_core.problems import ProblemSet, load_problems
-from rise_core.problems.digit_chain import GUESS
-from rise_core.problems.generated import generate_here
-from rise_core.records import Verdict
-from rise_core.verifiers import get
+from rise.core.config.keys import Config, SourceKind
+from rise.core.generators.digit_chain import GUESS
+from rise.core.problems import ProblemSet, load_problems
+from rise.core.problems.generated import generate_here
+from rise.core.records import Verdict
+from rise.core.verifiers import get
 from tests.rise_core.problems.refusing import refusal
 
 

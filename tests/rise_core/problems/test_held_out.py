@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.problems import load_problems
-from rise_core.problems.held_out import load_held_out, refuse_trained
-from rise_core.profiles import load
-from rise_core.records import Problem
+from rise.core.config.load import load
+from rise.core.errors import UserError
+from rise.core.problems import load_problems
+from rise.core.problems.held_out import check_untrained, load_held_out
+from rise.core.records import Problem
 
 SMALL = ["problems.train_size=30", "problems.eval_size=12", "boost.problems=20"]
 
@@ -19,7 +19,7 @@ def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems()
     assert load_held_out(config) == problems.eval
     more = load_held_out(load("demo", [*SMALL, "problems.eval_size=40"]))
     assert more[:12] == problems.eval
-    refuse_trained(more, problems.train + problems.boost)
+    check_untrained(more, problems.train + problems.boost)
 
 
 def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
@@ -55,9 +55,9 @@ def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path, mo
 def test_a_problem_that_the_run_trains_on_is_refused():
     trained = [Problem("t1", "train", "What is  1 + 1?", "2"), Problem("t2", "train", "2 + 2?", "4")]
     fine = Problem("h1", "eval", "3 + 3?", "6")
-    refuse_trained([fine], trained)
+    check_untrained([fine], trained)
     with pytest.raises(UserError) as caught:
-        refuse_trained([fine, Problem("h2", "eval", "what is 1 + 1?", "2")], trained)
+        check_untrained([fine, Problem("h2", "eval", "what is 1 + 1?", "2")], trained)
     assert "1 of the 2" in str(caught.value)
     assert "'h2'" in str(caught.value)
     assert "'t1'" in str(caught.value)

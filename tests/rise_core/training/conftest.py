@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from rise_core.config import Adapter, Lora, LossReduction, Optim
-from rise_core.records import TrainRow
-from rise_core.training.job import TrainJob
-from rise_core.training.rows import write_rows
+from rise.core.config.keys import Adapter, Lora, LossReduction, Optim
+from rise.core.records import TrainRow
+from rise.core.training.row_file import write_rows
+from rise.core.training.spec import TrainSpec
 
 SIZES = {
     "vocab_size": 50,
@@ -56,11 +56,11 @@ def rows() -> list[TrainRow]:
 
 
 @pytest.fixture
-def job(tmp_path: Path, rows: list[TrainRow]) -> TrainJob:
+def spec(tmp_path: Path, rows: list[TrainRow]) -> TrainSpec:
     """A small full fine-tuning of a tiny Llama with tied embeddings."""
     make_model("llama").save_pretrained(tmp_path / "model")
     write_rows(tmp_path / "rows.parquet", rows)
-    return TrainJob(
+    return TrainSpec(
         rows_path=str(tmp_path / "rows.parquet"),
         weights_dir=str(tmp_path / "model"),
         adapter_dir=None,

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from rise_core.config import Adapter, LossReduction
-from rise_core.records import TrainRow
-from rise_core.training.job import TrainJob
-from rise_core.training.loop import gradient, share
-from rise_core.training.packing import batches, collate
-from rise_core.training.policy import load_policy, target_logits, trainable
-from rise_core.training.rows import load_rows, write_rows
+from rise.core.config.keys import Adapter, LossReduction
+from rise.core.records import TrainRow
+from rise.core.training.model import load_policy, target_logits, trainable
+from rise.core.training.packing import batches, collate
+from rise.core.training.row_file import load_rows, write_rows
+from rise.core.training.spec import TrainSpec
+from rise.core.training.trainer import gradient, share
 from tests.rise_core.training.conftest import make_model, make_rows
 
 CPU = torch.device("cpu")
@@ -118,11 +118,11 @@ def test_a_soft_cap_on_logits_is_kept(tmp_path: Path) -> None:
     torch.testing.assert_close(some, full.flatten(0, 1)[batch.sources])
 
 
-def test_logits_through_lora_equal_full_logits(job: TrainJob) -> None:
-    policy = load_policy(dataclasses.replace(job, adapter=Adapter.lora), CPU).eval()
+def test_logits_through_lora_equal_full_logits(spec: TrainSpec) -> None:
+    policy = load_policy(dataclasses.replace(spec, adapter=Adapter.lora), CPU).eval()
     for parameter in trainable(policy):
         torch.nn.init.normal_(parameter, std=0.1)  # a fresh adapter changes nothing and would prove nothing
-    batch = collate(load_rows(job.rows_path), [[0, 1], [2]], LossReduction.token_mean)
+    batch = collate(load_rows(spec.rows_path), [[0, 1], [2]], LossReduction.token_mean)
     with torch.no_grad():
         full = policy(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
         base = policy.get_base_model()

@@ -15,12 +15,12 @@ import ray
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from rise_core.cluster import connect
-from rise_core.config import Optim
-from rise_core.errors import UserError
-from rise_core.training.job import TrainJob
-from rise_core.training.loop import train
-from rise_core.training.ray_train import fit, warm_up
+from rise.core.cluster import connect
+from rise.core.config.keys import Optim
+from rise.core.errors import UserError
+from rise.core.training.ray_train import fit, warm_up
+from rise.core.training.spec import TrainSpec
+from rise.core.training.trainer import train
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ def with_torch() -> set[int]:
     return found
 
 
-def test_the_warm_process_is_the_one_that_trains(cluster: None, job: TrainJob) -> None:
+def test_the_warm_process_is_the_one_that_trains(cluster: None, spec: TrainSpec) -> None:
     assert with_torch() == set(), "this test has to be the first of the module"
     assert warm_up(workers=2, gpus=0) is None
     warm = warm_up(workers=1, gpus=0)
@@ -66,58 +66,58 @@ def test_the_warm_process_is_the_one_that_trains(cluster: None, job: TrainJob) -
     ray.get(warm, timeout=300)
     before = with_torch()
     assert len(before) == 1, "the warm process has loaded torch, and no training did"
-    fit(job, workers=1, gpus=0, timeout=300, warm=warm)
+    fit(spec, workers=1, gpus=0, timeout=300, warm=warm)
     assert with_torch() == before
 
 
 def test_one_worker_trains_as_the_plain_loop_does(
-    cluster: None, job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: None, spec: TrainSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = train(job, rank=0, world_size=1, report=lambda entry: None)
+    plain = train(spec, rank=0, world_size=1, report=lambda entry: None)
     monkeypatch.chdir(tmp_path)
-    relative = {name: os.path.relpath(getattr(job, name)) for name in ("rows_path", "weights_dir")}
+    relative = {name: os.path.relpath(getattr(spec, name)) for name in ("rows_path", "weights_dir")}
     out, log = str(tmp_path / "fit"), str(tmp_path / "fit.jsonl")
     seen: list[dict[str, Any]] = []
-    changed = dataclasses.replace(job, **relative, out_dir=out, log_path=log)
+    changed = dataclasses.replace(spec, **relative, out_dir=out, log_path=log)
     result = fit(changed, workers=1, gpus=0, timeout=300, progress=seen.append)
     assert result.log == plain.log
     assert seen[-1] == result.log[-1]
-    assert (Path(out) / "model.safetensors").read_bytes() == (Path(job.out_dir) / "model.safetensors").read_bytes()
+    assert (Path(out) / "model.safetensors").read_bytes() == (Path(spec.out_dir) / "model.safetensors").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {
         "model", "rows.parquet", "out", "log.jsonl", "fit", "fit.jsonl"
     }  # fmt: skip
     assert_nothing_left()
 
 
-def test_two_workers_share_the_batch(cluster: None, job: TrainJob, tmp_path: Path) -> None:
+def test_two_workers_share_the_batch(cluster: None, spec: TrainSpec, tmp_path: Path) -> None:
     """With 13 examples in steps of 6 each epoch ends on a batch of one example: a worker then has none."""
-    job = dataclasses.replace(job, optim=dataclasses.replace(job.optim, batch_size=6))
-    plain = train(job, rank=0, world_size=1, report=lambda entry: None)
+    spec = dataclasses.replace(spec, optim=dataclasses.replace(spec.optim, batch_size=6))
+    plain = train(spec, rank=0, world_size=1, report=lambda entry: None)
     out = str(tmp_path / "fit")
-    result = fit(dataclasses.replace(job, out_dir=out), workers=2, gpus=0, timeout=300)
+    result = fit(dataclasses.replace(spec, out_dir=out), workers=2, gpus=0, timeout=300)
     assert [entry["loss"] for entry in result.log] == pytest.approx([entry["loss"] for entry in plain.log], rel=1e-4)
-    weights = [load_file(Path(folder) / "model.safetensors") for folder in (job.out_dir, out)]
+    weights = [load_file(Path(folder) / "model.safetensors") for folder in (spec.out_dir, out)]
     for name, tensor in weights[0].items():
         assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
     assert_nothing_left()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_users_mistake_comes_back_in_one_line(cluster: None, job: TrainJob, workers: int) -> None:
-    broken = dataclasses.replace(job, optim=Optim(learning_rate=1e30, epochs=5, batch_size=5, max_grad_norm=0))
+def test_a_users_mistake_comes_back_in_one_line(cluster: None, spec: TrainSpec, workers: int) -> None:
+    broken = dataclasses.replace(spec, optim=Optim(learning_rate=1e30, epochs=5, batch_size=5, max_grad_norm=0))
     with pytest.raises(UserError, match=r"^training stopped at optimiser step \d+: [^\n]*$"):
         fit(broken, workers=workers, gpus=0, timeout=300)
 
 
-def test_the_timeout_ends_the_training(cluster: None, job: TrainJob) -> None:
-    endless = dataclasses.replace(job, optim=Optim(epochs=10**6, batch_size=5))
+def test_the_timeout_ends_the_training(cluster: None, spec: TrainSpec) -> None:
+    endless = dataclasses.replace(spec, optim=Optim(epochs=10**6, batch_size=5))
     with pytest.raises(UserError, match=r"after train\.timeout = 15 s"):
         fit(endless, workers=1, gpus=0, timeout=15)
     assert_nothing_left()
 
 
-def test_a_killed_worker_is_an_error_and_no_hang(cluster: None, job: TrainJob) -> None:
-    endless = dataclasses.replace(job, optim=Optim(epochs=10**6, batch_size=5))
+def test_a_killed_worker_is_an_error_and_no_hang(cluster: None, spec: TrainSpec) -> None:
+    endless = dataclasses.replace(spec, optim=Optim(epochs=10**6, batch_size=5))
 
     def kill(_: dict[str, Any]) -> None:
         for process in processes("fine_tune"):
@@ -127,6 +127,6 @@ def test_a_killed_worker_is_an_error_and_no_hang(cluster: None, job: TrainJob) -
         fit(endless, workers=1, gpus=0, timeout=300, progress=kill)
 
 
-def test_a_cluster_without_gpus_is_named(cluster: None, job: TrainJob) -> None:
+def test_a_cluster_without_gpus_is_named(cluster: None, spec: TrainSpec) -> None:
     with pytest.raises(UserError, match="needs 1 GPUs, the Ray cluster has 0"):
-        fit(job, workers=1, gpus=1, timeout=300)
+        fit(spec, workers=1, gpus=1, timeout=300)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rise_core.config import Optim, Schedule
-from rise_core.training.schedule import global_batches, learning_rate, step_count
+from rise.core.config.keys import Optim, Schedule
+from rise.core.training.schedule import global_batches, learning_rate, step_count
 
 
 def rates(steps: int, **settings: object) -> list[float]:

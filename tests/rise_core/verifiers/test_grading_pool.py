@@ -16,11 +16,11 @@ from time import monotonic, sleep
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers import get
-from rise_core.verifiers import pool as pool_module
-from rise_core.verifiers.pool import GradingPool
+from rise.core.errors import UserError
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers import get
+from rise.core.verifiers import grading_pool as pool_module
+from rise.core.verifiers.grading_pool import GradingPool
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GSM8K = Problem("g", "train", "q", "#### 18")
@@ -277,8 +277,8 @@ def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
 
 
 SCRIPT = """
-from rise_core.records import Problem
-from rise_core.verifiers.pool import GradingPool
+from rise.core.records import Problem
+from rise.core.verifiers.grading_pool import GradingPool
 
 
 def main():

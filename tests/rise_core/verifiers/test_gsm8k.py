@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers import get, gsm8k
-from rise_core.verifiers.numbers import NUMBER, canonical_number
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers import get, gsm8k
+from rise.core.verifiers.numbers import NUMBER, canonical_number
 
 
 def problem(answer: str) -> Problem:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers import NAMES, math
-from rise_core.verifiers.pool import GradingPool
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers import NAMES, math
+from rise.core.verifiers.grading_pool import GradingPool
 
 TIMEOUT = 2.0
 GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}

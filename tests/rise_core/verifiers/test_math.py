@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers import get
-from rise_core.verifiers.extract import last_boxed
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers import get
+from rise.core.verifiers.extract import last_boxed
 
 
 def grade(response: str, gold: str) -> Grade:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rise_core.errors import UserError
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers import get
-from rise_core.verifiers.pool import GradingPool
+from rise.core.errors import UserError
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers import get
+from rise.core.verifiers.grading_pool import GradingPool
 from tests.rise_core.verifiers.test_grading_pool import run_python
 
 RULES = "tests.rise_core.verifiers.own_rules"
@@ -47,7 +47,7 @@ def test_a_bool_or_a_number_is_the_reward(response: str, expected: Grade) -> Non
 
 def test_a_reward_votes_for_what_the_response_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "always.py").write_text(
-        "from rise_core.records import Grade, Verdict\n"
+        "from rise.core.records import Grade, Verdict\n"
         "def right(response, problem):\n    return 1\n"
         "def sure(response, problem):\n    return Grade(Verdict.CORRECT, 1.0)\n"
         "def silent(response, problem):\n    return Grade(Verdict.NO_ANSWER, 0.0)\n"
@@ -97,9 +97,9 @@ def test_a_module_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
 def test_gold_answers_are_refused_where_not_one_can_be_read() -> None:
     unread = Problem("p1", "train", "q", "eighteen")
     with GradingPool("gsm8k") as pool:
-        pool.refuse_failing([unread, PROBLEM])
+        pool.check_golds([unread, PROBLEM])
         with pytest.raises(UserError, match=r"gsm8k can read no gold answer of 2 problems, from p1 on \('eighteen'\)"):
-            pool.refuse_failing([unread, Problem("p2", "train", "q", "nineteen")])
+            pool.check_golds([unread, Problem("p2", "train", "q", "nineteen")])
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_gold_answers_are_refused_where_not_one_can_be_read() -> None:
 def test_a_verifier_that_fails_at_a_gold_answer_is_refused(path: str, reason: str | None) -> None:
     with GradingPool(f"{RULES}:{path}") as pool:
         if reason is None:
-            pool.refuse_failing([PROBLEM])
+            pool.check_golds([PROBLEM])
             return
         with pytest.raises(UserError) as caught:
-            pool.refuse_failing([PROBLEM])
+            pool.check_golds([PROBLEM])
     assert str(caught.value) == (
         f"config: verify.verifier={RULES}:{path} gives verdict error for the gold answer of problem p7: {reason}"
     )
@@ -157,8 +157,8 @@ def test_an_answer_can_be_stored(obeying: GradingPool) -> None:
 
 
 SCRIPT = """
-from rise_core.records import Problem
-from rise_core.verifiers.pool import GradingPool
+from rise.core.records import Problem
+from rise.core.verifiers.grading_pool import GradingPool
 
 if __name__ == "__main__":
     problem = Problem("p", "train", "q", "18")
@@ -166,7 +166,7 @@ if __name__ == "__main__":
         print([(g.verdict.value, g.answer) for g in pool.grade([("18", problem), ("17", problem)])])
 """
 RULE = """
-from rise_core.records import Grade, Problem, Verdict
+from rise.core.records import Grade, Problem, Verdict
 print("imported")
 
 def grade(response: str, problem: Problem) -> Grade:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise_core.errors import UserError
-from rise_core.records import Grade, Problem, Verdict
-from rise_core.verifiers import NAMES, get
+from rise.core.errors import UserError
+from rise.core.records import Grade, Problem, Verdict
+from rise.core.verifiers import NAMES, get
 
 SUBSET_SUM: dict[str, Any] = {
     "generator": "subset_sum",

@@ -1,0 +1,25 @@
+"""Command `rise`: start flows and read the lake. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import typer
+
+from rise.flows.cli.compare import compare
+from rise.flows.cli.eval import evaluate
+from rise.flows.cli.export import export
+from rise.flows.cli.lake import attach, query, runs
+from rise.flows.cli.report import report
+from rise.flows.cli.run import config, run
+from rise.flows.cli.solve import solve
+
+app = typer.Typer(
+    help="RISE: fine-tune a language model to improve its own answer over several turns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (run, query, attach, runs, report, config, solve, export, compare):
+    app.command()(command)
+app.command("eval")(evaluate)
+
+if __name__ == "__main__":
+    app()

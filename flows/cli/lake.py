@@ -1,0 +1,67 @@
+"""`rise query`, `rise attach` and `rise runs`: read the lake."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from rise.flows.cli.options import Format, FormatOption, HomeOption, one_line_errors
+from rise.flows.local.environment import use_home
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help='For example "FROM turn_accuracy".')],
+    format: FormatOption = Format.table,
+    at: Annotated[int | None, typer.Option("--at", help="Read the lake as it was at this version.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Run SQL (DuckDB) against the lake, read-only, also while a run is writing."""
+    use_home(home)
+    with one_line_errors():
+        from rise.flows.cli.printing import write_rows
+        from rise.storage.home import Home
+        from rise.storage.query import run_query
+
+        with ended_by_ctrl_c():
+            rows = run_query(Home.from_env().lake, sql, at)
+        write_rows(rows, format.value)
+
+
+@contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """DuckDB looks for Ctrl-C between two pieces of work, and an endless recursion is one piece: in this block the
+    system ends the process. Somebody who only reads has nothing to put in order first."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, as in the background, or somebody else's
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def attach(home: HomeOption = None) -> None:
+    """Print the SQL after which any DuckDB session sees the lake, for example: duckdb -init <(rise attach)."""
+    use_home(home)
+    with one_line_errors():
+        from rise.storage.home import Home
+        from rise.storage.location import session_sql
+
+        print(*(f"{statement};" for statement in session_sql(Home.from_env().lake)), sep="\n")
+
+
+def runs(format: FormatOption = Format.table, home: HomeOption = None) -> None:
+    """List the runs of the lake."""
+    query(
+        "SELECT run, profile, goal, created_at, (SELECT max(iteration) FROM metrics m WHERE m.run = r.run "
+        "AND m.split = 'eval') AS iterations_done FROM runs r ORDER BY created_at",
+        format,
+        None,
+        home,
+    )

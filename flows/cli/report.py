@@ -1,0 +1,61 @@
+"""`rise report`: what a run has reached, as a table and as a page."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rise.core.records import EVAL_SPLIT
+from rise.flows.cli.options import HomeOption, RunArgument, one_line_errors
+from rise.flows.local.environment import use_home
+
+
+def report(
+    run: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The page (default: runs/RUN/report.html in the home folder).")
+    ] = None,
+    rollouts: Annotated[
+        int | None, typer.Option("--rollouts", min=0, help="Responses in the page, at most (default: 50,000).")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also write the main plot to this .svg or .png file.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print a run's metrics with 95% intervals, and write a page with charts and all rollouts (its path: stderr)."""
+    use_home(home)
+    with one_line_errors():
+        print_metrics(run)
+        page = write(run, out, rollouts, plot)
+        if show and not webbrowser.open(page.as_uri()):
+            print(f"rise: no browser to open {page}", file=sys.stderr)
+
+
+def write(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -> Path:
+    from rise.storage.home import Home
+    from rise.storage.lake import Lake
+    from rise.tasks.report import write_page, write_plot
+    from rise.tasks.report.page import MOST
+
+    home = Home.from_env()
+    with Lake(home.lake, read_only=True) as lake:
+        if plot is not None:
+            print(f"plot: {write_plot(lake, run, plot)}", file=sys.stderr)
+        page = write_page(lake, run, out or home.report(run), home.cache, MOST if rollouts is None else rollouts)
+    print(f"page: {page}", file=sys.stderr)
+    return page
+
+
+def print_metrics(run: str, split: str = EVAL_SPLIT) -> None:
+    from rise.flows.cli.printing import write_metrics
+    from rise.storage.home import Home
+    from rise.storage.lake import Lake
+
+    with Lake(Home.from_env().lake, read_only=True) as lake:
+        write_metrics(lake, run, split)

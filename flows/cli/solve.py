@@ -1,0 +1,102 @@
+"""`rise solve`: a trained model answers one problem over several turns."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rise.core.errors import UserError
+from rise.flows.cli.options import HomeOption, IterationOption, RunArgument, one_line_errors
+from rise.flows.local.environment import use_home
+
+if TYPE_CHECKING:
+    from rise.core.config.keys import Config
+    from rise.core.records import Grade, Problem
+    from rise.storage.trained import Trained
+
+
+def solve(
+    run: RunArgument,
+    problem: Annotated[str, typer.Argument(help="The problem's text; - reads it from standard input.")],
+    turns: Annotated[int | None, typer.Option(min=1, help="Turns (default: the run's eval.turns).")] = None,
+    oracle: Annotated[
+        str | None, typer.Option(help="The right answer: stop at the first response that the run's verifier accepts.")
+    ] = None,
+    iteration: IterationOption = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sampling (default: the run's).")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="Sampling temperature (default: the run's eval.temperature).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Let a trained model answer a problem over several turns, the same feedback after each; the majority decides.
+
+    A held-out problem of the run, with no option set, gets the prompts and seeds of its evaluation.
+    """
+    use_home(home)
+    with one_line_errors():
+        text = problem_text(problem)
+        if oracle is not None and not oracle.strip():
+            raise UserError("--oracle is empty: give the right answer, or leave it out")
+        found, config, given = look_up(run, iteration, text, oracle)
+        config.seed = config.seed if seed is None else seed
+        config.eval.turns = turns or config.eval.turns
+        config.eval.temperature = config.eval.temperature if temperature is None else temperature
+        answer(found, config, given, oracle, json)
+
+
+def problem_text(argument: str) -> str:
+    """The problem as it was given. Raises UserError where there is none, or no text."""
+    try:
+        text = sys.stdin.read().strip() if argument == "-" else argument.strip()
+        text.encode()
+    except UnicodeError as error:
+        raise UserError("the problem is no UTF-8 text") from error
+    if not text:
+        raise UserError('the problem is empty: rise solve RUN "problem", or - to read it from standard input')
+    return text
+
+
+def look_up(run: str, iteration: int | None, text: str, oracle: str | None) -> tuple[Trained, Config, Problem]:
+    """The checkpoint, the run's config, and the problem as the verifier will take it."""
+    from rise.core.config.load import from_yaml
+    from rise.core.method.solving import problem_by_hand
+    from rise.storage.home import Home
+    from rise.storage.lake import Lake
+    from rise.storage.trained import known_problem, trained
+
+    home = Home.from_env()
+    with Lake(home.lake, read_only=True) as lake:
+        found = trained(home, lake, run, iteration)
+        config = from_yaml(found.run.config)
+        return found, config, problem_by_hand(config, text, oracle, known_problem(lake, run, text))
+
+
+def answer(found: Trained, config: Config, problem: Problem, oracle: str | None, as_json: bool) -> None:
+    """Sample, grade and show the turns."""
+    from rise.core.engine.local_engine import settings_here
+
+    config.engine = settings_here(config.engine)  # before anything imports torch
+    from rise.core.answering.local_learner import Learner
+    from rise.core.method.solving import attempts, check_oracle
+    from rise.core.verifiers.grading_pool import GradingPool
+    from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
+    from rise.flows.cli.stdout import claim_stdout
+
+    learner = Learner(config, found.policy, found.checkpoint.iteration, problem)
+    with GradingPool(config.verify.verifier, 1, config.verify.timeout) as graders:
+
+        def grade(response: str) -> Grade:
+            return graders.grade([(response, problem)])[0]
+
+        if oracle is not None:
+            check_oracle(config, oracle, problem, grade)
+        episode = (JsonEpisode if as_json else ShownEpisode)(claim_stdout(), found, config, problem.problem)
+        with working(f"starting a vLLM engine with checkpoint {found.checkpoint.checkpoint_id}"):
+            learner.start()
+        for attempt in attempts(turns=config.eval.turns, ask=learner.ask, grade=grade, oracle=oracle is not None):
+            episode.add(attempt)
+        episode.end()

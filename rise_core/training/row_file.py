@@ -1,0 +1,93 @@
+"""Training rows on disk: a Parquet file with columns ids list<int32>, mask list<bool>, weight double."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from rise.core.errors import UserError
+from rise.core.records import TrainRow
+from rise.core.streams import batched
+from rise.core.text import first_line
+from rise.core.training.arrays import Rows
+
+BATCH = 4096  # rows that are Python objects at a time
+SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())), ("weight", pa.float64())])
+
+
+def write_rows(path: str | Path, rows: Iterable[TrainRow]) -> None:
+    """Writes the rows to a Parquet file, in order and batch by batch; its folder is made if missing."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, SCHEMA) as file:
+        for batch in batched(rows, BATCH):
+            columns = {
+                "ids": [row.ids for row in batch],
+                "mask": [row.mask for row in batch],
+                "weight": [row.weight for row in batch],
+            }
+            file.write_table(pa.table(columns, schema=SCHEMA))
+
+
+def read_rows(path: str | Path) -> list[TrainRow]:
+    """The rows of a file as records; raises like `load_rows`."""
+    rows = load_rows(path)
+    pairs = [rows.row(index) for index in range(len(rows))]
+    return [
+        TrainRow(ids=ids.tolist(), mask=mask.tolist(), weight=float(weight))
+        for (ids, mask), weight in zip(pairs, rows.weights, strict=True)
+    ]
+
+
+def load_rows(path: str | Path) -> Rows:
+    """The rows of a file as arrays. Raises UserError naming the file and the row that cannot be trained on."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"training rows {path} cannot be read: {first_line(error)}") from error
+    if not table.schema.equals(SCHEMA):
+        found = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        raise UserError(f"training rows {path} must have columns ids list<int32>, mask list<bool>, weight; has {found}")
+    if table.num_rows == 0:
+        raise UserError(f"training rows {path} is empty: no example was selected, so there is nothing to train on")
+    if any(table[name].null_count for name in SCHEMA.names):
+        raise UserError(f"training rows {path} has empty cells; every row needs ids, mask and weight")
+    ids, mask = (table[name].combine_chunks() for name in ("ids", "mask"))
+    starts = offsets(ids)
+    if not np.array_equal(starts, offsets(mask)):
+        row = int(np.flatnonzero(starts[1:] != offsets(mask)[1:])[0])
+        raise UserError(f"training rows {path}, row {row}: ids and mask differ in length")
+    rows = Rows(
+        ids=ids.flatten().to_numpy().astype(np.int64),
+        mask=mask.flatten().to_numpy(zero_copy_only=False).astype(np.bool_),
+        starts=starts,
+        weights=table["weight"].to_numpy(),
+    )
+    check(rows, path)
+    return rows
+
+
+def offsets(column: Any) -> NDArray[np.int64]:
+    """Where each list of a column starts in its flat values, from 0, and where the last one ends."""
+    lengths = column.value_lengths().to_numpy().astype(np.int64)
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+
+
+def check(rows: Rows, path: str | Path) -> None:
+    """Refuses a row that has no loss, a loss on its first token (nothing predicts it), or a useless weight."""
+    for index in range(len(rows)):
+        ids, mask = rows.row(index)
+        if not mask.any():
+            raise UserError(f"training rows {path}, row {index}: no token carries loss")
+        if mask[0]:
+            raise UserError(f"training rows {path}, row {index}: the first token carries loss but nothing predicts it")
+        if ids.min() < 0:
+            raise UserError(f"training rows {path}, row {index}: negative token id {ids.min()}")
+        if not (math.isfinite(rows.weights[index]) and rows.weights[index] >= 0):
+            raise UserError(f"training rows {path}, row {index}: weight {rows.weights[index]} must be finite and >= 0")

@@ -1,0 +1,131 @@
+"""What a config may say about turns that are not the learner's; no secret is stored or repeated."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rise.core.answering.endpoint import limit_name
+from rise.core.answering.renderer import Question, Renderer, Reply
+from rise.core.config.keys import Config
+from rise.core.config.load import differences, load
+from rise.core.errors import UserError
+from rise.core.method.dialogue import solution_ids
+from rise.core.models import folder, scratch
+from rise.core.records import Problem
+
+TAUGHT = ["collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 4}]", "teacher.model=big"]
+ENDPOINT = [*TAUGHT, "teacher.base_url=http://127.0.0.1:8000/v1"]
+
+
+def refused(*overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        load("demo", list(overrides))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:8000/v1", "max_tokens"),
+        ("https://openai.com.example/v1", "max_tokens"),
+    ],
+)
+def test_the_limit_has_the_name_that_the_endpoint_knows(base_url: str, name: str) -> None:
+    assert limit_name(base_url) == name
+
+
+def test_teacher_and_gold_turns_load() -> None:
+    assert load("demo", ENDPOINT).collect.turns[1].policy.value == "teacher"
+    assert load("demo", [*ENDPOINT, "teacher.omit=[n, seed]"]).teacher.omit == ["n", "seed"]
+    assert load("demo", [*TAUGHT, "teacher.revision=main"]).teacher.base_url is None
+    assert load("demo", ["collect.turns=[{policy: gold}]"]).collect.turns[0].n == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (TAUGHT[:1], "teacher.model"),
+        (["collect.turns=[{policy: gold, n: 2}]"], "gold"),
+        ([*ENDPOINT, "teacher.concurrency=0"], "teacher.concurrency"),
+        ([*ENDPOINT, "teacher.max_requests=0"], "teacher.max_requests"),
+        ([*ENDPOINT, "teacher.max_tokens=0"], "teacher.max_tokens"),
+        ([*ENDPOINT, "teacher.retries=-1"], "teacher.retries"),
+        ([*ENDPOINT, "teacher.timeout=0"], "teacher.timeout"),
+        ([*ENDPOINT, "teacher.omit=[seed, max_tokens]"], "teacher.omit may hold n, seed, temperature, top_p"),
+        ([*ENDPOINT, "teacher.revision=main"], "teacher.revision"),
+        ([*TAUGHT, "teacher.omit=[seed]"], "teacher.omit"),
+        ([*TAUGHT, "teacher.base_url=127.0.0.1:8000"], "teacher.base_url"),
+        ([*TAUGHT, "teacher.base_url=http://[x/v1"], "teacher.base_url"),
+        ([*TAUGHT, "teacher.max_tokens=100"], "base_url"),
+        ([*TAUGHT, "teacher.model=scratch"], "teacher.model"),
+        ([*TAUGHT, "teacher.engine.max_model_len=1"], "teacher.engine.max_model_len"),
+    ],
+)
+def test_what_cannot_work_is_named(overrides: list[str], named: str) -> None:
+    assert named in refused(*overrides)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "teacher.api_key=sk-planted",
+        "teacher.api_key=env:sk-planted",
+        "teacher.base_url=https://me:sk-planted@host/v1",
+        "teacher.base_url=https://host/v1?key=sk-planted",
+        "teacher.apikey=sk-planted",
+        "teacher={apikey: sk-planted}",
+        "teacher.api_key=[sk-planted",
+    ],
+)
+def test_a_secret_in_the_config_is_refused_and_not_repeated(override: str) -> None:
+    assert "sk-planted" not in refused(override)
+
+
+def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_teacher() -> None:
+    before = load("demo", ENDPOINT)
+    free = ["teacher.base_url=https://elsewhere/v1", "teacher.api_key=block:other", "teacher.concurrency=2"]
+    free += [
+        "teacher.timeout=9",
+        "teacher.retries=1",
+        "teacher.omit=[seed]",
+        "teacher.max_requests=7",
+        "teacher.max_tokens=8",
+    ]
+    assert differences(before, load("demo", [*ENDPOINT, *free, "teacher.engine.max_model_len=512"])) == []
+    [found] = differences(before, load("demo", [*ENDPOINT, "teacher.model=other"]))
+    assert re.match(r"teacher\.model: stored big, now other", found)
+    [found] = differences(load("demo", TAUGHT), load("demo", [*TAUGHT, "teacher.revision=v2"]))
+    assert re.match(r"teacher\.revision: stored None, now v2", found)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "cut"),
+    [(Reply(" one two ", "stop", 1.0), "stop", 3), (Reply("one two", "length", 1.0), "length", 2)],
+)
+def test_a_text_is_adopted_with_its_end_token_only_where_it_ended(
+    tmp_path: Path, said: Reply, reason: str, cut: int
+) -> None:
+    renderer = learner(tmp_path)
+    answer = renderer.retokenize(Question(Problem("p", "train", "", ""), [], [1] * 10, 1, 0), said)
+    assert answer.text == "one two"
+    assert answer.completion.finish_reason == reason
+    assert answer.completion.token_ids == solution_ids(renderer.tokenizer, "one two")[:cut]
+
+
+def test_a_text_beyond_the_learners_length_is_cut_and_says_so(tmp_path: Path) -> None:
+    renderer = learner(tmp_path)
+    question = Question(Problem("p", "train", "", ""), [], [1] * (renderer.longest - 2), 1, 0)
+    answer = renderer.retokenize(question, Reply("two one two one", "stop", 1.0))
+    assert (answer.text, answer.completion.finish_reason) == ("two one", "length")
+    assert len(answer.completion.token_ids) == 2
+
+
+def learner(tmp_path: Path) -> Renderer:
+    config = Config()
+    scratch.build(config, ["one two"], tmp_path / "learner")
+    return Renderer(folder.load_tokenizer(tmp_path / "learner"), replace(config))

@@ -1,0 +1,85 @@
+"""Merging the lake's small files: fewer of them, and every version as it was."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from rise.core.records import Example
+from rise.storage import maintenance as tidying
+from rise.storage.examples import write_examples
+from rise.storage.lake import Lake
+from rise.storage.maintenance import tidy
+from rise.storage.rollouts import append_rollouts
+from tests.storage.samples import shard_rows
+
+EXAMPLES = [Example(f"p{shard}-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2) for shard in range(4)]
+ROWS = "SELECT * FROM rollouts ORDER BY ALL"
+
+
+def filled(lake: Lake) -> None:
+    for shard in range(4):
+        append_rollouts(lake, shard_rows(shard))
+    write_examples(lake, "r1", 1, EXAMPLES)
+
+
+def at(lake: Lake, version: int) -> pa.Table:
+    with Lake(lake.location, version=version) as then:
+        return then.query(ROWS)
+
+
+def on_disk(lake: Lake) -> set[str]:
+    folder = Path(lake.location.data)
+    return {str(path.relative_to(folder)) for path in folder.rglob("*.parquet")}
+
+
+def test_files_become_few_and_no_version_changes(lake: Lake) -> None:
+    filled(lake)
+    newest = lake.version()
+    known = {version: at(lake, version) for version in range(newest - 4, newest + 1)}
+    assert len(known[newest - 4]) < len(known[newest])
+
+    before, after = tidy(lake, "r1", 1)
+    # Four shards, their marks, and the marked rows; then one file. The examples, and the table of the version, stay.
+    assert (before, after) == (4 + 4 + 1 + 2, 1 + 2)
+    assert {version: at(lake, version) for version in known} == known
+    assert lake.query(ROWS) == known[newest]
+    lake.check_files("r1")
+
+
+def test_tidying_again_makes_no_version(lake: Lake) -> None:
+    filled(lake)
+    tidy(lake, "r1", 1)
+    version = lake.version()
+    assert tidy(lake, "r1", 1) == (3, 3)
+    assert lake.version() == version
+
+
+def test_runs_and_iterations_keep_files_of_their_own(lake: Lake) -> None:
+    for run, iteration in (("r1", 1), ("r1", 2), ("r2", 1)):
+        for shard in range(2):
+            append_rollouts(lake, [replace(row, run=run, iteration=iteration) for row in shard_rows(shard)])
+    tidy(lake, "r2", 1)
+    folders = {str(Path(path).parent) for path in on_disk(lake) if "rollouts" in path}
+    assert folders == {f"main/rollouts/run={run}/iteration={k}" for run, k in (("r1", 1), ("r1", 2), ("r2", 1))}
+
+
+def test_a_day_later_the_merged_files_go_with_their_sums(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(lake)
+    newest = lake.version()
+    known = {version: at(lake, version) for version in range(newest - 4, newest + 1)}
+    tidy(lake, "r1", 1)
+    some = on_disk(lake)
+
+    monkeypatch.setattr(tidying, "CLEAN_UP", tidying.CLEAN_UP.replace("now() -", "now() +"))
+    tidy(lake, "r1", 1)
+    assert on_disk(lake) < some
+    assert {version: at(lake, version) for version in known} == known
+    folder = Path(lake.location.data)
+    checked = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=folder, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert {line.partition(":")[0] for line in checked.stdout.splitlines()} == on_disk(lake)

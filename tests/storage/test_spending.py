@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from rise.core.records import Example
+from rise.storage.checkpoints import CheckpointRecord, record
+from rise.storage.examples import write_examples
+from rise.storage.lake import Lake
+from rise.storage.rollouts import append_rollouts
+from rise.storage.spending import collected, trained
+from tests.storage.samples import rollout
+
+
+def checkpoint(run: str, iteration: int, name: str) -> CheckpointRecord:
+    return CheckpointRecord(
+        run=run, iteration=iteration, kind="full", base_id=None, steps=1, tokens=100 * (iteration + 1), seconds=1.0,
+        training_log=[], checkpoint_id=name, path=name, sha256=name, bytes=1, files={},
+    )  # fmt: skip
+
+
+def test_what_a_runs_training_took(lake: Lake) -> None:
+    for iteration, name in enumerate(("base", "one", "two")):
+        record(lake, checkpoint("r1", iteration, name))
+    for iteration, policy in ((1, "base"), (2, "one")):
+        append_rollouts(lake, [rollout(iteration=iteration, policy=policy, sample=s) for s in range(3)])
+        append_rollouts(lake, [rollout(iteration=iteration, policy="wise-9b", turn=2, response_ids=[1] * 10)])
+        append_rollouts(lake, [rollout(iteration=iteration, policy=policy, purpose="eval_parallel", split="eval")])
+        write_examples(lake, "r1", iteration, [Example("p0", 1, s, [1], [2], 1.0, 1.0) for s in range(iteration)])
+    append_rollouts(lake, [rollout(run="r2", policy="one")])
+
+    assert collected(lake, "r1", 1) == {"learner": (3, 12), "wise-9b": (1, 10)}
+    assert collected(lake, "r1", 2) == {"learner": (6, 24), "wise-9b": (2, 20)}
+    assert collected(lake, "r1", 0) == {}
+    assert trained(lake, "r1", 1) == (1, 200)
+    assert trained(lake, "r1", 2) == (3, 500)
+    assert trained(lake, "r1", 0) == (0, 0)

@@ -1,0 +1,48 @@
+"""A page with 20,000 rollouts, for the test of what it draws and for `benchmarks/report_page.py`."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from rise.core.records import Problem
+from rise.storage.lake import Lake
+from rise.storage.rollouts import append_rollouts
+from rise.storage.runs import problem_table
+from rise.tasks.report import write_page
+from tests.storage.samples import rollout
+from tests.tasks.report.conftest import new_lake
+from tests.tasks.report.seeding import seed
+
+PROBLEMS, TURNS = 4000, 5
+
+
+def large_page(folder: Path, cache: Path, problems: int = PROBLEMS) -> Path:
+    """Run r1 of `seeding`, and an evaluation of `problems` more on split large. Answer i at turn t is right where i + t
+    can be divided by three, and ends in "So it is <i times t>."."""
+    with new_lake(folder) as lake:
+        seed(lake)
+        dice = random.Random(0)  # noqa: S311 (numbers in no order: text that gzip cannot fold away)
+        add_problems(lake, problems, dice)
+        for turn in range(1, TURNS + 1):
+            add_turn(lake, turn, problems, dice)
+        return write_page(lake, "r1", folder / "report.html", cache)
+
+
+def words(dice: random.Random, count: int) -> str:
+    return " ".join(f"step {dice.randrange(10_000)}" for _ in range(count))
+
+
+def add_problems(lake: Lake, count: int, dice: random.Random) -> None:
+    found = [Problem(f"q{i}", "large", f"Problem {i}: {words(dice, 20)}", "42") for i in range(count)]
+    lake.commit(lambda tx: tx.append("problems", problem_table("r1", found)), run="r1", iteration=1, stage="test")
+
+
+def add_turn(lake: Lake, turn: int, count: int, dice: random.Random) -> None:
+    place = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "large", "turn": turn, "shard": 9}
+    found = []
+    for i in range(count):
+        verdict = "correct" if (i + turn) % 3 == 0 else "wrong"
+        text = f"{words(dice, 40)} So it is {i * turn}."
+        found.append(rollout(**place, problem_id=f"q{i}", verdict=verdict, response=text))
+    append_rollouts(lake, found)

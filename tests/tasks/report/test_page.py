@@ -1,0 +1,80 @@
+"""The file itself; how it behaves in a browser is in test_browser.py."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rise.core.errors import UserError
+from rise.storage.lake import Lake
+from rise.storage.metric_rows import read_metrics
+from rise.tasks.report import write_page
+from rise.tasks.report.page import json_block, policy
+from tests.storage.samples import ROOT
+
+
+def test_the_page_stands_alone(page_file: Path) -> None:
+    page = page_file.read_text()
+    assert not re.search(r"<(link|img|iframe|base|object)\b|\bsrc=|@import|url\(", page.split('id="chart-data"')[0])
+    found = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert found
+    assert "default-src &#39;none&#39;" in found[1]
+    assert "unsafe-eval" not in found[1]
+    assert not re.search(r"script-src[^;]*unsafe-inline", found[1])
+
+
+def test_every_number_has_its_interval(seeded: Lake, page_file: Path) -> None:
+    """In the headlines, in the numbers of the figures and in the table of all metrics."""
+    page = page_file.read_text()
+    metrics = read_metrics(seeded, "r1")
+    for _, metric in metrics:
+        value, low, high = (f"{100 * part:.1f}" for part in (metric.value, metric.ci_low, metric.ci_high))
+        assert f'{value} <span class="soft">[{low}, {high}]</span>' in page, metric.metric
+    newest = {metric.metric: metric for k, metric in metrics if k == 1}
+    for name, form in (("m1@t3", "{:.1f}"), ("gain_parallel", "{:+.1f}"), ("gain_turns", "{:+.1f}")):
+        low, high = (form.format(100 * part) for part in (newest[name].ci_low, newest[name].ci_high))
+        assert f"95% interval {low} to {high}</span>" in page, name
+        assert f"<td>{low} to {high}</td>" in page, name
+
+
+def test_a_second_writing_replaces_the_page_and_leaves_nothing_else(seeded: Lake, cache: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "report.html"
+    for _ in range(2):
+        assert write_page(seeded, "r1", out, cache) == out
+    assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+
+
+def test_what_cannot_be_written_is_one_line(seeded: Lake, cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run 'nobody'"):
+        write_page(seeded, "nobody", tmp_path / "report.html", cache)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--out"):
+        write_page(seeded, "r1", tmp_path / "file" / "report.html", cache)
+
+
+def test_json_in_the_page_cannot_end_its_element() -> None:
+    text = str(json_block({"split": "</script><!--<script>&\u2028"}))
+    assert not re.search("[<>&\u2028]", text)
+
+
+def test_a_script_that_would_not_arrive_as_hashed_is_refused() -> None:
+    with pytest.raises(ValueError, match="hashed"):
+        policy(["var a = '</SCRIPT>'"])
+
+
+def test_an_installed_package_brings_the_page_along(tmp_path: Path) -> None:
+    build = "import setuptools.build_meta as b, sys; print(b.build_wheel(sys.argv[1]))"
+    copy = tmp_path / "source"
+    copy.mkdir()  # the build writes beside the sources
+    for name in ("pyproject.toml", "README.md", "LICENSE", "storage", "flows", "tasks", "rise_core"):
+        (copy / name).symlink_to(ROOT / name)
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for asset in (ROOT / "tasks/report/assets").iterdir():
+        assert f"tasks/report/assets/{asset.name}" in names
