@@ -118,6 +118,6 @@ def parameters_of(folder: Path) -> int:
 
 def bare_arguments(context: RunContext) -> dict[str, Any]:
     """The arguments of vllm.EngineArgs of the run's engines, for a bare engine of the same kind."""
-    from rise.core.engine.settings import engine_arguments, learner
+    from rise.core.engine.settings import engine_arguments, learner_options
 
-    return engine_arguments(policy=context.policy(0), **learner(context.config))
+    return engine_arguments(policy=context.policy(0), **learner_options(context.config))

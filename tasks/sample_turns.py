@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.core.answering.renderer import Answer, Question
+from rise.core.answering.renderer import Prompt, Response
 from rise.core.method.episode import State, WorkUnit, is_repetitive, open_states, request_seed
 from rise.core.records import Rollout
 from rise.storage import rollouts, staging
@@ -22,22 +22,22 @@ def sample_turns(context: RunContext, key: WorkUnit) -> Path | None:
     states = states_of(context, key)
     if not states:
         return None
-    questions = questions_of(context, key, states)
-    answers = policy.answer(questions, context.sampling(context.plan(key.purpose)))
+    prompts = prompts_of(context, key, states)
+    responses = policy.answer(prompts, context.sampling(context.plan(key.purpose)))
     sampled = [
-        to_rollout(context, key, policy.name, question, sample, answer)
-        for question, several in zip(questions, answers, strict=True)
-        for sample, answer in enumerate(several)
+        to_rollout(context, key, policy.name, prompt, sample, response)
+        for prompt, several in zip(prompts, responses, strict=True)
+        for sample, response in enumerate(several)
     ]
     staging.write(path, sampled)
     return path
 
 
-def questions_of(context: RunContext, key: WorkUnit, states: list[State]) -> list[Question]:
+def prompts_of(context: RunContext, key: WorkUnit, states: list[State]) -> list[Prompt]:
     n = context.plan(key.purpose).samples[key.turn - 1]
     return [
-        Question(state.problem, chat, ids, n, request_seed(context.config.seed, key, state.problem.problem_id))
-        for state, (chat, ids) in zip(states, context.renderer.states(states), strict=True)
+        Prompt(state.problem, chat, ids, n, request_seed(context.config.seed, key, state.problem.problem_id))
+        for state, (chat, ids) in zip(states, context.renderer.render(states), strict=True)
     ]
 
 
@@ -53,24 +53,24 @@ def states_of(context: RunContext, key: WorkUnit) -> list[State]:
 
 
 def to_rollout(
-    context: RunContext, key: WorkUnit, policy: str, question: Question, sample: int, answer: Answer
+    context: RunContext, key: WorkUnit, policy: str, prompt: Prompt, sample: int, response: Response
 ) -> Rollout:
-    completion = answer.completion
+    completion = response.completion
     return Rollout(
         run=context.run,
         iteration=key.iteration,
         purpose=key.purpose.value,
         split=key.split,
-        problem_id=question.problem.problem_id,
+        problem_id=prompt.problem.problem_id,
         shard=key.shard,
         turn=key.turn,
         sample=sample,
         policy=policy,
-        response=answer.text,
+        response=response.text,
         response_ids=completion.token_ids,
-        prompt_tokens=len(question.prompt_ids),
+        prompt_tokens=len(prompt.prompt_ids),
         finish_reason=completion.finish_reason,
         repetitive=is_repetitive(completion.token_ids),
-        seed=question.seed + sample,
+        seed=prompt.seed + sample,
         latency=completion.latency,
     )

@@ -80,13 +80,13 @@ def answer(found: Trained, config: Config, problem: Problem, oracle: str | None,
     from rise.core.engine.local_engine import settings_here
 
     config.engine = settings_here(config.engine)  # before anything imports torch
-    from rise.core.answering.local_learner import Learner
+    from rise.core.answering.local_learner import LocalLearner
     from rise.core.method.solving import attempts, check_oracle
     from rise.core.verifiers.grading_pool import GradingPool
     from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
     from rise.flows.cli.stdout import claim_stdout
 
-    learner = Learner(config, found.policy, found.checkpoint.iteration, problem)
+    learner = LocalLearner(config, found.policy, found.checkpoint.iteration, problem)
     with GradingPool(config.verify.verifier, 1, config.verify.timeout) as graders:
 
         def grade(response: str) -> Grade:

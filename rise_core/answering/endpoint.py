@@ -1,7 +1,7 @@
 """A teacher behind an OpenAI-compatible endpoint (a vLLM server, a hosted API), through the official client.
 
     teacher = Endpoint(config.teacher, key, Path("runs/x/teacher.sqlite"))
-    texts = teacher.reply(questions, settings)
+    texts = teacher.reply(prompts, settings)
 
 The client (`chat_client`) tries again what can pass. Every answer goes into the ledger as it arrives.
 """
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from rise.core.answering.budget import Budget
 from rise.core.answering.chat_client import ChatClient
 from rise.core.answering.ledger import Ledger, Usage
-from rise.core.answering.renderer import Question, Reply
+from rise.core.answering.renderer import Prompt, Reply
 from rise.core.config.keys import Teacher
 from rise.core.errors import EngineClosed
 from rise.core.records import SamplingSettings
@@ -67,26 +67,26 @@ class Endpoint:
         """What the teacher cost, for people."""
         return f"{self.name}, {self.used.requests:,} requests and {self.used.tokens:,} tokens in this run so far"
 
-    def reply(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Reply]]:
-        """The texts of every question, in order; those that the ledger holds cost nothing.
+    def reply(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
+        """The texts of every prompt, in order; those that the ledger holds cost nothing.
 
         Raises UserError when the endpoint refuses, fails for good, or the budget is spent.
         """
         with self.opening:
             if self.closed:
                 raise EngineClosed("the teacher is closed")
-            asked = asyncio.run_coroutine_threadsafe(self.reply_all(questions, settings), self.loop)
+            asked = asyncio.run_coroutine_threadsafe(self.reply_all(prompts, settings), self.loop)
         try:
             return asked.result()
         except CancelledError as error:
             raise EngineClosed("the teacher was closed while it was asked") from error
 
-    async def reply_all(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Reply]]:
-        """All questions at once; every request ends before the first error is raised, since it may be paid for."""
+    async def reply_all(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
+        """All prompts at once; every request ends before the first error is raised, since it may be paid for."""
         task = asyncio.current_task()
         self.asking.add(task)
         try:
-            ended = await asyncio.gather(*(self.ask(q, settings) for q in questions), return_exceptions=True)
+            ended = await asyncio.gather(*(self.ask(q, settings) for q in prompts), return_exceptions=True)
         finally:
             self.asking.discard(task)
         for failure in ended:
@@ -94,32 +94,32 @@ class Endpoint:
                 raise failure
         return [said for said in ended if not isinstance(said, BaseException)]
 
-    async def ask(self, question: Question, settings: SamplingSettings) -> list[Reply]:
-        """All answers to a question: from the ledger, and one request for the rest (some endpoints give one answer a
+    async def ask(self, prompt: Prompt, settings: SamplingSettings) -> list[Reply]:
+        """All answers to a prompt: from the ledger, and one request for the rest (some endpoints give one answer a
         request whatever `n` says, or do not take `n`: then several)."""
         # The fingerprint is of the whole body, so that an answer is found again when teacher.omit has changed.
-        body = self.body(question, settings)
+        body = self.body(prompt, settings)
         fingerprint = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
-        wanted = question.n if settings.temperature > 0 else 1  # at temperature 0 all would be the same
+        wanted = prompt.n if settings.temperature > 0 else 1  # at temperature 0 all would be the same
         while len(said := self.ledger.answers(fingerprint)) < wanted:
             count = 1 if "n" in self.config.omit else wanted - len(said)
             seed = (body["seed"] + len(said)) % 2**SEED_BITS
-            prompt = len(question.prompt_ids)
-            async with self.slots, self.budget.hold(prompt, count * settings.max_new_tokens) as most:
+            length = len(prompt.prompt_ids)
+            async with self.slots, self.budget.hold(length, count * settings.max_new_tokens) as most:
                 answers, told = await self.client.request(self.sent(body | {"n": count, "seed": seed}))
                 self.ledger.write(fingerprint, answers, told or most)  # the most, where the endpoint does not say
-                self.budget.spend(told or most, prompt if told else None)
-        return said[:wanted] * (question.n // wanted)
+                self.budget.spend(told or most, length if told else None)
+        return said[:wanted] * (prompt.n // wanted)
 
-    def body(self, question: Question, settings: SamplingSettings) -> dict[str, Any]:
+    def body(self, prompt: Prompt, settings: SamplingSettings) -> dict[str, Any]:
         """What is asked, without `n`."""
         return {
             "model": self.config.model,
-            "messages": question.chat,
+            "messages": prompt.messages,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
             limit_name(self.config.base_url or ""): settings.max_new_tokens,
-            "seed": question.seed % 2**SEED_BITS,
+            "seed": prompt.seed % 2**SEED_BITS,
         }
 
     def sent(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from rise.core.answering.renderer import Renderer
 from rise.core.config.keys import Config
 from rise.core.engine.local_engine import LocalEngine
-from rise.core.engine.settings import learner
+from rise.core.engine.settings import learner_options
 from rise.core.errors import UserError
 from rise.core.method.dialogue import state_ids
 from rise.core.method.episode import State, WorkUnit, request_seed
@@ -17,7 +17,7 @@ from rise.core.models import folder
 from rise.core.records import EVAL_SPLIT, Checkpoint, Problem, Purpose, SampleRequest, SamplingSettings
 
 
-class Learner:
+class LocalLearner:
     """A policy that answers `problem` turn by turn. `config` gives dialogue, lengths, seed and the eval sampling."""
 
     def __init__(self, config: Config, policy: Checkpoint, iteration: int, problem: Problem) -> None:
@@ -30,25 +30,25 @@ class Learner:
         self.renderer = Renderer(self.tokenizer, config)
         self.engine: LocalEngine | None = None
         length = len(state_ids(self.tokenizer, problem.problem, [], config.dialogue))
-        if length > self.renderer.budget:
+        if length > self.renderer.prompt_budget:
             raise UserError(
                 f"the problem has {length} tokens, over the run's engine.max_model_len - collect.max_new_tokens"
-                f" = {self.renderer.budget}: shorten it"
+                f" = {self.renderer.prompt_budget}: shorten it"
             )
 
     def start(self) -> None:
         """Start the engine."""
-        self.engine = LocalEngine(checkpoint=self.policy, **learner(self.config))
+        self.engine = LocalEngine(checkpoint=self.policy, **learner_options(self.config))
 
     def ask(self, earlier: Sequence[str], turn: int) -> str:
         """The response at `turn` (from 1), after the earlier responses, oldest first."""
         if self.engine is None:
             raise RuntimeError("no engine: call start before ask")
-        [(_, prompt)] = self.renderer.states([State(self.problem, tuple(earlier))])
+        [(_, prompt)] = self.renderer.render([State(self.problem, tuple(earlier))])
         key = WorkUnit(self.iteration, Purpose.EVAL_SEQUENTIAL, EVAL_SPLIT, 0, turn)
         seed = request_seed(self.config.seed, key, self.problem.problem_id)
         [[completion]] = self.engine.sample([SampleRequest(prompt, 1, seed)], self.sampling())
-        return self.renderer.texts([completion.token_ids])[0]
+        return self.renderer.decode([completion])[0].text
 
     def sampling(self) -> SamplingSettings:
         ev = self.config.eval

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rise.core import models
-from rise.core.answering.renderer import Question, Reply
+from rise.core.answering.renderer import Prompt, Reply
 from rise.core.config.keys import Config, Model
 from rise.core.engine.pool import EnginePool
 from rise.core.errors import UserError
@@ -58,21 +58,21 @@ class LocalTeacher:
             name=name,
         )
 
-    def reply(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Reply]]:
-        """The texts of every question, in order, each state in the teacher's own chat template.
+    def reply(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
+        """The texts of every prompt, in order, each state in the teacher's own chat template.
 
         Raises UserError for a state that exceeds the teacher's length, EngineError when no engine answers.
         """
         with self.lock:
-            prompts = render(self.tokenizer, [question.chat for question in questions])
-        for question, prompt in zip(questions, prompts, strict=True):
-            if len(prompt) + settings.max_new_tokens > self.longest:
+            rendered = render(self.tokenizer, [prompt.messages for prompt in prompts])
+        for prompt, ids in zip(prompts, rendered, strict=True):
+            if len(ids) + settings.max_new_tokens > self.longest:
                 raise UserError(
-                    f"problem {question.problem.problem_id}: its state has {len(prompt)} of the teacher's tokens, which"
+                    f"problem {prompt.problem.problem_id}: its state has {len(ids)} of the teacher's tokens, which"
                     f" with collect.max_new_tokens = {settings.max_new_tokens} exceeds teacher.engine.max_model_len ="
                     f" {self.longest}: raise that"
                 )
-        requests = [SampleRequest(ids, q.n, q.seed) for ids, q in zip(prompts, questions, strict=True)]
+        requests = [SampleRequest(ids, q.n, q.seed) for ids, q in zip(rendered, prompts, strict=True)]
         answered = self.engines.sample(requests, replace(settings, stop_token_ids=self.stop))
         with self.lock:
             return [

@@ -1,11 +1,11 @@
-"""Who answers a turn: the learner's engines, a teacher, or the problems' worked solutions. All are asked alike."""
+"""Policies: the learner's engines, a teacher, or the worked solutions. All answer a turn through one method."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from rise.core.answering.renderer import Answer, Question, Renderer, Reply
+from rise.core.answering.renderer import Prompt, Renderer, Reply, Response
 from rise.core.errors import UserError
 from rise.core.records import Problem, SampleRequest, SamplingSettings
 
@@ -14,62 +14,85 @@ if TYPE_CHECKING:
 
 
 class Policy(Protocol):
-    """Answers the open states of a turn; `name` is column `policy` of its rollouts."""
+    """Answers the open states of a turn. Its `name` is column `policy` of the rollouts."""
 
     @property
     def name(self) -> str: ...
 
-    def answer(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Answer]]:
-        """The `n` answers of every question, in order. Blocks; several threads may call."""
+    def answer(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Response]]:
+        """Sample the responses of every prompt. Blocks; several threads may call at once.
+
+        Returns:
+            Responses [prompts][n], in the order of the prompts, then by sample.
+        """
 
 
-class Speaker(Protocol):
-    """Answers in words, knowing nothing of the learner's tokens."""
+class TextTeacher(Protocol):
+    """A model that replies in text: an endpoint, or a second local model."""
 
     @property
     def name(self) -> str: ...
 
-    def reply(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Reply]]:
-        """The `n` texts of every question, in order. Blocks; several threads may call."""
+    @property
+    def account(self) -> str:
+        """The cost so far, as text for the log."""
+
+    def reply(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
+        """Sample the replies to every prompt. Blocks; several threads may call at once.
+
+        Returns:
+            Replies [prompts][n], in the order of the prompts, then by sample.
+        """
+
+    def close(self) -> None:
+        """End the teacher. Later calls of `reply` raise EngineClosed."""
 
 
 class LearnerPolicy:
-    """The checkpoint that the engines serve."""
+    """The checkpoint in the engine pool."""
 
     def __init__(self, engines: EnginePool, renderer: Renderer) -> None:
-        self.engines, self.renderer = engines, renderer
+        self._engines, self._renderer = engines, renderer
         self.name = engines.checkpoint.checkpoint_id
 
-    def answer(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Answer]]:
-        requests = [SampleRequest(question.prompt_ids, question.n, question.seed) for question in questions]
-        return [self.renderer.sampled(completions) for completions in self.engines.sample(requests, settings)]
+    def answer(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Response]]:
+        """See Policy.answer. Raises EngineError when no engine answers."""
+        requests = [SampleRequest(prompt.prompt_ids, prompt.n, prompt.seed) for prompt in prompts]
+        return [self._renderer.decode(completions) for completions in self._engines.sample(requests, settings)]
 
 
 class TeacherPolicy:
-    """A speaker, whose texts become responses in the learner's tokens."""
+    """A teacher. Its texts become responses in the learner's tokens."""
 
-    def __init__(self, speaker: Speaker, renderer: Renderer) -> None:
-        self.speaker, self.renderer = speaker, renderer
-        self.name = speaker.name
+    def __init__(self, teacher: TextTeacher, renderer: Renderer) -> None:
+        self._teacher, self._renderer = teacher, renderer
+        self.name = teacher.name
 
-    def answer(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Answer]]:
+    def answer(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Response]]:
+        """See Policy.answer. Raises UserError and EngineError as the teacher does."""
+        replies = self._teacher.reply(prompts, settings)
         return [
-            [self.renderer.retokenize(question, said) for said in several]
-            for question, several in zip(questions, self.speaker.reply(questions, settings), strict=True)
+            [self._renderer.retokenize(prompt, reply) for reply in several]
+            for prompt, several in zip(prompts, replies, strict=True)
         ]
 
 
-class Gold:
-    """The worked solutions: supervised fine-tuning on them, in the place of sampling."""
+class GoldPolicy:
+    """The worked solutions: supervised fine-tuning on them, in place of sampling."""
 
     name = "gold"
 
-    def reply(self, questions: Sequence[Question], settings: SamplingSettings) -> list[list[Reply]]:
-        return [[Reply(worked(question.problem), "stop", 0.0)] for question in questions]
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def answer(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Response]]:
+        """See Policy.answer; one response per prompt. Raises UserError for a problem without a worked solution."""
+        replies = [Reply(worked_solution(prompt.problem), "stop", latency=0.0) for prompt in prompts]
+        return [[self._renderer.retokenize(prompt, reply)] for prompt, reply in zip(prompts, replies, strict=True)]
 
 
-def worked(problem: Problem) -> str:
-    """A problem's worked solution. Raises UserError where it has none."""
+def worked_solution(problem: Problem) -> str:
+    """Return a problem's worked solution. Raises UserError for a problem without a worked solution."""
     if problem.solution is None:
         raise UserError(
             f"problem {problem.problem_id} has no worked solution, which a gold turn needs: "

@@ -1,4 +1,4 @@
-"""The learner's words and tokens: how states, sampled responses and the texts of others are written for it."""
+"""The learner's text and tokens: states, sampled responses, and the texts of teachers and worked solutions."""
 
 from __future__ import annotations
 
@@ -14,71 +14,68 @@ from rise.core.records import Completion, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """An open state as whoever answers it gets it: `chat` as messages, `prompt_ids` the same in the learner's tokens.
-
-    `n` responses are wanted; response j has seed `seed + j`.
-    """
+class Prompt:
+    """An open state, rendered for a policy, with the number of responses to sample."""
 
     problem: Problem
-    chat: list[Message]
-    prompt_ids: list[int]
-    n: int
-    seed: int
+    messages: list[Message]  # the state as a chat; teachers render it with their own template
+    prompt_ids: list[int]  # [tokens], the same state in the learner's tokens
+    n: int  # responses to sample
+    seed: int  # of response 0; response j has seed + j
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A text by someone else than the learner: why it ended (`stop`: by itself), and the seconds that it took."""
+    """A text of a teacher, or a worked solution: not yet in the learner's tokens."""
 
     text: str
-    finish_reason: str
-    latency: float
+    finish_reason: str  # "stop": the text is complete; anything else: the text was cut
+    latency: float  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One response to a question: its text, and as a completion in the learner's tokens."""
+class Response:
+    """One response to a prompt, as text and as a completion in the learner's tokens."""
 
     text: str
     completion: Completion
 
 
 class Renderer:
-    """The learner's tokenizer and chat template. Thread-safe: a tokenizer serves one thread at a time."""
+    """The learner's tokenizer, chat template and lengths. Thread-safe."""
 
     def __init__(self, tokenizer: Any, config: Config) -> None:
         self.tokenizer = tokenizer
-        self.dialogue = config.dialogue
-        self.longest = config.engine.max_model_len
-        self.budget = self.longest - config.collect.max_new_tokens  # of a prompt: it leaves room for a response
-        self.lock = threading.Lock()
+        self.max_model_len = config.engine.max_model_len  # tokens
+        self.prompt_budget = self.max_model_len - config.collect.max_new_tokens  # the longest prompt in tokens
+        self._dialogue = config.dialogue
+        self._lock = threading.Lock()  # a tokenizer serves one thread at a time
 
-    def states(self, wanted: Iterable[State]) -> list[tuple[list[Message], list[int]]]:
-        """Chat and token ids of states: what sampling, teachers and training examples share."""
-        pairs = [(state.problem.problem, state.attempts) for state in wanted]
-        with self.lock:
-            return states(self.tokenizer, pairs, self.dialogue, self.budget)
+    def render(self, open_states: Iterable[State]) -> list[tuple[list[Message], list[int]]]:
+        """Render states as chat messages and token ids [tokens]. Sampling, teachers and examples share this form."""
+        pairs = [(state.problem.problem, state.attempts) for state in open_states]
+        with self._lock:
+            return states(self.tokenizer, pairs, self._dialogue, self.prompt_budget)
 
-    def texts(self, responses: Iterable[Sequence[int]]) -> list[str]:
-        """Texts of sampled responses."""
-        with self.lock:
-            return [response_text(self.tokenizer, response) for response in responses]
+    def decode(self, completions: Sequence[Completion]) -> list[Response]:
+        """Decode the learner's own completions."""
+        with self._lock:
+            texts = [response_text(self.tokenizer, completion.token_ids) for completion in completions]
+        return list(map(Response, texts, completions))
 
-    def sampled(self, completions: Sequence[Completion]) -> list[Answer]:
-        """The learner's own completions, with their texts."""
-        return list(map(Answer, self.texts(completion.token_ids for completion in completions), completions))
+    def retokenize(self, prompt: Prompt, reply: Reply) -> Response:
+        """Encode a text of another source as the learner would have sampled it.
 
-    def retokenize(self, question: Question, said: Reply) -> Answer:
-        """Someone else's text as the learner would have sampled it: its own tokens, and its end-of-turn token if the
-        text ended by itself. What exceeds the model's length after the prompt is cut off."""
-        room = self.longest - len(question.prompt_ids)
-        text, reason = said.text.strip(), said.finish_reason
-        with self.lock:
+        A complete text gets the end-of-turn token. Tokens beyond the model's length after the prompt are cut off, and
+        the finish reason becomes "length".
+        """
+        max_tokens = self.max_model_len - len(prompt.prompt_ids)
+        text, reason = reply.text.strip(), reply.finish_reason
+        with self._lock:
             ids = solution_ids(self.tokenizer, text)
             if reason != "stop":
-                ids = ids[:-1]
-            if len(ids) > room:
-                ids, reason = ids[:room], "length"
+                ids = ids[:-1]  # without the end-of-turn token
+            if len(ids) > max_tokens:
+                ids, reason = ids[:max_tokens], "length"
                 text = response_text(self.tokenizer, ids)
-        return Answer(text, Completion(ids, reason, said.latency))
+        return Response(text, Completion(ids, reason, reply.latency))

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from rise.core.config.keys import Engine, Model
 from rise.core.engine.batches import RequestBatch
-from rise.core.engine.replica import Replica
+from rise.core.engine.replica import Replica, Spare
 from rise.core.engine.request_checks import check_gpus, check_requests, check_tokens
 from rise.core.engine.settings import EngineSpec, cores_of, engine_arguments
 from rise.core.errors import EngineClosed, EngineError, EngineLost, UserError
@@ -40,9 +40,18 @@ class EnginePool:
         lora_rank: int | None,
         seed: int,
         name: str = "rise",
+        spare: Spare | None = None,
     ) -> None:
-        """Start the engines, all at once. Raises UserError for settings that cannot work, EngineError when an engine
-        does not start. `name` (a run's or a flow run's) begins the actors' names."""
+        """Start the engines in parallel.
+
+        Args:
+            name: Prefix of the actors' names: a run or a flow run.
+            spare: Gives actors that were started before the pool; see `Spare`.
+
+        Raises:
+            UserError: Settings that cannot work.
+            EngineError: An engine that does not start.
+        """
         arguments = engine_arguments(config, model, checkpoint, lora_rank=lora_rank, seed=seed)
         check_gpus(config)
         self.config = config
@@ -53,7 +62,7 @@ class EnginePool:
         self.exclusive = False
         self.closed = False
         self.replicas = [
-            Replica(f"{name}-engine-{index}", config, EngineSpec(arguments, cores_of(config, index)))
+            Replica(f"{name}-engine-{index}", config, EngineSpec(arguments, cores_of(config, index)), spare)
             for index in range(config.replicas)
         ]
         self.apply(checkpoint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,8 @@ from rise.core.engine.settings import EngineSpec, actor_options
 from rise.core.errors import EngineError, EngineLost
 from rise.core.records import Checkpoint
 
+# Takes an engine's settings and cores. Returns an actor that has begun to import vLLM under them, or None.
+Spare = Callable[[Engine, tuple[int, ...]], Any]
 log = logging.getLogger(__name__)
 
 
@@ -35,10 +38,11 @@ class Call:
 class Replica:
     """One engine of a pool. Calls block; several threads may call at once."""
 
-    def __init__(self, name: str, config: Engine, spec: EngineSpec) -> None:
+    def __init__(self, name: str, config: Engine, spec: EngineSpec, spare: Spare | None = None) -> None:
         self.name = name
         self.config = config
         self.spec = spec
+        self.spare = spare or early.take
         self.actor: Any = None  # None: not started, or gone
         self.info: EngineInfo | None = None
         self.ended: tuple[Any, str] | None = None  # the actor that `wait` ended last, and why
@@ -51,8 +55,9 @@ class Replica:
         options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
         spec = replace(self.spec, arguments={**self.spec.arguments, "model": checkpoint.weights_dir})
         try:
-            early_one = early.take(self.config, spec.cores)
-            self.actor = early_one or ray.remote(EngineActor).options(**options).remote(spec.cores)
+            self.actor = self.spare(self.config, spec.cores) or ray.remote(EngineActor).options(**options).remote(
+                spec.cores
+            )
         except ValueError as error:
             raise EngineError(f"engine {self.name} cannot start: {tidy(error)}") from error
         return self.send("ready", spec, checkpoint)

@@ -27,7 +27,7 @@ class EngineSpec:
     cores: tuple[int, ...]  # to run on; empty: wherever the kernel likes
 
 
-def learner(config: Config) -> dict[str, Any]:
+def learner_options(config: Config) -> dict[str, Any]:
     """What EnginePool, LocalEngine and `engine_arguments` take of a run's config to serve its learner."""
     train = config.train
     return {

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
 
-from rise.core.answering.policies import Gold, LearnerPolicy, Policy, TeacherPolicy
+from rise.core.answering.policies import GoldPolicy, LearnerPolicy, Policy, TeacherPolicy
 from rise.core.answering.renderer import Renderer
 from rise.core.config.keys import PolicyKind
 from rise.core.engine.pool import EnginePool
-from rise.core.engine.settings import learner
+from rise.core.engine.settings import learner_options
 from rise.core.method import episode
 from rise.core.method.episode import State, TurnPlan, WorkUnit
 from rise.core.models import folder
@@ -144,11 +144,11 @@ class RunContext:
     @property
     def prompt_budget(self) -> int:
         """The longest prompt in tokens that leaves room for a response."""
-        return self.renderer.budget
+        return self.renderer.prompt_budget
 
     def render(self, states: list[State]) -> list[list[int]]:
         """Token ids of states: the one way that sampling and training examples share."""
-        return [ids for _, ids in self.renderer.states(states)]
+        return [ids for _, ids in self.renderer.render(states)]
 
     def sampling(self, plan: TurnPlan) -> SamplingSettings:
         stop = folder.stop_token_ids(self.base_folder, self.tokenizer)
@@ -172,7 +172,7 @@ class RunContext:
         """Who answers a key's turn; made ready by `use_policies`."""
         kind = self.policy_kind(key)
         if kind is PolicyKind.gold:
-            return TeacherPolicy(Gold(), self.renderer)
+            return GoldPolicy(self.renderer)
         if kind is PolicyKind.teacher and self.teacher is not None:
             return TeacherPolicy(self.teacher, self.renderer)
         if kind is PolicyKind.learner and self.engines is not None:
@@ -185,7 +185,7 @@ class RunContext:
         if self.engines is None:
             replicas = self.config.engine.replicas
             get_run_logger().info("starting %d vLLM engine(s) with checkpoint %s", replicas, policy.checkpoint_id)
-            self.engines = EnginePool(checkpoint=policy, name=self.run, **learner(self.config))
+            self.engines = EnginePool(checkpoint=policy, name=self.run, **learner_options(self.config))
         else:
             self.engines.use(policy)
         return self.engines

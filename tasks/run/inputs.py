@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rise.core import models, verifiers
-from rise.core.answering.policies import worked
+from rise.core.answering.policies import worked_solution
 from rise.core.config.keys import Config, PolicyKind, SourceKind
 from rise.core.config.load import differences, from_yaml, load
 from rise.core.errors import UserError
@@ -75,7 +75,7 @@ def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     problems = load_problems(config)
     if config.collect.has_turn(PolicyKind.gold):
         for problem in problems.train:
-            worked(problem)
+            worked_solution(problem)
     check_verifier(config, problems.train)
     return Inputs(run, profile, config, problems, record=record)
 

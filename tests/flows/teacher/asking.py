@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rise.core.answering.endpoint import Endpoint
-from rise.core.answering.renderer import Question
+from rise.core.answering.renderer import Prompt
 from rise.core.config.load import load
 from rise.core.problems import load_problems
 from rise.core.records import SamplingSettings
@@ -17,14 +17,14 @@ SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6, stop_t
 Ask = Callable[..., Endpoint]
 
 
-def questions(count: int, n: int = 1) -> list[Question]:
+def questions(count: int, n: int = 1) -> list[Prompt]:
     problems = load_problems(CONFIG).train[:count]
     chats = [[{"role": "user", "content": problem.problem}] for problem in problems]
     return [
-        Question(p, chat, list(range(16)), n, 2**50 + 1000 * i)
+        Prompt(p, chat, list(range(16)), n, 2**50 + 1000 * i)
         for i, (p, chat) in enumerate(zip(problems, chats, strict=True))
     ]
 
 
-def texts(teacher: Endpoint, asked: list[Question]) -> list[list[str]]:
+def texts(teacher: Endpoint, asked: list[Prompt]) -> list[list[str]]:
     return [[said.text for said in several] for several in teacher.reply(asked, SETTINGS)]

@@ -126,7 +126,7 @@ def test_self_refine_has_the_untrained_base_criticise_its_own_answer(profile: st
     assert [line.partition(":")[0] for line in differences(own, config)] == ["dialogue.feedback"]
     problem, attempt = Problem("p", "eval", "1 + 2 ?", "3"), "so 4"
     tokenizer = make_tokenizer([problem.problem, attempt, config.dialogue.problem, config.dialogue.feedback], 256)
-    ((chat, ids),) = Renderer(tokenizer, config).states([State(problem, (attempt,))])
+    ((chat, ids),) = Renderer(tokenizer, config).render([State(problem, (attempt,))])
     asked = {"role": "user", "content": config.dialogue.problem.replace("{problem}", problem.problem)}
     refined = f"Review your answer above: {critique}\n\n{asked['content']}"
     assert chat == [asked, {"role": "assistant", "content": attempt}, {"role": "user", "content": refined}]

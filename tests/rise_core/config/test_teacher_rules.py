@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rise.core.answering.endpoint import limit_name
-from rise.core.answering.renderer import Question, Renderer, Reply
+from rise.core.answering.renderer import Prompt, Renderer, Reply
 from rise.core.config.keys import Config
 from rise.core.config.load import differences, load
 from rise.core.errors import UserError
@@ -111,18 +111,18 @@ def test_a_text_is_adopted_with_its_end_token_only_where_it_ended(
     tmp_path: Path, said: Reply, reason: str, cut: int
 ) -> None:
     renderer = learner(tmp_path)
-    answer = renderer.retokenize(Question(Problem("p", "train", "", ""), [], [1] * 10, 1, 0), said)
-    assert answer.text == "one two"
-    assert answer.completion.finish_reason == reason
-    assert answer.completion.token_ids == solution_ids(renderer.tokenizer, "one two")[:cut]
+    response = renderer.retokenize(Prompt(Problem("p", "train", "", ""), [], [1] * 10, 1, 0), said)
+    assert response.text == "one two"
+    assert response.completion.finish_reason == reason
+    assert response.completion.token_ids == solution_ids(renderer.tokenizer, "one two")[:cut]
 
 
 def test_a_text_beyond_the_learners_length_is_cut_and_says_so(tmp_path: Path) -> None:
     renderer = learner(tmp_path)
-    question = Question(Problem("p", "train", "", ""), [], [1] * (renderer.longest - 2), 1, 0)
-    answer = renderer.retokenize(question, Reply("two one two one", "stop", 1.0))
-    assert (answer.text, answer.completion.finish_reason) == ("two one", "length")
-    assert len(answer.completion.token_ids) == 2
+    prompt = Prompt(Problem("p", "train", "", ""), [], [1] * (renderer.max_model_len - 2), 1, 0)
+    response = renderer.retokenize(prompt, Reply("two one two one", "stop", 1.0))
+    assert (response.text, response.completion.finish_reason) == ("two one", "length")
+    assert len(response.completion.token_ids) == 2
 
 
 def learner(tmp_path: Path) -> Renderer:

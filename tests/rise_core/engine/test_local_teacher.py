@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rise.core import cluster, models
-from rise.core.answering.checkpoints import TeacherPolicy
 from rise.core.answering.local_teacher import LocalTeacher, as_base, check
-from rise.core.answering.renderer import Question, Renderer
+from rise.core.answering.policies import TeacherPolicy
+from rise.core.answering.renderer import Prompt, Renderer
 from rise.core.config.keys import Config, Engine, Scratch
 from rise.core.errors import UserError
 from rise.core.method.dialogue import solution_ids
@@ -51,17 +51,17 @@ def teacher(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         teacher.close()
 
 
-def questions(renderer: Renderer, n: int) -> list[Question]:
-    rendered = renderer.states(STATES)
+def prompts(renderer: Renderer, n: int) -> list[Prompt]:
+    rendered = renderer.render(STATES)
     return [
-        Question(s.problem, chat, ids, n, 100 * i)
+        Prompt(s.problem, chat, ids, n, 100 * i)
         for i, (s, (chat, ids)) in enumerate(zip(STATES, rendered, strict=True))
     ]
 
 
 def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: LocalTeacher, renderer: Renderer) -> None:
     checkpoint = TeacherPolicy(teacher, renderer)
-    answers = checkpoint.answer(questions(renderer, 3), SETTINGS)
+    answers = checkpoint.answer(prompts(renderer, 3), SETTINGS)
     assert checkpoint.name == f"teacher:{config.teacher.model}"
     assert [len(several) for several in answers] == [3] * 6
     flat = [answer for several in answers for answer in several]
@@ -70,8 +70,8 @@ def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: Lo
         ids = solution_ids(renderer.tokenizer, answer.text)
         ended = answer.completion.finish_reason == "stop"
         assert answer.completion.token_ids == (ids if ended else ids[:-1])
-        assert "zebra" not in renderer.texts([answer.completion.token_ids])[0]
-    spoken = teacher.reply(questions(renderer, 3), SETTINGS)
+        assert "zebra" not in renderer.decode([answer.completion])[0].text
+    spoken = teacher.reply(prompts(renderer, 3), SETTINGS)
     assert [[said.text for said in several] for several in spoken] == [[a.text for a in several] for several in answers]
 
 
@@ -80,7 +80,7 @@ def test_a_state_beyond_its_length_is_refused_by_name(
 ) -> None:
     longer = replace(SETTINGS, max_new_tokens=95)
     with pytest.raises(UserError, match=r"problem 0.*teacher\.engine\.max_model_len = 96"):
-        teacher.reply(questions(renderer, 1), longer)
+        teacher.reply(prompts(renderer, 1), longer)
 
 
 def test_a_model_of_the_hub_can_be_pinned(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,10 @@ import ray
 
 from rise.core import cluster
 from rise.core.config.keys import Engine, Model
-from rise.core.engine import EngineError, EngineLost, EnginePool, early
+from rise.core.engine import early
 from rise.core.engine.batches import RequestBatch
-from rise.core.errors import UserError
+from rise.core.engine.pool import EnginePool
+from rise.core.errors import EngineError, EngineLost, UserError
 from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
 from tests.rise_core.engine.conftest import CONTEXT, LORA_RANK, VOCABULARY, greedy, make_model
 
