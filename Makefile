@@ -3,7 +3,7 @@ SHELL := bash
 BIN := .venv/bin
 PORT := 4200
 .DEFAULT_GOAL := help
-.PHONY: help setup demo server stop test fuzz faults bench lint format docs requirements clean
+.PHONY: help setup demo server stop test test-all fuzz faults bench lint format docs requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,9 +21,12 @@ server: setup  ## start a local Prefect server, a worker and the report pages, d
 stop: setup  ## end what `make server` started
 	@$(BIN)/python -m deployments.server stop
 
-test: setup  ## run the tests (ARGS="-k name" passes arguments to pytest)
-	@deployments/browser.sh
-	$(BIN)/python -m pytest --durations=40 $(ARGS)
+test: setup  ## run the tests of every module and one whole iteration (ARGS="-k name" passes arguments to pytest)
+	$(BIN)/python -m pytest -m "not (run or fault or deployment or browser or docs or fuzz)" $(ARGS)
+
+test-all: setup  ## run every test: whole runs, faults, deployments, pages, browser and fuzz too (ARGS as above)
+	-@deployments/browser.sh
+	$(BIN)/python -m pytest $(ARGS)
 
 fuzz: setup  ## hostile input to every parser, 10,000 a target and more than an hour (ARGS="-k config")
 	RISE_FUZZ=$${RISE_FUZZ:-10000} $(BIN)/python -m pytest tests/fuzz --durations=20 $(ARGS)

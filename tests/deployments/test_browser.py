@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from playwright.sync_api import TimeoutError as PageTimeout
 
 from tests.deployments.served import PATIENCE, Served
 from tests.flows.command import query
+from tests.needs import chromium_path
 
 pytestmark = pytest.mark.slow
 
@@ -37,10 +37,8 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 
 @pytest.fixture
 def page(served: Served) -> Iterator[Page]:
-    path = shutil.which("chromium")
-    assert path, "this test needs Chromium: run deployments/browser.sh"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         context = browser.new_context(base_url=served.url, viewport={"width": 1360, "height": 1100})
         context.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)

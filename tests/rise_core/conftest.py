@@ -20,5 +20,5 @@ def data_dir() -> Path:
     """The folder with slices of GSM8K and MATH: $RISE_TEST_DATA, or shared/data beside the repository."""
     folder = Path(os.environ.get("RISE_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(f"needs real GSM8K and MATH files: {folder} does not exist (set RISE_TEST_DATA)")
+        pytest.skip(f"no shared data: {folder} does not exist; RISE_TEST_DATA=FOLDER names GSM8K and MATH slices")
     return folder
