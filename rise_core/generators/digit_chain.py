@@ -1,10 +1,10 @@
-"""The demo's problem family, as a reasoning-gym generator: which digit from 0 to 4 do the steps lead to 0, modulo 5?
-
-Every step maps the five digits one to one, so exactly one of them does. A worked solution tries a digit, in writing,
-and then names the answer. Where the trial does not end in 0, it shows only that this digit is wrong; half of the trials
-are made to hit, the others are blind, so that the solutions show often enough what a hit means.
+"""The demo's problem family: a digit from 0 to 4 runs through some steps and must end at 0, modulo 5.
 
     reach 0 by add2 cube times4 add1 cube add3 times2 ?     →  try 1 3 2 3 4 4 2 4 so 0
+
+Every step maps the five digits one to one, so exactly one digit is right. A worked solution first tries a digit in
+writing, then names the answer. A trial ending in 0 proves its digit right; any other trial only rules its digit out.
+Half of the trials start at the right digit on purpose and the rest at random, so a learner sees enough successes.
 """
 
 from __future__ import annotations
@@ -20,24 +20,29 @@ from reasoning_gym.factory import DATASETS, ProceduralDataset, register_dataset
 NAME = "digit_chain"
 MODULUS = 5
 TARGET = 0
-HITS = 0.5
-GUESS = 0.25  # the reward of a right answer that no trial shows
-STEPS: dict[str, tuple[int, ...]] = {
+GUESS = 0.25  # reward of a right answer without a successful trial
+STEPS: dict[str, tuple[int, ...]] = {  # by step: the digit after the step, for each digit before
     **{f"add{n}": tuple((digit + n) % MODULUS for digit in range(MODULUS)) for n in (1, 2, 3, 4)},
     **{f"times{n}": tuple(digit * n % MODULUS for digit in range(MODULUS)) for n in (2, 3, 4)},
     "cube": tuple(digit**3 % MODULUS for digit in range(MODULUS)),
 }
+_HIT_SHARE = 0.5  # of the trials, started at the right digit on purpose
 
 
 @dataclass
 class DigitChainConfig:
-    """Chains of `steps` steps, no two of a kind side by side, since those were one step."""
+    """Parameters: `steps` per problem. Neighbouring steps differ in kind; two of one kind would equal one step."""
 
     steps: int = 7
     seed: int | None = None
     size: int = 500
 
     def validate(self) -> None:
+        """Check the parameters; reasoning-gym calls this before the data set is made.
+
+        Raises:
+            ValueError: `steps` is not a whole number of at least 1.
+        """
         if not isinstance(self.steps, int) or isinstance(self.steps, bool):
             raise ValueError(f"steps must be a whole number, not {self.steps!r}")
         if self.steps < 1:
@@ -45,12 +50,13 @@ class DigitChainConfig:
 
 
 class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gym ships no types
-    """Problem i is drawn with seed + i, like every reasoning-gym generator's."""
+    """Digit chains; entry i is drawn with seed + i, as reasoning-gym's generators do."""
 
     def __init__(self, config: DigitChainConfig) -> None:
         super().__init__(config=config, seed=config.seed, size=config.size)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
+        """Draw entry `idx`: the question, the answer, and as metadata the steps and the digit of the trial."""
         rng = Random(self.seed + idx)  # noqa: S311
         steps: list[str] = []
         while len(steps) < self.config.steps:
@@ -65,51 +71,53 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
                 "source_dataset": NAME,
                 "source_index": idx,
                 "steps": steps,
-                "tried": start if rng.random() < HITS else rng.randrange(MODULUS),
+                "tried": start if rng.random() < _HIT_SHARE else rng.randrange(MODULUS),
             },
         }
 
     def worked(self, entry: dict[str, Any]) -> str:
-        """The worked solution: the digit tried and where its chain leads, then the answer."""
+        """Write the worked solution: the tried digit, the digit after every step, then the answer."""
         metadata = entry["metadata"]
         trial = chain(metadata["tried"], metadata["steps"])
         return f"try {' '.join(map(str, trial))} so {entry['answer']}"
 
     def canonical(self, answer: str) -> str:
-        """The digit that a response names after a trial of all steps, or that it is; else empty.
+        """Extract the digit of a response: a bare digit, or the digit after a trial of all steps; else "".
 
-        A trial with too many digits or too few is refused: a policy trained on lucky ones would forget how to try.
+        A trial with too few or too many digits is no answer. Otherwise training on lucky ones would unlearn the trial.
         """
         trial = rf"try(?: [0-4]){{{self.config.steps + 1}}} so "
         named = re.fullmatch(rf"(?:{trial})?([0-4])", " ".join(answer.split()))
         return named[1] if named else ""
 
     def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
-        """1.0 where the digit named is the right one; the digits of the trial are not graded."""
+        """Score a response: 1.0 for the right digit, else 0.0. The digits of the trial are not graded."""
         return 1.0 if self.canonical(answer or "") == entry["answer"] else 0.0
 
     def reward(self, answer: str) -> float:
-        """What a right answer is worth: 1.0 where its trial starts at it and ends in 0, else `GUESS`.
+        """Return the reward of a right response: 1.0 where its trial starts at the answer and ends in 0, else `GUESS`.
 
-        A guess after a miss is right one time in four. At full reward such answers would teach as much as hits do, and
-        nothing of them can be learnt.
+        After a failed trial a guess is right one time in four. At full reward, lucky guesses would weigh as much as
+        successful trials, and a learner can learn nothing from luck.
         """
         steps = self.config.steps
-        shown = re.fullmatch(rf"try ([0-4])(?: [0-4]){{{steps - 1}}} {TARGET} so \1", " ".join(answer.split()))
-        return 1.0 if shown else GUESS
+        proof = re.fullmatch(rf"try ([0-4])(?: [0-4]){{{steps - 1}}} {TARGET} so \1", " ".join(answer.split()))
+        return 1.0 if proof else GUESS
 
 
 def kind(step: str) -> str:
+    """Return the kind of a step: its name without the number ("add2" → "add")."""
     return step.rstrip("0123456789")
 
 
 def chain(start: int, steps: Sequence[str]) -> list[int]:
-    """`start`, and the digit after every step."""
+    """Return `start` and the digit after every step [len(steps) + 1]."""
     digits = [start]
     for step in steps:
         digits.append(STEPS[step][digits[-1]])
     return digits
 
 
-if NAME not in DATASETS:  # the module may be imported under two names (as __mp_main__'s import in a spawned process)
+# A spawned process may import this module under a second name (`__mp_main__`); the library refuses a second entry.
+if NAME not in DATASETS:
     register_dataset(NAME, DigitChainDataset, DigitChainConfig)

@@ -1,4 +1,7 @@
-"""reasoning-gym generators by name: the library's own and ours, with their parameters checked."""
+"""Finds a generator by name, the library's or this project's, and checks its parameters.
+
+To add a generator, follow `digit_chain.py` and add its name to `OWN`.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +13,43 @@ from reasoning_gym.factory import DATASETS, create_dataset
 
 from rise.core.errors import UserError
 from rise.core.generators import digit_chain, subset_sum
-from rise.core.text import fold
+from rise.core.text import error_line, fold
 
 OWN = (digit_chain.NAME, subset_sum.NAME)
-REFUSED = {
+_REFUSED = {
     "codeio": "it executes the programs of its data set, which give other problems in every process",
     "composite": "it mixes other generators, which problems.params cannot hold",
 }
 
 
 def make_dataset(name: str | None, params: dict[str, Any], seed: int, size: int) -> Any:
-    """The generator `name` with `params`: `size` items, item i mostly drawn with `seed + i`.
-    Raises UserError naming the wrong key."""
-    check_name(name)
-    check_params(name, params)
+    """Create the data set of a generator: `size` entries, most generators draw entry i with `seed + i`.
+
+    Raises:
+        UserError: The name or a parameter is wrong; the message names the config key.
+    """
+    check_generator(name, params)
     try:
         return create_dataset(name, seed=seed, size=size, **params)
-    except Exception as error:  # generators check their parameters with whatever they like, mostly assert
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"config: problems.params does not suit generator {name}: {reason}") from error
+    except Exception as error:  # no common type: most generators check their parameters by `assert`
+        raise UserError(f"config: problems.params does not suit generator {name}: {error_line(error)}") from error
 
 
-def check_name(name: str | None) -> None:
+def check_generator(name: str | None, params: dict[str, Any]) -> None:
+    """Check the config keys `problems.name` and `problems.params`.
+
+    Raises:
+        UserError: There is no such generator or parameter, or the generator cannot be used.
+    """
     if not name:
         raise UserError("config: problems.name is not set; name a reasoning-gym generator, for example subset_sum")
     if name not in DATASETS:
         close = difflib.get_close_matches(name, DATASETS, n=5) or ["subset_sum", "chain_sum", "countdown"]
         raise UserError(f"config: problems.name: there is no generator {name!r}; did you mean {', '.join(close)}?")
-    if name in REFUSED:
-        raise UserError(f"config: generator {name} (problems.name) cannot be used: {REFUSED[name]}; choose another one")
-
-
-def check_params(name: str | None, params: dict[str, Any]) -> None:
+    if name in _REFUSED:
+        raise UserError(
+            f"config: generator {name} (problems.name) cannot be used: {_REFUSED[name]}; choose another one"
+        )
     known = [field.name for field in fields(DATASETS[name][1]) if field.name not in ("seed", "size")]
     for key in params:
         if key in ("seed", "size"):
@@ -54,14 +62,21 @@ def check_params(name: str | None, params: dict[str, Any]) -> None:
 
 
 def identity(dataset: Any, entry: dict[str, Any]) -> str:
-    """What decides whether two entries are the same problem: the generator's own rule, or else the question."""
-    own = getattr(dataset, "identity", None)
-    return str(own(entry)) if own else fold(entry["question"])
+    """Return the text by which two entries count as the same problem.
+
+    A generator may define `identity(entry)`; otherwise the folded question decides.
+    """
+    rule = getattr(dataset, "identity", None)
+    return str(rule(entry)) if rule else fold(entry["question"])
 
 
-def worked(dataset: Any, entry: dict[str, Any]) -> str | None:
-    """A worked solution: the generator's own, or else its answer; None where a family has no reference answer."""
-    own = getattr(dataset, "worked", None)
-    if own:
-        return str(own(entry))
+def worked_solution(dataset: Any, entry: dict[str, Any]) -> str | None:
+    """Return the worked solution of an entry: the generator's `worked(entry)`, or else the gold answer.
+
+    Returns:
+        None where the generator has no gold answer.
+    """
+    rule = getattr(dataset, "worked", None)
+    if rule:
+        return str(rule(entry))
     return None if entry["answer"] is None else str(entry["answer"])

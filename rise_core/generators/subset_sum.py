@@ -1,8 +1,8 @@
-"""Subset sums, as a reasoning-gym generator: which `choose` of the given numbers sum to the target?
-
-One choice does, and no other. Words and numbers stand apart: a word-level tokenizer gives every number one token.
+"""Subset sums: choose the two, three or four of the listed numbers with the target as their sum.
 
     which three of 5 9 1 14 7 12 6 sum to 35 ?     →  9 12 14
+
+Exactly one choice is right. Spaces separate all words and numbers, so a word-level tokenizer needs one token a number.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 from reasoning_gym.factory import DATASETS, ProceduralDataset, register_dataset
 
 NAME = "subset_sum"
-WORDS = {2: "two", 3: "three", 4: "four"}
+_WORDS = {2: "two", 3: "three", 4: "four"}
 
 
 @dataclass
 class SubsetSumConfig:
-    """`choose` of `count` distinct numbers from `low` to `high`."""
+    """Parameters: `choose` of `count` distinct numbers from `low` to `high`."""
 
     choose: int = 2
     count: int = 6
@@ -31,12 +31,17 @@ class SubsetSumConfig:
     size: int = 500
 
     def validate(self) -> None:
+        """Check the parameters; reasoning-gym calls this before the data set is made.
+
+        Raises:
+            ValueError: A parameter is not a whole number, or the range holds too few numbers.
+        """
         for name in ("choose", "count", "low", "high"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise ValueError(f"{name} must be a whole number, not {value!r}")
-        if self.choose not in WORDS:
-            raise ValueError(f"choose must be {', '.join(map(str, WORDS))}, not {self.choose}")
+        if self.choose not in _WORDS:
+            raise ValueError(f"choose must be {', '.join(map(str, _WORDS))}, not {self.choose}")
         if self.count < self.choose:
             raise ValueError(f"count must be at least choose = {self.choose}, not {self.count}")
         if self.high - self.low + 1 < self.count:
@@ -44,20 +49,22 @@ class SubsetSumConfig:
 
 
 class SubsetSumDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gym ships no types
-    """Problem i is drawn with seed + i, like every reasoning-gym generator's."""
+    """Subset sums; entry i is drawn with seed + i, as reasoning-gym's generators do."""
 
     def __init__(self, config: SubsetSumConfig) -> None:
         super().__init__(config=config, seed=config.seed, size=config.size)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
+        """Draw entry `idx`: the question, the answer, and as metadata the numbers, the choice's size and the target."""
         rng = Random(self.seed + idx)  # noqa: S311
         numbers = rng.sample(range(self.config.low, self.config.high + 1), self.config.count)
-        sums = Counter(map(sum, combinations(numbers, self.config.choose)))
-        # The smallest numbers' sum is always unique, so there is always something to choose from.
-        chosen = rng.choice([some for some in combinations(numbers, self.config.choose) if sums[sum(some)] == 1])
+        choices = list(combinations(numbers, self.config.choose))
+        num_choices = Counter(map(sum, choices))  # by sum
+        # The sum of the smallest numbers is always unique, so the list is never empty.
+        chosen = rng.choice([choice for choice in choices if num_choices[sum(choice)] == 1])
         target = sum(chosen)
         return {
-            "question": f"which {WORDS[len(chosen)]} of {' '.join(map(str, numbers))} sum to {target} ?",
+            "question": f"which {_WORDS[len(chosen)]} of {' '.join(map(str, numbers))} sum to {target} ?",
             "answer": " ".join(map(str, sorted(chosen))),
             "metadata": {
                 "source_dataset": NAME,
@@ -69,32 +76,33 @@ class SubsetSumDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gy
         }
 
     def identity(self, entry: dict[str, Any]) -> str:
-        """What makes a problem this problem: the same numbers in another order are no new problem."""
+        """Return the text by which two entries count as equal: the order of the numbers makes no difference."""
         metadata = entry["metadata"]
         return f"{sorted(metadata['numbers'])} {metadata['choose']} {metadata['target']}"
 
     def canonical(self, answer: str) -> str:
-        """The answer with its numbers ascending: "25 3" and "3 25" are one answer."""
+        """Sort the numbers of an answer: "25 3" and "3 25" vote together."""
         words = answer.split()
-        if all(is_whole_number(word) for word in words):
+        if all(_is_whole_number(word) for word in words):
             return " ".join(sorted(words, key=int))
         return " ".join(words)
 
     def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
-        """1.0 for `choose` different ones of the given numbers, in any order, that sum to the target; else 0.0."""
+        """Score an answer: 1.0 for `choose` different listed numbers with the target as their sum, in any order."""
         words = (answer or "").split()
         metadata = entry["metadata"]
-        if len(words) != metadata["choose"] or not all(is_whole_number(word) for word in words):
+        if len(words) != metadata["choose"] or not all(_is_whole_number(word) for word in words):
             return 0.0
         chosen = {int(word) for word in words}
         right = len(chosen) == len(words) and chosen <= set(metadata["numbers"]) and sum(chosen) == metadata["target"]
         return 1.0 if right else 0.0
 
 
-def is_whole_number(word: str) -> bool:
-    # Short, since int() refuses very long numbers; ASCII, since int() would also take other scripts' digits.
+def _is_whole_number(word: str) -> bool:
+    # At most 20 digits: int() refuses very long numbers. ASCII only: int() also reads the digits of other scripts.
     return len(word) <= 20 and word.isascii() and word.removeprefix("-").isdigit()
 
 
-if NAME not in DATASETS:  # the module may be imported under two names (as __mp_main__'s import in a spawned process)
+# A spawned process may import this module under a second name (`__mp_main__`); the library refuses a second entry.
+if NAME not in DATASETS:
     register_dataset(NAME, SubsetSumDataset, SubsetSumConfig)

@@ -1,4 +1,4 @@
-"""Held-out problems alone, as `rise eval` needs them: their training split need not be there."""
+"""Loads held-out problems alone, for `rise eval`: the training split of their source may be missing."""
 
 from __future__ import annotations
 
@@ -7,40 +7,38 @@ from dataclasses import replace
 
 from rise.core.config.keys import Config, SourceKind
 from rise.core.errors import UserError
+from rise.core.problems.splits import read_held_out_split
 from rise.core.records import Problem
 from rise.core.text import fold
 
 
 def load_held_out(config: Config) -> list[Problem]:
-    """The held-out problems that `config` names. Raises UserError naming the key, or file and row, that is wrong."""
+    """Load the held-out problems of a config.
+
+    Raises:
+        UserError: A key, or a row of a file, is wrong; the message names the key, or the file and row.
+    """
     if config.problems.source is SourceKind.reasoning_gym:
+        # Imported here: reasoning-gym takes seconds to import, and files do without.
         from rise.core.problems.generated import generate_problems
 
-        # Which problems are held out does not depend on how many are drawn for training.
+        # The held-out problems do not depend on the number of training problems; one is the fewest to draw.
         few = replace(config, problems=replace(config.problems, train_size=1), boost=replace(config.boost, problems=0))
         return generate_problems(few).eval
-    from rise.core.problems.table import check_unique_ids, read_split
-
-    if config.problems.source is SourceKind.hub:
-        from rise.core.problems.hub_dataset import split_table
-
-        table = split_table(config, "eval")
-    else:
-        from rise.core.problems.files import file_table
-
-        table = file_table(config, "eval")
-    located = read_split(config, "eval", table, id_prefix=table.stem)
-    check_unique_ids(located)
-    return [problem for _, problem in located]
+    return read_held_out_split(config)
 
 
 def check_untrained(held_out: Sequence[Problem], trained: Iterable[Problem]) -> None:
-    """Refuse problems that the run trains on: their score would say nothing about new problems."""
-    seen = {fold(problem.problem): problem.problem_id for problem in trained}
-    shared = [problem for problem in held_out if fold(problem.problem) in seen]
+    """Check that a run does not train on these problems: their score would say nothing about new problems.
+
+    Raises:
+        UserError: At least one problem (by its folded text) is trained on; the message names the first.
+    """
+    ids = {fold(problem.problem): problem.problem_id for problem in trained}
+    shared = [problem for problem in held_out if fold(problem.problem) in ids]
     if shared:
         first = shared[0]
         raise UserError(
             f"{len(shared)} of the {len(held_out)} problems are ones that the run trains on, "
-            f"first {first.problem_id!r} (training problem {seen[fold(first.problem)]!r}): take them out"
+            f"first {first.problem_id!r} (training problem {ids[fold(first.problem)]!r}): take them out"
         )

@@ -3,8 +3,8 @@
     rise run PROFILE problems.source=hub problems.name=openai/gsm8k problems.subset=main problems.train=train \\
         problems.eval=test
 
-The `datasets` library reads JSON, Parquet, CSV and Arrow, never code, pickles or archives; it keeps what it downloads
-under HF_HOME.
+The `datasets` library reads JSON, Parquet, CSV and Arrow here, never code, pickles or archives. Downloads stay under
+HF_HOME.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 
 from rise.core.config.keys import Config
 from rise.core.errors import UserError
-from rise.core.problems.file_rows import Row
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.problems.table import Table, read_tables
+from rise.core.problems.row_reader import Row
+from rise.core.problems.table import Table
+from rise.core.text import error_line
 
-FORMATS = {  # what of the library is used, and the names of its files
+_FORMATS = {  # by builder of the library: the suffixes of its files
     "json": (".json", ".jsonl", ".ndjson"),
     "csv": (".csv", ".tsv"),
     "parquet": (".parquet", ".geoparquet", ".gpq"),
@@ -28,72 +28,70 @@ FORMATS = {  # what of the library is used, and the names of its files
 }
 
 
-def read_hub_dataset(config: Config) -> ProblemSet:
-    """Read splits `problems.train` and `problems.eval` of dataset `problems.name`. Raises UserError naming the key, or
-    the split and row, that is wrong."""
+def hub_table(config: Config, split: str) -> Table:
+    """Open a split ("train" or "eval") of dataset `problems.name`; `problems.SPLIT` names the dataset's own split.
+
+    Raises:
+        UserError: A key is not set, or the dataset cannot be loaded; the message names the key, or dataset and split.
+    """
     if not config.problems.name:
         raise UserError("config: problems.name is not set; name a dataset of the hub or a folder, such as openai/gsm8k")
-    return read_tables(config, {split: split_table(config, split) for split in ("train", "eval")})
-
-
-def split_table(config: Config, split: str) -> Table:
-    wanted = getattr(config.problems, split)
-    if not wanted:
+    hub_split = getattr(config.problems, split)
+    if not hub_split:
         raise UserError(f"config: problems.{split} is not set; name a split of the dataset, such as train[:90%]")
-    name = f"dataset {config.problems.name} split {wanted}"
-    # A slice numbers its rows from 1, so two slices of one split count as tables of one stem: their ids differ.
-    return Table(name, wanted.partition("[")[0], rows_of(load_split(config, wanted, name), config, name))
+    name = f"dataset {config.problems.name} split {hub_split}"
+    # Every slice numbers its rows from 1. Slices of one split share a stem, so `splits` gives their ids a prefix.
+    return Table(name, hub_split.partition("[")[0], _rows(_load_split(config, hub_split, name), config, name))
 
 
-def load_split(config: Config, wanted: str, where: str) -> Any:
-    """The split as a dataset of the library, downloaded or read from the folder."""
-    import datasets  # takes seconds
+def _load_split(config: Config, hub_split: str, name: str) -> Any:
+    """Load the split as a dataset of the library, from the hub or from the folder."""
+    import datasets  # imported here: takes seconds, and other sources do without
 
     problems = config.problems
     folder = Path(os.path.expanduser(str(problems.name)))
     source = str(folder.resolve()) if os.path.isdir(folder) else problems.name
     try:
         builder = datasets.load_dataset_builder(source, problems.subset, revision=problems.revision)
-        check_formats(builder, where)
-        return datasets.load_dataset(source, problems.subset, split=wanted, revision=problems.revision)
+        _check_formats(builder, name)
+        return datasets.load_dataset(source, problems.subset, split=hub_split, revision=problems.revision)
     except UserError:
         raise
-    except Exception as error:  # the library raises many kinds; each says what it could not find, reach or read
-        raise UserError(f"{where} cannot be loaded: {reason(error)}{advice(error, folder)}") from error
+    except Exception as error:  # no common type: the library raises many kinds for missing or unreadable data
+        raise UserError(f"{name} cannot be loaded: {_reason(error)}{_advice(error, folder)}") from error
 
 
-def check_formats(builder: Any, where: str) -> None:
-    """The library would also unpack archives and read many other formats, each by its own parser."""
+def _check_formats(builder: Any, name: str) -> None:
+    """Refuse archives and other formats: the library would unpack and parse them by code of their own."""
     kind = type(builder).__module__.rpartition(".")[2]
-    files = [str(file) for named in (builder.config.data_files or {}).values() for file in named]
-    archives = [file for file in files if Path(file).suffix.lower() not in FORMATS.get(kind, ())]
-    if kind not in FORMATS or archives:
-        what = f"{archives[0]!r}" if archives else f"files for {kind!r}"
-        raise UserError(f"{where} holds {what}: only JSON, CSV, Parquet and Arrow files are read, not packed")
+    files = [str(file) for pattern in (builder.config.data_files or {}).values() for file in pattern]
+    archives = [file for file in files if Path(file).suffix.lower() not in _FORMATS.get(kind, ())]
+    if kind not in _FORMATS or archives:
+        content = f"{archives[0]!r}" if archives else f"files for {kind!r}"
+        raise UserError(f"{name} holds {content}: only JSON, CSV, Parquet and Arrow files are read, not packed")
 
 
-def rows_of(dataset: Any, config: Config, where: str) -> Iterator[Row]:
-    """The rows with their numbers from 1; only the columns that are used, since others may need decoding (images)."""
+def _rows(dataset: Any, config: Config, name: str) -> Iterator[Row]:
+    """Yield the rows with numbers from 1. Only columns in use are read: others may need decoding (images)."""
     fields = config.problems.fields
-    used = [name for name in (fields.problem, fields.answer, fields.id, fields.solution) if name]
+    used = [column for column in (fields.problem, fields.answer, fields.id, fields.solution) if column]
     if len(dataset) == 0:
-        raise UserError(f"{where} holds no problem")
+        raise UserError(f"{name} holds no problem")
     if set(used) <= set(dataset.column_names):
         dataset = dataset.select_columns(list(dict.fromkeys(used)))
     yield from enumerate(dataset, start=1)
 
 
-def reason(error: BaseException) -> str:
-    """What went wrong, in one line: the library wraps a reader's error, which says more than its own."""
+def _reason(error: BaseException) -> str:
+    """Describe an error in one line. A generation error of the library wraps the reader's error, the useful one."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and len(causes) < 8:
         causes.append(cause)
     generating = type(error).__name__.startswith("DatasetGeneration")
-    said = " ".join(str(causes[-1] if generating else error).split())
-    return (said or type(error).__name__)[:400]
+    return error_line(causes[-1] if generating else error, limit=400)
 
 
-def advice(error: Exception, folder: Path) -> str:
+def _advice(error: Exception, folder: Path) -> str:
     if not isinstance(error, ConnectionError):
         return ""
     return f"; there is no folder {folder} here, and the hub cannot be reached: check problems.name and the network"

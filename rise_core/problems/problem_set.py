@@ -9,7 +9,7 @@ from rise.core.records import Problem
 
 @dataclass(frozen=True, slots=True)
 class ProblemSet:
-    """Training problems, held-out problems, and the worked training problems that boost the base model."""
+    """Training problems, held-out problems, and worked training problems for boosting the base model."""
 
     train: list[Problem]
     eval: list[Problem]

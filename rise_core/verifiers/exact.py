@@ -1,4 +1,4 @@
-"""Exact text: the response is the gold answer, white space aside. Reward 1 / 0."""
+"""Exact text: a response is correct if equal to the gold answer, apart from white space. Reward 1 / 0."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from rise.core.verifiers.extract import fold_space
 
 
 def grade(response: str, problem: Problem) -> Grade:
+    """Grade a response; an empty response is no answer."""
     gold, answer = fold_space(problem.answer), fold_space(response)
     if not gold:
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer or None)

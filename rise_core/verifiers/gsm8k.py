@@ -6,9 +6,9 @@ The gold answer is the number after the last `####`. A response states its answe
 2. a number in the last `\\boxed{}`;
 3. a number on the line of the last "answer is" or "answer:".
 
-The last number of the text (lm-eval's "flexible-extract") is not taken: it would reward a number that the response
-happens to end on, and no response would ever count as having no answer. Thousands commas, `$`, `%`, units, a trailing
-period and decimals do not matter: `$18.00.` is 18.
+There is no fourth way, the last number of the text (lm-eval's "flexible-extract"). Such a rule would reward any number
+at the end of a response, and no response would ever count as having no answer. Thousands commas, `$`, `%`, units, a
+trailing period and decimals do not matter: `$18.00.` is 18.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import re
 from collections import deque
 
 from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers.extract import MARKS, after_answer_marks, last_boxed
-from rise.core.verifiers.numbers import NUMBER, canonical_number, normalise_signs
+from rise.core.verifiers.extract import MAX_MARKS, after_answer_marks, last_boxed
+from rise.core.verifiers.number_spelling import NUMBER, canonical_number, normalise_signs
 
-HASHES = re.compile(r"####\s{0,4}(?P<rest>(?:(?!####)[^\n]){0,200})")  # each mark for itself, also two on a line
-LATEX_NOISE = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s?\{|\\[,;!: %]|[{}]|\s")
+_HASHES = re.compile(r"####\s{0,4}(?P<rest>(?:(?!####)[^\n]){0,200})")  # one match a mark, also for two on a line
+_LATEX_NOISE = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s?\{|\\[,;!: %]|[{}]|\s")
 
 
 def grade(response: str, problem: Problem) -> Grade:
+    """Grade a response by its stated number, in canonical form."""
     gold = gold_answer(problem.answer)
     answer = response_answer(response)
     if gold is None:
@@ -35,7 +36,7 @@ def grade(response: str, problem: Problem) -> Grade:
 
 
 def gold_answer(text: str) -> str | None:
-    """The number after the last `####`; a text without `####` must be the number itself."""
+    """Return the number after the last `####`; a text without `####` must be the number itself."""
     text = normalise_signs(text)
     tail = text.rpartition("####")[2].strip()
     match = NUMBER.match(tail)
@@ -43,33 +44,33 @@ def gold_answer(text: str) -> str | None:
 
 
 def response_answer(text: str) -> str | None:
-    """The number that the response states as its answer, in canonical form."""
+    """Return the stated number of a response in canonical form; None where the response states none."""
     text = normalise_signs(text)
-    return after_hashes(text) or in_box(text) or after_answer_is(text)
+    return _after_hashes(text) or _in_box(text) or _after_answer_is(text)
 
 
-def after_hashes(text: str) -> str | None:
-    for match in reversed(deque(HASHES.finditer(text), MARKS)):
-        number = NUMBER.match(last_side(match["rest"]).lstrip("#*: "))
+def _after_hashes(text: str) -> str | None:
+    for match in reversed(deque(_HASHES.finditer(text), MAX_MARKS)):
+        number = NUMBER.match(_right_side(match["rest"]).lstrip("#*: "))
         if number:
             return canonical_number(number)
     return None
 
 
-def in_box(text: str) -> str | None:
+def _in_box(text: str) -> str | None:
     boxed = last_boxed(text)
-    number = NUMBER.match(LATEX_NOISE.sub("", last_side(boxed))) if boxed and len(boxed) <= 200 else None
+    number = NUMBER.match(_LATEX_NOISE.sub("", _right_side(boxed))) if boxed and len(boxed) <= 200 else None
     return canonical_number(number) if number else None
 
 
-def after_answer_is(text: str) -> str | None:
+def _after_answer_is(text: str) -> str | None:
     for rest in after_answer_marks(text):
-        number = NUMBER.search(last_side(rest))
+        number = NUMBER.search(_right_side(rest))
         if number:
             return canonical_number(number)
     return None
 
 
-def last_side(text: str) -> str:
-    """What stands right of the last equals sign: "10 - 5 = 5" answers 5."""
+def _right_side(text: str) -> str:
+    """Return the text right of the last equals sign: "10 - 5 = 5" states 5."""
     return text.rpartition("=")[2]

@@ -1,15 +1,14 @@
-"""MATH as the published RISE code grades it (cmu-mind/RISE, environments/math.py), to compare numbers with it.
+"""MATH by the rules of the published RISE code (cmu-mind/RISE, environments/math.py), for comparisons with the paper.
 
-The answers of the response and of the gold solution are what their last `boxed{...}` holds. They are equal where the
-normalisation of the MATH data set (hendrycks/math, modeling/math_equivalence.py) makes them the same text. Reward 1
-where they are equal, else 0.
+The answers of response and gold solution are in their last `boxed{...}`. Two answers are equal if the normalisation of
+the MATH data set (hendrycks/math, modeling/math_equivalence.py) yields equal texts. Reward 1 / 0.
 
 Stricter than `math`: no mathematics is done, so 0.25 and 1/4, `2\\sqrt{2}` and `\\sqrt{8}`, `(x+1)^2` and `x^2+2x+1`,
 1,000 and 1000 differ. More lenient: `boxed` needs no backslash; braces are matched to a depth of two only, so that
-`\\boxed{\\frac{1}{\\sqrt{2}}+3}` counts as `\\frac{1}{\\sqrt{2}`, whatever follows; units after `\\text{ ` are cut off.
+`\\boxed{\\frac{1}{\\sqrt{2}}+3}` counts as `\\frac{1}{\\sqrt{2}` in any text; units after `\\text{ ` are cut off.
 
-Verdicts where the published code knows only 1 and 0: a response without a box, or with an empty one, is no_answer (0);
-a gold solution without one is gold_unparseable (the published code gives 1 where neither has a box).
+The published code knows only 1 and 0. Here a response without a box, or with an empty one, is no_answer (0), and a gold
+solution without a box is gold_unparseable (the published code gives 1 where response and solution both have no box).
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from functools import lru_cache
 
 from rise.core.records import Grade, Problem, Verdict
 
-BOX = re.compile(r"boxed\{")
-BRACE = re.compile(r"[{}]")
-UNITS = "\\text{ "
+_BOX = re.compile(r"boxed\{")
+_BRACE = re.compile(r"[{}]")
+_UNITS = "\\text{ "
 
-# In this order; each works on what the one before left.
-REPLACED = (
+# Applied in this order, each to the result of the one before.
+_REPLACEMENTS = (
     ("\n", ""),
     ("\\!", ""),
     ("\\\\", "\\"),
@@ -37,38 +36,39 @@ REPLACED = (
     ("^\\circ", ""),
     ("\\$", ""),
 )
-NO_ARGUMENT = re.compile(r"\\sqrt(?=\\sqrt|\Z)")
-BARE_ROOT = re.compile(r"\\sqrt([^{])")
-FRACTION = re.compile(r"(?P<top>-?(?:0|[1-9][0-9]*))/(?P<bottom>-?(?:0|[1-9][0-9]*))")
-LONGEST_INTEGER = 4300  # digits; Python's int() reads no more
+_NO_ARGUMENT = re.compile(r"\\sqrt(?=\\sqrt|\Z)")
+_BARE_ROOT = re.compile(r"\\sqrt([^{])")
+_FRACTION = re.compile(r"(?P<top>-?(?:0|[1-9][0-9]*))/(?P<bottom>-?(?:0|[1-9][0-9]*))")
+_MAX_DIGITS = 4300  # the limit of Python's int()
 
 
-class Unreadable(Exception):
-    """A text that the normalisation cannot handle; it then counts as it is."""
+class _UnreadableError(Exception):
+    """Raised for a text beyond the normalisation, which then counts unchanged."""
 
 
 def grade(response: str, problem: Problem) -> Grade:
-    gold, text = gold_answer(problem.answer), last_box(response)
+    """Grade a response by the normal form of its last box."""
+    gold, text = _gold_answer(problem.answer), last_box(response)
     if not gold:
-        return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, canonical(text) if text else None)
+        return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, _canonical(text) if text else None)
     if not text:
         return Grade(Verdict.NO_ANSWER, 0.0)
-    right = equal(text, gold)
-    return Grade(Verdict.CORRECT, 1.0, canonical(text)) if right else Grade(Verdict.WRONG, 0.0, canonical(text))
+    right = _equal(text, gold)
+    return Grade(Verdict.CORRECT, 1.0, _canonical(text)) if right else Grade(Verdict.WRONG, 0.0, _canonical(text))
 
 
 @lru_cache(maxsize=4096)
-def gold_answer(solution: str) -> str | None:
+def _gold_answer(solution: str) -> str | None:
     return last_box(solution)
 
 
 def last_box(text: str) -> str | None:
-    """What the last match of `boxed\\{((?:[^{}]|{[^}]*})*)\\}` holds, found in time linear in the text's length."""
-    braces = [found.start() for found in BRACE.finditer(text)]
-    ends = box_ends(text, braces)
+    """Return the group of the last match of `boxed\\{((?:[^{}]|{[^}]*})*)\\}`, in time linear in the text's length."""
+    braces = [brace.start() for brace in _BRACE.finditer(text)]
+    ends = _box_ends(text, braces)
     last, position = None, 0
-    while found := BOX.search(text, position):
-        position = found.end()
+    while box := _BOX.search(text, position):
+        position = box.end()
         brace = bisect_left(braces, position)
         end = ends[brace] if brace < len(braces) else None
         if end is not None:
@@ -76,86 +76,92 @@ def last_box(text: str) -> str | None:
     return last
 
 
-def box_ends(text: str, braces: list[int]) -> list[int | None]:
-    """Where a box ends whose content has this brace as its next one, for every brace of the text.
+def _box_ends(text: str, braces: list[int]) -> list[int | None]:
+    """Return, for every brace of the text, the end of a box with this brace as the next one of its content.
 
-    A closing brace ends it; an opening one is skipped together with all up to the next closing one.
+    A closing brace ends the box. An opening brace is skipped, together with everything up to the next closing brace.
+
+    Args:
+        braces: Positions of all braces in `text`, ascending.
+
+    Returns:
+        Positions [len(braces) + 1]; None where the box never ends.
     """
     ends: list[int | None] = [None] * (len(braces) + 1)
-    closing: int | None = None  # number of the next closing brace
-    for number in range(len(braces) - 1, -1, -1):
-        if text[braces[number]] == "}":
-            closing = number
-            ends[number] = braces[number]
+    closing: int | None = None  # index of the next closing brace
+    for index in range(len(braces) - 1, -1, -1):
+        if text[braces[index]] == "}":
+            closing = index
+            ends[index] = braces[index]
         elif closing is not None:
-            ends[number] = ends[closing + 1]
+            ends[index] = ends[closing + 1]
     return ends
 
 
-def equal(first: str, second: str) -> bool:
+def _equal(first: str, second: str) -> bool:
     try:
-        return normalised(first) == normalised(second)
-    except Unreadable:
+        return _normalise(first) == _normalise(second)
+    except _UnreadableError:
         return first == second
 
 
-def canonical(text: str) -> str:
-    """The class in which votes are counted."""
+def _canonical(text: str) -> str:
+    """Return the normal form; equal texts vote together."""
     try:
-        return normalised(text)
-    except Unreadable:
+        return _normalise(text)
+    except _UnreadableError:
         return text
 
 
-def normalised(text: str) -> str:
-    """The MATH data set's normal form of an answer. Raises Unreadable."""
-    for old, new in REPLACED:
+def _normalise(text: str) -> str:
+    """Return the MATH data set's normal form of an answer. Raises _UnreadableError."""
+    for old, new in _REPLACEMENTS:
         text = text.replace(old, new)
-    text = without_units(text).replace("\\%", "")
+    text = _without_units(text).replace("\\%", "")
     text = text.replace(" .", " 0.").replace("{.", "{0.")
     text = f"0{text}" if text.startswith(".") else text
     name, *values = text.split("=")
     if len(values) == 1 and len(name) <= 2:  # "x = 5"
         text = values[0]
-    text = with_braced_fractions(with_braced_roots(text).replace(" ", ""))
-    return as_fraction("\\frac{1}{2}" if text == "0.5" else text)
+    text = _with_braced_fractions(_with_braced_roots(text).replace(" ", ""))
+    return _as_fraction("\\frac{1}{2}" if text == "0.5" else text)
 
 
-def without_units(text: str) -> str:
-    quantity, *units = text.split(UNITS)
+def _without_units(text: str) -> str:
+    quantity, *units = text.split(_UNITS)
     if len(units) > 1:
-        raise Unreadable("several units")
+        raise _UnreadableError("several units")
     return quantity
 
 
-def with_braced_roots(text: str) -> str:
-    """`\\sqrt3` as `\\sqrt{3}`."""
-    if NO_ARGUMENT.search(text):
-        raise Unreadable("a root of nothing")
-    return BARE_ROOT.sub(r"\\sqrt{\1}", text)
+def _with_braced_roots(text: str) -> str:
+    """Write `\\sqrt3` as `\\sqrt{3}`."""
+    if _NO_ARGUMENT.search(text):
+        raise _UnreadableError("a root of nothing")
+    return _BARE_ROOT.sub(r"\\sqrt{\1}", text)
 
 
-def with_braced_fractions(text: str) -> str:
-    """`\\frac12` and `\\frac1{2}` as `\\frac{1}{2}`; a text with a cut-off fraction stays as it is."""
+def _with_braced_fractions(text: str) -> str:
+    """Write `\\frac12` and `\\frac1{2}` as `\\frac{1}{2}`; a text with a cut-off fraction stays unchanged."""
     head, *pieces = text.split("\\frac")
-    whole = [head]
+    braced = [head]
     for piece in pieces:
         if not piece:
-            raise Unreadable("a fraction of nothing")
+            raise _UnreadableError("a fraction of nothing")
         if piece[0] != "{":
             if len(piece) == 1:
                 return text
             below = piece[1:] if piece[1] == "{" else f"{{{piece[1]}}}{piece[2:]}"
             piece = f"{{{piece[0]}}}{below}"
-        whole.append(piece)
-    return "\\frac".join(whole)
+        braced.append(piece)
+    return "\\frac".join(braced)
 
 
-def as_fraction(text: str) -> str:
-    """`3/4` as `\\frac{3}{4}`, for plain integers only."""
-    found = FRACTION.fullmatch(text)
-    if not found or max(len(found["top"]), len(found["bottom"])) > LONGEST_INTEGER:
+def _as_fraction(text: str) -> str:
+    """Write `3/4` as `\\frac{3}{4}`, for plain integers only."""
+    match = _FRACTION.fullmatch(text)
+    if not match or max(len(match["top"]), len(match["bottom"])) > _MAX_DIGITS:
         return text
-    if "-0" in (found["top"], found["bottom"]):
+    if "-0" in (match["top"], match["bottom"]):
         return text
-    return f"\\frac{{{found['top']}}}{{{found['bottom']}}}"
+    return f"\\frac{{{match['top']}}}{{{match['bottom']}}}"

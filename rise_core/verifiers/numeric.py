@@ -1,7 +1,7 @@
-"""Numbers within a tolerance: the response states, or is, a number close to the gold one. Reward 1 / 0.
+"""Numbers within a tolerance: the response states a number close to the gold one. Reward 1 / 0.
 
-The gold answer is a number, or a GSM8K solution. The response may be nothing but a number (`1.5e3`, `5 km`);
-otherwise it states one as GSM8K responses do. Two numbers are equal within a relative 1e-6, so votes count six digits.
+The gold answer is a number, or a GSM8K solution. The response may consist of a number alone (`1.5e3`, `5 km`), or
+state one as GSM8K responses do. Numbers are equal within a relative 1e-6, so votes count six digits.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from fractions import Fraction
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import gsm8k
 
-PLAIN = re.compile(r"[-+]?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,4})?")
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
+_PLAIN = re.compile(r"[-+]?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,4})?")
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-9  # tolerances
 
 
 def grade(response: str, problem: Problem) -> Grade:
-    gold, value = number_of(problem.answer), number_of(response)
+    """Grade a response by its number; the parsed answer has six significant digits."""
+    gold, value = _read_number(problem.answer), _read_number(response)
     answer = None if value is None else f"{value:.6g}"
     if gold is None:
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, answer)
     if value is None:
         return Grade(Verdict.NO_ANSWER, 0.0)
-    right = math.isclose(value, gold, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    right = math.isclose(value, gold, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
     return Grade(Verdict.CORRECT, 1.0, answer) if right else Grade(Verdict.WRONG, 0.0, answer)
 
 
-def number_of(text: str) -> float | None:
-    """The finite number that `text` is or states."""
+def _read_number(text: str) -> float | None:
+    """Return the finite number of a text: the whole text, or the number stated in it."""
     stripped = text.strip()
     try:
-        # float() also reads "nan", "inf", 1_000 and other scripts' digits: only what looks like a number is left to it.
-        value = float(stripped) if PLAIN.fullmatch(stripped) else None
+        # The pattern comes first: float() also reads "nan", "inf", 1_000 and other scripts' digits.
+        value = float(stripped) if _PLAIN.fullmatch(stripped) else None
     except ValueError:
         value = None
     if value is None:

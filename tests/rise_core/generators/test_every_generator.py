@@ -13,7 +13,7 @@ from reasoning_gym.factory import DATASETS, ProceduralDataset
 
 from rise.core.errors import UserError
 from rise.core.problems import load_problems
-from rise.core.problems.generated import generate_here
+from rise.core.problems.drawing import draw_problems
 from rise.core.records import Problem, Verdict
 from rise.core.verifiers import get
 from tests.rise_core.problems.test_generated import config_for
@@ -39,7 +39,7 @@ SOLVED = {
 
 def drawn(name: str, train: int = 2, held_out: int = 1) -> list[Problem]:
     """Problems of a generator as they come back from the lake; drawn here, since a process for each takes long."""
-    problems = generate_here(config_for(name, train=train, held_out=held_out))
+    problems = draw_problems(config_for(name, train=train, held_out=held_out))
     assert (len(problems.train), len(problems.eval)) == (train, held_out)
     return [Problem(**json.loads(json.dumps(asdict(problem)))) for problem in problems.train + problems.eval]
 
@@ -130,7 +130,7 @@ class TableDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gym sh
 def test_a_generator_whose_stored_problems_cannot_be_graded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "table", (TableDataset, TableConfig))
     with pytest.raises(UserError, match="its scorer refuses its own answer to problem table-0 once that is stored as"):
-        generate_here(config_for("table", train=2, held_out=1))
+        draw_problems(config_for("table", train=2, held_out=1))
 
 
 class RowDataset(TableDataset):
@@ -160,4 +160,4 @@ class BrokenDataset(RowDataset):
 def test_a_generator_whose_scorer_raises_on_its_own_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "broken", (BrokenDataset, TableConfig))
     with pytest.raises(UserError, match="its scorer refuses its own answer to problem broken-0"):
-        generate_here(config_for("broken", train=2, held_out=1))
+        draw_problems(config_for("broken", train=2, held_out=1))

@@ -10,7 +10,7 @@ import pytest
 from rise.core.config.keys import Config, SourceKind
 from rise.core.generators.digit_chain import GUESS
 from rise.core.problems import ProblemSet, load_problems
-from rise.core.problems.generated import generate_here
+from rise.core.problems.drawing import draw_problems
 from rise.core.records import Verdict
 from rise.core.verifiers import get
 from tests.rise_core.problems.refusing import refusal
@@ -137,7 +137,7 @@ def test_a_seed_of_their_own_holds_the_problems_while_the_runs_seed_varies() -> 
     ],
 )
 def test_every_kind_of_generator_grades_its_own_answer_and_a_wrong_one(name: str, wrong: str) -> None:
-    problems = generate_here(config_for(name, train=4, held_out=2))
+    problems = draw_problems(config_for(name, train=4, held_out=2))
     assert (len(problems.train), len(problems.eval)) == (4, 2)
     for problem in problems.train + problems.eval:
         right = get("reasoning_gym").grade(f"It is <answer>{problem.answer}</answer>", problem)

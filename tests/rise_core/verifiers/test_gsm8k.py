@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import get, gsm8k
-from rise.core.verifiers.numbers import NUMBER, canonical_number
+from rise.core.verifiers.number_spelling import NUMBER, canonical_number
 
 
 def problem(answer: str) -> Problem:

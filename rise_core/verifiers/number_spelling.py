@@ -1,13 +1,13 @@
-"""Numbers as people and models write them, in one canonical form: `$1,200.00` and `1200` are the same answer."""
+"""Reads numbers in the spellings of people and models, in one canonical form: `$1,200.00` and `1200` are equal."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
 
-MAX_DIGITS = 40  # a longer number is no answer, and turning it into an int could take for ever
+_MAX_DIGITS = 40  # a longer number is no answer, and its conversion to an int could take minutes
 
-# Possessive and atomic parts: a number that is refused must not be found again without its last digit.
+# Possessive and atomic groups: backtracking must not match a refused number without its last digit.
 NUMBER = re.compile(
     r"""
     (?P<sign>-)? (?:\\?[$€£])? \s? (?P<inner_sign>-)?
@@ -21,19 +21,20 @@ NUMBER = re.compile(
 
 
 def canonical_number(match: re.Match[str]) -> str | None:
-    """A match of NUMBER as a plain decimal ("18", "-0.5"), or as "a/b" where no short decimal equals it.
+    """Convert a match of NUMBER to a plain decimal ("18", "-0.5"), or to "a/b" where no short decimal is equal.
 
-    None for a number with more than MAX_DIGITS digits or a zero denominator.
+    Returns:
+        None for a number of more than 40 digits or with a zero denominator.
     """
     digits, denominator = match["number"].replace(",", ""), match["denominator"] or "1"
-    if len(digits) > MAX_DIGITS or len(denominator) > MAX_DIGITS or int(denominator) == 0:
+    if len(digits) > _MAX_DIGITS or len(denominator) > _MAX_DIGITS or int(denominator) == 0:
         return None
     value = Fraction(digits) / int(denominator)
-    return to_text(-value if (match["sign"] or match["inner_sign"]) else value)
+    return _to_text(-value if (match["sign"] or match["inner_sign"]) else value)
 
 
-def to_text(value: Fraction) -> str:
-    """A fraction as text: a decimal where it has at most 12 places, else "a/b"."""
+def _to_text(value: Fraction) -> str:
+    """Write a fraction as a decimal of at most 12 places, else as "a/b"."""
     if value.denominator == 1:
         return str(value.numerator)
     for places in range(1, 13):
@@ -45,5 +46,5 @@ def to_text(value: Fraction) -> str:
 
 
 def normalise_signs(text: str) -> str:
-    """The text with the typographic minus as a hyphen."""
+    """Replace every typographic minus by a hyphen."""
     return text.replace("\u2212", "-")
