@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -69,6 +72,28 @@ def test_the_same_config_gives_the_same_problems() -> None:
     assert load_problems(config_for()) == load_problems(config_for())
     larger = load_problems(config_for(train=90, held_out=30))
     assert larger.train[:60] == load_problems(config_for()).train
+
+
+# (generator, parameters, numbers in the ids of training, held-out and boosting problems, digest of all their columns)
+PINNED = [
+    ("subset_sum", {}, [[0, 2, 3, 4, 5, 6], [1, 18, 22], [7, 8]], "1779c68cab5e2ec9"),
+    ("digit_chain", {"steps": 3}, [[0, 2, 3, 4, 5, 6], [1, 23, 35], [8, 9]], "843e4050bec6b71c"),
+    ("isomorphic_strings", {}, [[0, 1, 2, 3, 4, 6], [5, 14, 19], [7, 8]], "ab4518af2a3cb0a5"),
+]
+
+
+@pytest.mark.parametrize(("name", "params", "numbers", "digest"), PINNED)
+def test_problems_ids_and_splits_never_change(
+    name: str, params: dict[str, Any], numbers: list[list[int]], digest: str
+) -> None:
+    """A run begun with an earlier version goes on with the problems of its lake; these values are pinned for good."""
+    config = config_for(name, train=6, held_out=3, **params)
+    config.boost.problems = 2
+    problems = load_problems(config)
+    splits = [problems.train, problems.eval, problems.boost]
+    assert [[int(problem.problem_id.removeprefix(f"{name}-")) for problem in split] for split in splits] == numbers
+    content = json.dumps(asdict(problems), sort_keys=True)
+    assert hashlib.sha256(content.encode()).hexdigest()[:16] == digest
 
 
 def test_boost_falls_back_on_training_problems() -> None:
