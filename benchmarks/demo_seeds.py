@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.core.errors import UserError
 from rise.core.method.metrics import Metric
 from rise.flows.cli.comparison_table import load_comparison
@@ -53,7 +53,7 @@ def main() -> None:
 
 def run_both(seed: int, overrides: list[str]) -> None:
     """RISE and its control from the same seed, with the same number of sampled responses."""
-    sampled = sum(turn.n for turn in load("demo", overrides).collect.turns)
+    sampled = sum(turn.n for turn in load_config("demo", overrides).collect.turns)
     control = f"collect.turns=[{{policy: learner, n: {sampled}}}]"
     for profile, name, extra in (("demo", "demo", []), ("demo+rft", "control", [control])):
         print(f"{name}, seed {seed}", file=sys.stderr)

@@ -33,7 +33,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import is_flash_attn_2_available
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where this project is not installed
-from rise.core.config.keys import Adapter, Lora, LossReduction, Optim, Schedule
+from rise.core.config.choices import Adapter, LossReduction, Schedule
+from rise.core.config.training_keys import Lora, Optim
 from rise.core.training.arrays import Rows
 from rise.core.training.model import with_lora
 from rise.core.training.spec import TrainSpec

@@ -66,10 +66,10 @@ def base_model(profile: str, overrides: list[str]) -> Path:
 def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
     """A profile's base model without any boost, in `folder`: one made from scratch has random weights."""
     from rise.core import models
-    from rise.core.config.load import load
+    from rise.core.config.load import load_config
     from rise.core.problems import load_problems
 
-    config = load(profile, overrides)
+    config = load_config(profile, overrides)
     own = config.model.name == models.SCRATCH
     texts = [problem.problem for problem in load_problems(config).train] if own else []
     models.build(config, [*texts, config.dialogue.feedback.replace("{problem}", "")], folder)

@@ -56,12 +56,12 @@ def main() -> None:
 
 
 def measure(work: Path, smoke: bool, profile: bool) -> str:
-    from rise.core.config.load import load
+    from rise.core.config.load import load_config
     from rise.core.engine.settings import engine_arguments, environment
     from rise.core.records import Checkpoint
 
     base = plain_model("demo", OVERRIDES, work / "model")
-    config = load("demo", OVERRIDES)
+    config = load_config("demo", OVERRIDES)
     arguments = engine_arguments(config.engine, config.model, Checkpoint("base", str(base)), lora_rank=None, seed=0)
     ways: dict[str, Callable[[], float]] = {
         "the script": lambda: until_sampled(arguments, environment(config.engine)),

@@ -41,11 +41,11 @@ def main() -> None:
 
 
 def measure(profile: str, work: Path, restarts: int) -> list[object]:
-    from rise.core.config.load import load
+    from rise.core.config.load import load_config
     from rise.core.engine.pool import EnginePool
     from rise.core.records import Checkpoint
 
-    config = load(profile, ["engine.replicas=1", "engine.threads=1", *problem_files(profile)])
+    config = load_config(profile, ["engine.replicas=1", "engine.threads=1", *problem_files(profile)])
     base = plain_model(profile, problem_files(profile), work / "base")
     adapters = [make_adapter(base, work / f"adapter-{seed}", seed) for seed in (1, 2)]
     policies = [Checkpoint(f"adapter-{i}", str(base), str(folder)) for i, folder in enumerate(adapters)]

@@ -34,8 +34,9 @@ from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progr
 from training_rows import prepare
 from training_ways import Steps, ours, trainer
 
-from rise.core.config.keys import Adapter, Config
-from rise.core.config.load import load
+from rise.core.config.choices import Adapter
+from rise.core.config.keys import Config
+from rise.core.config.load import load_config
 from rise.core.models import SCRATCH
 from rise.core.training.arrays import Rows
 from rise.core.training.row_file import load_rows
@@ -108,7 +109,7 @@ def measured(case: Case, config: Config, spec: TrainSpec, repeats: int) -> str:
 
 
 def config_of(case: Case) -> Config:
-    return load(case.profile, [*case.overrides, *(gsm8k() if case.profile != "demo" else [])])
+    return load_config(case.profile, [*case.overrides, *(gsm8k() if case.profile != "demo" else [])])
 
 
 def ways(spec: TrainSpec, rows: Rows, config: Config, case: Case) -> dict[str, Callable[[], Steps]]:

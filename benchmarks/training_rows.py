@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rise.core.config.keys import Config, LossReduction, Optim, Schedule
+from rise.core.config.choices import LossReduction, Schedule
+from rise.core.config.keys import Config
+from rise.core.config.training_keys import Optim
 from rise.core.method.dialogue import solution_ids, state_ids
 from rise.core.models import build, folder
 from rise.core.problems import load_problems

@@ -21,8 +21,9 @@ from tempfile import TemporaryDirectory
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from rise.core.config.changes import FREE_KEYS
 from rise.core.config.keys import Config
-from rise.core.config.load import BASELINES_DIR, CONF_DIR, FREE_KEYS, baselines, load, profiles
+from rise.core.config.load import BASELINES_DIR, CONF_DIR, baselines, load_config, profiles
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.meanings import TABLES, VIEWS, Relation, meaning
 
@@ -112,7 +113,7 @@ def shipped() -> str:
     """The shipped profiles: what they are, and the keys that tell them apart."""
     lines = [table("profile", "what it is", "model", "graded by", "turns", "training")]
     for name in profiles():
-        config = load(name)
+        config = load_config(name)
         turns = ", ".join(str(turn.n) for turn in config.collect.turns)
         about = first_comment(CONF_DIR / f"{name}.yaml").partition(". ")[0]
         training = {"none": "all weights"}.get(config.train.adapter.value, "LoRA")

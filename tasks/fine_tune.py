@@ -12,7 +12,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 from prefect import get_run_logger
 
-from rise.core.config.keys import Adapter, TrainData, TrainInit
+from rise.core.config.choices import Adapter, TrainData, TrainInit
 from rise.core.method.weights import reward_weights
 from rise.core.models import folder
 from rise.core.records import Example, TrainRow

@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect import get_run_logger
 
 from rise.core import models
-from rise.core.config.keys import Adapter, LossReduction, PolicyKind
+from rise.core.config.choices import Adapter, LossReduction, PolicyKind
 from rise.core.errors import UserError
 from rise.core.method.dialogue import lessons, state_ids, worked_ids
 from rise.core.method.episode import shards

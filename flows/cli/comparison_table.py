@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from rich.table import Table
 
-from rise.core.config.keys import PolicyKind
+from rise.core.config.choices import PolicyKind
 from rise.core.config.load import from_yaml
 from rise.core.errors import UserError
 from rise.core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rise.core.config.load import load, run_name, to_yaml
+from rise.core.config.load import load_config, run_name, to_yaml
 from rise.flows.cli.options import HomeOption, OverridesArgument, ProfileArgument, one_line_errors, quiet_flow_logs
 from rise.flows.cli.report import print_metrics
 from rise.flows.local import services
@@ -48,4 +48,4 @@ def run(
 def config(profile: ProfileArgument, overrides: OverridesArgument = None) -> None:
     """Print the config that would run, as YAML."""
     with one_line_errors():
-        print(to_yaml(load(profile, overrides or [])), end="")
+        print(to_yaml(load_config(profile, overrides or [])), end="")

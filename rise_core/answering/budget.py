@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from rise.core.answering.ledger import Usage
-from rise.core.config.keys import Teacher
+from rise.core.config.engine_keys import Teacher
 from rise.core.errors import UserError
 
 

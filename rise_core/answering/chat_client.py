@@ -15,7 +15,7 @@ import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
 from rise.core.answering.renderer import Reply
-from rise.core.config.keys import OMITTABLE, Teacher
+from rise.core.config.engine_keys import OMITTABLE, Teacher
 from rise.core.errors import UserError
 
 NO_KEY = "none"  # the client wants some string; an endpoint without authentication does not look at it

@@ -22,7 +22,7 @@ from rise.core.answering.budget import Budget
 from rise.core.answering.chat_client import ChatClient
 from rise.core.answering.ledger import Ledger, Usage
 from rise.core.answering.renderer import Prompt, Reply
-from rise.core.config.keys import Teacher
+from rise.core.config.engine_keys import Teacher
 from rise.core.errors import EngineClosed
 from rise.core.records import SamplingSettings
 

@@ -8,14 +8,30 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from rise.core.config.keys import Config, SourceKind
-from rise.core.config.load import FREE_KEYS, flat, overridden, parse_override
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
+from rise.core.config.load import flat, overridden, parse_override
 from rise.core.errors import UserError
 
 SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # How to ask, how long to let answer, and how to grade; not what the checkpoint is or how it came about.
 MAY_DIFFER = re.compile(r"(eval|verify|engine|dialogue)\.|problems\.(?!train)|seed$|collect\.max_new_tokens$")
 SOURCE = ("problems.source", "problems.name")  # another one of these begins with no generator parameters
+# Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
+FREE_KEYS = re.compile(
+    r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
+    r"|teacher\.(base_url|api_key|concurrency|timeout|retries|omit(\.\d+)?|max_requests|max_tokens|engine\..*)$"
+)
+
+
+def differences(stored: Config, given: Config) -> list[str]:
+    """The keys that decide what a run is and that differ, as `key: stored value, now given value`."""
+    before, now = flat(OmegaConf.structured(stored)), flat(OmegaConf.structured(given))
+    return [
+        f"{name}: stored {before.get(name)}, now {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and not FREE_KEYS.match(name)
+    ]
 
 
 def settings(stored: Config, overrides: list[str]) -> Config:

@@ -6,7 +6,9 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from rise.core.config.bounds import Rule, bounds
-from rise.core.config.keys import OMITTABLE, Config, PolicyKind, Teacher
+from rise.core.config.choices import PolicyKind
+from rise.core.config.engine_keys import OMITTABLE, Teacher
+from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.method.weights import LARGEST_EXPONENT
 from rise.core.verifiers import is_own

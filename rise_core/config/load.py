@@ -1,13 +1,12 @@
 """Configs from profiles in conf/*.yaml and `key=value` overrides, and to and from the YAML that is stored with a run.
 
-from rise.core.config.load import load
-config = load("demo", ["collect.problems=100"])
+from rise.core.config.load import load_config
+config = load_config("demo", ["collect.problems=100"])
 """
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +37,7 @@ def baselines() -> list[str]:
     return sorted(path.stem for path in BASELINES_DIR.glob("*.yaml"))
 
 
-def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+def load_config(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
     """The config of a profile with `key=value` overrides applied.
 
     `profile`: a name in conf/ or a path to a .yaml file, or several joined by `+`, each laid over those before it.
@@ -159,23 +158,6 @@ def from_yaml(text: str) -> Config:
     except OmegaConfBaseException as error:
         reason = first_line(error)
         raise UserError(f"the run's stored config is of another version of RISE: {reason}") from error
-
-
-# Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
-FREE_KEYS = re.compile(
-    r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
-    r"|teacher\.(base_url|api_key|concurrency|timeout|retries|omit(\.\d+)?|max_requests|max_tokens|engine\..*)$"
-)
-
-
-def differences(stored: Config, given: Config) -> list[str]:
-    """The keys that decide what a run is and that differ, as `key: stored value, now given value`."""
-    before, now = flat(OmegaConf.structured(stored)), flat(OmegaConf.structured(given))
-    return [
-        f"{name}: stored {before.get(name)}, now {now.get(name)}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name) and not FREE_KEYS.match(name)
-    ]
 
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:

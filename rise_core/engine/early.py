@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import ray
 
-from rise.core.config.keys import Engine
+from rise.core.config.engine_keys import Engine
 from rise.core.engine.actor import EngineActor
 from rise.core.engine.settings import actor_options, cores_of, environment
 

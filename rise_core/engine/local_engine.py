@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 
-from rise.core.config.keys import Engine, Model
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Model
 from rise.core.engine.actor import EngineActor
 from rise.core.engine.batches import RequestBatch
 from rise.core.engine.request_checks import check_requests, check_tokens

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from rise.core.config.keys import Engine, Model
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Model
 from rise.core.engine.batches import RequestBatch
 from rise.core.engine.replica import Replica, Spare
 from rise.core.engine.request_checks import check_gpus, check_requests, check_tokens

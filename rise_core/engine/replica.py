@@ -13,7 +13,7 @@ from uuid import uuid4
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-from rise.core.config.keys import Engine
+from rise.core.config.engine_keys import Engine
 from rise.core.engine import early
 from rise.core.engine.actor import EngineActor, EngineInfo
 from rise.core.engine.settings import EngineSpec, actor_options

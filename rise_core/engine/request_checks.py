@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import ray
 
-from rise.core.config.keys import Engine
+from rise.core.config.engine_keys import Engine
 from rise.core.engine.batches import RequestBatch
 from rise.core.errors import UserError
 from rise.core.records import SampleRequest, SamplingSettings

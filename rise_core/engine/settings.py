@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rise.core.config.keys import Adapter, Config, Engine, Model
+from rise.core.config.choices import Adapter
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Config, Model
 from rise.core.errors import UserError
 from rise.core.models.folder import read_json
 from rise.core.records import Checkpoint

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rise.core.config.keys import Config, PolicyKind
+from rise.core.config.choices import PolicyKind
+from rise.core.config.keys import Config
 from rise.core.records import EVAL_SPLIT, Problem, Purpose, Rollout, Verdict
 from rise.core.seeds import seed_of
 

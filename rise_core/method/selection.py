@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from rise.core.config.keys import Criterion, Select
+from rise.core.config.choices import Criterion
+from rise.core.config.keys import Select
 from rise.core.records import Candidate, Rollout, Verdict, is_fact
 from rise.core.seeds import unit
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rise.core.config.keys import Config, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.method.metrics import vote
 from rise.core.records import Grade, Problem, Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rise.core.config.keys import Normalise
+from rise.core.config.choices import Normalise
 from rise.core.errors import UserError
 
 # Training is in float32, which ends at exp(88). Weights that are divided by their mean need not fit it before; the lake

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise.core.config.keys import Adapter, Config, SourceKind
+from rise.core.config.choices import Adapter, SourceKind
+from rise.core.config.keys import Config
 from rise.core.config.load import to_yaml
 from rise.core.method.metrics import Metric
 from rise.core.models import SCRATCH, SMOLLM2, hub_model

@@ -6,7 +6,8 @@ problems = load_problems(config)   # problems.train, problems.eval, problems.boo
 
 from __future__ import annotations
 
-from rise.core.config.keys import Config, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
 from rise.core.problems.problem_set import ProblemSet
 from rise.core.problems.splits import read_splits
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rise.core.config.keys import Config, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.problems.splits import read_held_out_split
 from rise.core.records import Problem

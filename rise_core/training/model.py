@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.utils import is_flash_attn_2_available
 from transformers.utils.logging import disable_progress_bar
 
-from rise.core.config.keys import Adapter
+from rise.core.config.choices import Adapter
 from rise.core.errors import UserError
 from rise.core.text import first_line
 from rise.core.training.packing import Batch

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rise.core.config.keys import LossReduction
+from rise.core.config.choices import LossReduction
 from rise.core.training.arrays import Rows
 from rise.core.training.loss import token_scale
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rise.core.config.keys import Adapter, Lora, LossReduction, Optim
+from rise.core.config.choices import Adapter, LossReduction
+from rise.core.config.training_keys import Lora, Optim
 
 
 @dataclass(frozen=True)

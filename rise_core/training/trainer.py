@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import distributed
 
-from rise.core.config.keys import Adapter, Optim
+from rise.core.config.choices import Adapter
+from rise.core.config.training_keys import Optim
 from rise.core.errors import UserError
 from rise.core.training.arrays import Rows
 from rise.core.training.log import TrainLog

@@ -10,7 +10,7 @@ from prefect import get_run_logger
 
 from rise.core.answering.policies import GoldPolicy, LearnerPolicy, Policy, TeacherPolicy
 from rise.core.answering.renderer import Renderer
-from rise.core.config.keys import PolicyKind
+from rise.core.config.choices import PolicyKind
 from rise.core.engine.pool import EnginePool
 from rise.core.engine.settings import learner_options
 from rise.core.method import episode

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from prefect import get_run_logger
 
 from rise.core import cluster, verifiers
-from rise.core.config.changes import check_split_name, has_other_problems, settings, split_name
-from rise.core.config.keys import Config, SourceKind
-from rise.core.config.load import differences, from_yaml
+from rise.core.config.changes import check_split_name, differences, has_other_problems, settings, split_name
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
+from rise.core.config.load import from_yaml
 from rise.core.errors import UserError
 from rise.core.problems import ProblemSet, load_problems
 from rise.core.problems.held_out import check_untrained, load_held_out

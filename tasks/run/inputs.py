@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from rise.core import models, verifiers
 from rise.core.answering.policies import worked_solution
-from rise.core.config.keys import Config, PolicyKind, SourceKind
-from rise.core.config.load import differences, from_yaml, load
+from rise.core.config.changes import differences
+from rise.core.config.choices import PolicyKind, SourceKind
+from rise.core.config.keys import Config
+from rise.core.config.load import from_yaml, load_config
 from rise.core.errors import UserError
 from rise.core.problems import ProblemSet, load_problems
 from rise.core.records import EVAL_SPLIT, Problem
@@ -60,7 +62,7 @@ def check_early(run: str, profile: str, overrides: list[str]) -> Inputs:
 
 def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     check_run_name(run)
-    config = load(profile, overrides)
+    config = load_config(profile, overrides)
     models.check(config)
     verifiers.get(config.verify.verifier)
     if config.collect.has_turn(PolicyKind.teacher):

@@ -13,7 +13,8 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-from rise.core.config.keys import Config, PolicyKind
+from rise.core.config.choices import PolicyKind
+from rise.core.config.keys import Config
 from rise.storage.home import Home
 
 LIMIT = "gpu"

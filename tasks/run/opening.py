@@ -10,7 +10,7 @@ from importlib import metadata
 from prefect import get_run_logger
 
 from rise.core import cluster
-from rise.core.config.keys import PolicyKind
+from rise.core.config.choices import PolicyKind
 from rise.core.config.load import to_yaml
 from rise.storage import runs
 from rise.storage.home import Home

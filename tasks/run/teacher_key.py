@@ -11,7 +11,8 @@ from prefect.exceptions import ObjectNotFound
 from rise.core.answering import local_teacher
 from rise.core.answering.endpoint import Endpoint
 from rise.core.answering.local_teacher import LocalTeacher
-from rise.core.config.keys import Config, Teacher
+from rise.core.config.engine_keys import Teacher
+from rise.core.config.keys import Config
 from rise.core.engine.request_checks import check_gpus
 from rise.core.errors import UserError
 from rise.tasks.run.context import RunContext

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from rise.core.config.load import load, to_yaml
+from rise.core.config.load import load_config, to_yaml
 from rise.core.errors import UserError
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Problem, Rollout
@@ -61,7 +61,7 @@ def graded(run: str, iteration: int, index: int, correct: bool, **where: object)
 
 def fill(lake: Lake, run: str, evaluations: dict[int, Right], base: str = "base", sampled: int = 6) -> None:
     """A run of the demo with the evaluations of some iterations, which sampled so many responses for training."""
-    config = load("demo", ["eval.bootstrap=200"])
+    config = load_config("demo", ["eval.bootstrap=200"])
     create_run(lake, run, "demo", to_yaml(config), {}, LAST)
     write_problems(lake, run, [Problem(f"p{index:02}", "eval", f"q{index}", "18") for index in range(PROBLEMS)])
     record(lake, checkpoint(run, 0, base))

@@ -11,14 +11,14 @@ pytestmark = pytest.mark.slow
 PROGRAM = """
 import threading
 from prefect import flow
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.tasks.run.limits import accelerators
 
 holds, go_on, order = threading.Event(), threading.Event(), []
 
 @flow
 def run(name, gpus):
-    with accelerators(load("demo", [f"engine.gpus={gpus}"])):
+    with accelerators(load_config("demo", [f"engine.gpus={gpus}"])):
         order.append(f"{name} in")
         if name == "first":
             holds.set()

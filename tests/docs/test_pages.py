@@ -16,7 +16,7 @@ import yaml
 from typer.main import get_command
 
 from rise.core.config.keys import Config
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.core.method.metrics import Outcome, any_correct, vote_correct
 from rise.core.records import Rollout
 from rise.flows.cli.app import app
@@ -59,9 +59,9 @@ def test_a_rise_command_parses(command: Command) -> None:
     context = RISE.commands[name].make_context(name, arguments)  # raises where an option or a value is wrong
     overrides = context.params.get("overrides") or []
     if name in ("run", "config") and not context.params["profile"].endswith(".yaml"):
-        load(context.params["profile"], overrides)
+        load_config(context.params["profile"], overrides)
     else:
-        load("demo", overrides)
+        load_config("demo", overrides)
 
 
 def test_yaml_blocks_are_profiles(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_yaml_blocks_are_profiles(tmp_path: Path) -> None:
     for block in found:
         (tmp_path / "mine.yaml").write_text(block.text)
         given = yaml.safe_load(block.text)
-        assert load(str(tmp_path / "mine.yaml")).model.name == given["model"]["name"], block
+        assert load_config(str(tmp_path / "mine.yaml")).model.name == given["model"]["name"], block
 
 
 def test_inline_commands_exist() -> None:
@@ -148,7 +148,7 @@ def test_keys_exist_and_take_the_values() -> None:
         key = match["key"].removesuffix(".*").rstrip(".")
         assert key in KEYS or key.startswith("problems.params."), f"{page}: there is no key {key}"
         if match["given"] and not re.search(r"…|\||=\.", match["given"]):
-            load("demo", [f"{match['key']}{match['given']}"])
+            load_config("demo", [f"{match['key']}{match['given']}"])
 
 
 def test_files_and_variables_exist() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from rise.core.config.keys import Adapter, Config
-from rise.core.config.load import load, to_yaml
+from rise.core.config.choices import Adapter
+from rise.core.config.keys import Config
+from rise.core.config.load import load_config, to_yaml
 from rise.core.models import folder
 from rise.core.records import Problem, TrainRow
 from rise.core.training.row_file import write_rows
@@ -34,7 +35,7 @@ def make_home(path: Path) -> Path:
         f"model.name={model}",
         *(f"problems.{split}={path.parent}/{split}-file.jsonl" for split in ("train", "eval")),
     ]
-    config = load("mistral-7b-gsm8k", [*OVERRIDES, *files])
+    config = load_config("mistral-7b-gsm8k", [*OVERRIDES, *files])
     home = Home(path)
     with Lake(LakeLocation.from_home(path)) as lake:
         runs.create_run(lake, RUN, "mistral-7b-gsm8k", to_yaml(config), {"python": "3.11", "torch": "2"}, goal=1)

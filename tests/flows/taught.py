@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.core.method.dialogue import solution_ids
 from rise.core.models import folder, scratch
 from rise.storage.schema import TABLES
@@ -22,7 +22,7 @@ TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"
 def make_teacher(weights: Path) -> Path:
     """A teacher that knows the learner's words under other numbers, in the folder `weights`."""
     words = " ".join(str(number) for number in range(30, 0, -1))
-    scratch.build(load(TINY), [f"zebra zebra zebra {words} of of sum to which two ? no"], weights)
+    scratch.build(load_config(TINY), [f"zebra zebra zebra {words} of of sum to which two ? no"], weights)
     return weights
 
 

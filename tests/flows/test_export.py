@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from tests.flows.adapted import RUN
 from tests.flows.command import TINY, finished, query, rise
 from tests.flows.teacher.server import free_port, healthy
@@ -149,7 +149,7 @@ def test_the_card_tells_the_run(whole: Path, exported: Path) -> None:
     assert {"rise", "multi-turn"} <= set(card.data.tags)
     assert card.data.base_model is None  # made from scratch: there is no hub model to name
     assert card.data.license is None
-    feedback = load(TINY).dialogue.feedback
+    feedback = load_config(TINY).dialogue.feedback
     assert feedback in card.text
     for row in query(whole, "SELECT * FROM metrics WHERE run = 'whole' AND metric IN ('m1@t3', 'gain_turns')"):
         shown = f"{100 * row['value']:.1f} [{100 * row['ci_low']:.1f}, {100 * row['ci_high']:.1f}]"

@@ -12,20 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from rise.core.config.changes import check_split_name, split_name
+from rise.core.config.changes import check_split_name, differences, split_name
 from rise.core.config.changes import settings as evaluation_settings
 from rise.core.config.keys import Config
-from rise.core.config.load import (
-    differences,
-    flat,
-    from_yaml,
-    load,
-    overridden,
-    parts,
-    read_profile,
-    run_name,
-    to_yaml,
-)
+from rise.core.config.load import flat, from_yaml, load_config, overridden, parts, read_profile, run_name, to_yaml
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
 KEYS = [*flat(OmegaConf.structured(Config)), "collect", "train.optim", "problems.params", "collect.turns.0.n"]
@@ -45,7 +35,7 @@ def check_whole(config: Config | None) -> None:
         assert [line for line in differences(config, stored) if "nan" not in line] == []
 
 
-BASES = {name: OmegaConf.structured(load(name)) for name in ("demo", "mistral-7b-gsm8k+rft")}
+BASES = {name: OmegaConf.structured(load_config(name)) for name in ("demo", "mistral-7b-gsm8k+rft")}
 
 
 @fuzzed(60)
@@ -82,7 +72,7 @@ contents = st.one_of(
 def test_profile_files(folder: Path, content: bytes) -> None:
     file = folder / "hostile.yaml"
     file.write_bytes(content)
-    check_whole(answered_or_refused(lambda: load(str(file))))
+    check_whole(answered_or_refused(lambda: load_config(str(file))))
 
 
 @fuzzed(60)
@@ -106,7 +96,7 @@ def nested(keys: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def load_once() -> Config:
-    return load("demo")
+    return load_config("demo")
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +111,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_found_by_fuzzing_in_files(folder: Path, content: str) -> None:
     (folder / "found.yaml").write_text(content)
-    assert answered_or_refused(lambda: load(str(folder / "found.yaml"))) is None
+    assert answered_or_refused(lambda: load_config(str(folder / "found.yaml"))) is None
 
 
 @pytest.mark.parametrize(
@@ -135,4 +125,4 @@ def test_found_by_fuzzing_in_overrides(override: str) -> None:
 
 @pytest.mark.parametrize("name", ["(" * 3000, "\x00", "~nobody-of-that-name/x.yaml"], ids=["long", "NUL", "user"])
 def test_found_by_fuzzing_in_names(name: str) -> None:
-    assert answered_or_refused(lambda: load(name)) is None
+    assert answered_or_refused(lambda: load_config(name)) is None

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.config.keys import Config, Fields, Problems, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config, Fields, Problems
 from rise.core.problems import ProblemSet, load_problems
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 

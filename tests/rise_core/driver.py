@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 
 from rise.core import cluster
-from rise.core.config.keys import Engine, Model
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Model
 from rise.core.engine.pool import EnginePool
 from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
 

@@ -9,7 +9,7 @@ import pytest
 import ray
 from prefect.logging import disable_run_logger
 
-from rise.core.config.load import load, to_yaml
+from rise.core.config.load import load_config, to_yaml
 from rise.core.method.dialogue import solution_ids
 from rise.core.method.episode import collection
 from rise.core.models import folder, scratch
@@ -30,7 +30,7 @@ from tests.flows.command import TINY
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunContext]:
     monkeypatch.setenv("RISE_HOME", str(tmp_path / "home"))
     words = "which two of sum to ? no " + " ".join(map(str, range(31)))
-    scratch.build(load(TINY), [words], tmp_path / "model")
+    scratch.build(load_config(TINY), [words], tmp_path / "model")
     overrides = ["collect.turns=[{policy: gold, n: 1}]", f"model.name={tmp_path}/model", "boost.problems=0"]
     inputs = check_inputs("gold", TINY, overrides)
     home = Home.from_env()

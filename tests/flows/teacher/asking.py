@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from rise.core.answering.endpoint import Endpoint
 from rise.core.answering.renderer import Prompt
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.core.problems import load_problems
 from rise.core.records import SamplingSettings
 from tests.flows.command import TINY
 
 KEY = "planted-4f1c9d27e8"
-CONFIG = load(TINY)
+CONFIG = load_config(TINY)
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6, stop_token_ids=())
 Ask = Callable[..., Endpoint]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rise.core.answering.endpoint import Endpoint
-from rise.core.config.keys import Teacher
+from rise.core.config.engine_keys import Teacher
 from tests.flows.taught import make_teacher
 from tests.flows.teacher.asking import KEY, Ask
 from tests.flows.teacher.server import MODEL, Proxy, proxy_to, vllm_server

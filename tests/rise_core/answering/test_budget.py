@@ -6,7 +6,7 @@ import pytest
 
 from rise.core.answering.budget import Budget
 from rise.core.answering.ledger import Usage
-from rise.core.config.keys import Teacher
+from rise.core.config.engine_keys import Teacher
 
 
 @pytest.mark.parametrize("measured", [10, 100])

@@ -3,10 +3,10 @@
 import pytest
 
 from rise.core.config.changes import check_split_name, has_other_problems, settings, split_name
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.core.errors import UserError
 
-RUN = load("demo", ["iterations=3"])
+RUN = load_config("demo", ["iterations=3"])
 RUN.problems.name = "subset_sum"
 RUN.problems.params = {"choose": 2, "count": 6, "low": 1, "high": 30}
 

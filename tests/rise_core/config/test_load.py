@@ -3,17 +3,10 @@
 import pytest
 
 from rise.core.answering.renderer import Renderer
-from rise.core.config.keys import Config, Criterion, FirstTurn, Normalise, PolicyKind
-from rise.core.config.load import (
-    CONF_DIR,
-    baselines,
-    differences,
-    from_yaml,
-    load,
-    profiles,
-    run_name,
-    to_yaml,
-)
+from rise.core.config.changes import differences
+from rise.core.config.choices import Criterion, Normalise, PolicyKind
+from rise.core.config.keys import Config, FirstTurn
+from rise.core.config.load import CONF_DIR, baselines, from_yaml, load_config, profiles, run_name, to_yaml
 from rise.core.errors import UserError
 from rise.core.method.episode import State, evaluations
 from rise.core.method.selection import select_episode
@@ -24,11 +17,11 @@ from rise.core.records import Candidate, Problem, Purpose, Verdict
 def test_every_shipped_profile_loads():
     assert {"demo", "smollm2-gsm8k", "llama2-7b-gsm8k", "mistral-7b-gsm8k"} <= set(profiles())
     for name in profiles():
-        assert isinstance(load(name), Config)
+        assert isinstance(load_config(name), Config)
 
 
 def test_overrides_reach_nested_keys_and_lists():
-    config = load("demo", ["train.tau=0.7", "collect.turns=[{n: 1}, {n: 1}, {n: 4}]", "train.adapter=lora"])
+    config = load_config("demo", ["train.tau=0.7", "collect.turns=[{n: 1}, {n: 1}, {n: 4}]", "train.adapter=lora"])
     assert config.train.tau == 0.7
     assert [turn.n for turn in config.collect.turns] == [1, 1, 4]
     assert config.train.adapter.value == "lora"
@@ -67,7 +60,7 @@ def test_overrides_reach_nested_keys_and_lists():
 )
 def test_a_wrong_override_is_one_line_that_names_it(override, named):
     with pytest.raises(UserError) as caught:
-        load("demo", [override])
+        load_config("demo", [override])
     message = str(caught.value)
     assert named in message
     assert "\n" not in message
@@ -76,49 +69,49 @@ def test_a_wrong_override_is_one_line_that_names_it(override, named):
 @pytest.mark.parametrize("profile", ["nosuch", "../conf/demo", "demo/../demo", "", "nosuch.yaml"])
 def test_an_unknown_profile_names_itself_and_the_shipped_ones(profile):
     with pytest.raises(UserError, match="demo"):
-        load(profile)
+        load_config(profile)
 
 
 def test_a_profile_may_be_a_file_and_its_errors_name_it(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text((CONF_DIR / "demo.yaml").read_text())
-    assert load(str(path)) == load("demo")
+    assert load_config(str(path)) == load_config("demo")
     for text in ("- a\n- b\n", "collect: [", "collect:\n  foo: 1\n"):
         path.write_text(text)
         with pytest.raises(UserError, match=r"mine\.yaml"):
-            load(str(path))
+            load_config(str(path))
 
 
 def test_a_stored_config_comes_back_equal():
-    config = load("demo", ["problems.params={count: 5}"])
+    config = load_config("demo", ["problems.params={count: 5}"])
     assert from_yaml(to_yaml(config)) == config
     assert differences(from_yaml(to_yaml(config)), config) == []
 
 
 def test_differences_name_key_and_both_values_and_leave_machine_keys_free():
-    before, now = load("demo"), load("demo", ["train.tau=9", "engine.replicas=7", "iterations=99"])
+    before, now = load_config("demo"), load_config("demo", ["train.tau=9", "engine.replicas=7", "iterations=99"])
     assert differences(before, now) == ["train.tau: stored 0.4, now 9.0"]
 
 
 def test_every_baseline_lies_over_a_profile_and_does_not_stand_alone():
     assert baselines() == ["rft", "self-consistency", "self-refine", "sft"]
     assert not set(baselines()) & set(profiles())
-    whole = {profile: load(profile) for profile in ("demo", "mistral-7b-math")}
+    whole = {profile: load_config(profile) for profile in ("demo", "mistral-7b-math")}
     for baseline in baselines():
         for profile, config in whole.items():
-            changed = differences(config, load(f"{profile}+{baseline}"))
+            changed = differences(config, load_config(f"{profile}+{baseline}"))
             assert all(
                 line.startswith(("collect.turns", "select.", "train.normalise", "dialogue.")) for line in changed
             )
         with pytest.raises(UserError, match=f"demo\\+{baseline}"):
-            load(baseline)
+            load_config(baseline)
         with pytest.raises(UserError, match=baseline):
-            load(f"{baseline}+demo")
+            load_config(f"{baseline}+demo")
 
 
 @pytest.mark.parametrize("profile", profiles())
 def test_self_refine_has_the_untrained_base_criticise_its_own_answer(profile: str) -> None:
-    own, config = load(profile), load(f"{profile}+self-refine")
+    own, config = load_config(profile), load_config(f"{profile}+self-refine")
     critique = "say what is wrong with it, if anything, then solve the problem again."
     assert critique in config.dialogue.feedback
     assert critique not in own.dialogue.feedback
@@ -135,7 +128,7 @@ def test_self_refine_has_the_untrained_base_criticise_its_own_answer(profile: st
 
 @pytest.mark.parametrize("profile", profiles())
 def test_self_consistency_votes_among_parallel_answers_of_the_untrained_base(profile: str) -> None:
-    own, config = load(profile), load(f"{profile}+self-consistency")
+    own, config = load_config(profile), load_config(f"{profile}+self-consistency")
     assert config.iterations == 0 < own.iterations
     assert differences(own, config) == []
     assert [plan.samples for plan in evaluations(config) if plan.purpose is Purpose.EVAL_PARALLEL] == [(5,)]
@@ -143,7 +136,7 @@ def test_self_consistency_votes_among_parallel_answers_of_the_untrained_base(pro
 
 @pytest.mark.parametrize("profile", profiles())
 def test_rft_trains_on_the_learners_own_right_first_answers_alone(profile: str) -> None:
-    own, config = load(profile), load(f"{profile}+rft")
+    own, config = load_config(profile), load_config(f"{profile}+rft")
     wanted = sum(turn.n for turn in own.collect.turns)
     assert [(turn.policy, turn.n) for turn in config.collect.turns] == [(PolicyKind.learner, wanted)]
     assert (config.select.criterion, config.select.first_turn.correct) == (Criterion.success, 1.0)
@@ -156,7 +149,7 @@ def test_rft_trains_on_the_learners_own_right_first_answers_alone(profile: str) 
 
 @pytest.mark.parametrize("profile", profiles())
 def test_sft_trains_on_every_gold_solution_and_samples_nothing(profile: str) -> None:
-    own, config = load(profile), load(f"{profile}+sft")
+    own, config = load_config(profile), load_config(f"{profile}+sft")
     assert [(turn.policy, turn.n) for turn in config.collect.turns] == [(PolicyKind.gold, 1)]
     assert (config.select.criterion, config.select.first_turn) == (Criterion.all, FirstTurn(1.0, 1.0))
     assert config.train.normalise is Normalise.mean
@@ -182,7 +175,7 @@ def sampled(sample: int, verdict: Verdict, reward: float) -> Candidate:
 def test_joined_profiles_lie_over_each_other_from_left_to_right(tmp_path):
     last = tmp_path / "last.yaml"
     last.write_text("collect: {turns: [{n: 3}]}\nseed: 5\n")
-    config = load(f"demo+rft+{last}", ["seed=6"])
+    config = load_config(f"demo+rft+{last}", ["seed=6"])
     assert [turn.n for turn in config.collect.turns] == [3]
     assert (config.seed, config.select.criterion.value) == (6, "success")
     assert run_name(f"demo+rft+{last}") == "demo-rft-last"
@@ -192,14 +185,14 @@ def test_joined_profiles_lie_over_each_other_from_left_to_right(tmp_path):
 def test_a_file_whose_name_holds_a_plus_is_one_profile(tmp_path):
     path = tmp_path / "a+b.yaml"
     path.write_text((CONF_DIR / "demo.yaml").read_text())
-    assert load(str(path)) == load("demo")
+    assert load_config(str(path)) == load_config("demo")
 
 
 @pytest.mark.parametrize("profile", ["demo+nosuch", "demo+", "+rft", "demo++rft", "nosuch+rft", "demo+../rft"])
 def test_an_unknown_part_is_named(profile):
     unknown = next(part for part in profile.split("+") if part not in ("demo", "rft"))
     with pytest.raises(UserError) as caught:
-        load(profile)
+        load_config(profile)
     assert repr(unknown) in str(caught.value)
     assert "self-refine" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -8,8 +8,9 @@ import pytest
 
 from rise.core.answering.endpoint import limit_name
 from rise.core.answering.renderer import Prompt, Renderer, Reply
+from rise.core.config.changes import differences
 from rise.core.config.keys import Config
-from rise.core.config.load import differences, load
+from rise.core.config.load import load_config
 from rise.core.errors import UserError
 from rise.core.method.dialogue import solution_ids
 from rise.core.models import folder, scratch
@@ -21,7 +22,7 @@ ENDPOINT = [*TAUGHT, "teacher.base_url=http://127.0.0.1:8000/v1"]
 
 def refused(*overrides: str) -> str:
     with pytest.raises(UserError) as caught:
-        load("demo", list(overrides))
+        load_config("demo", list(overrides))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -40,10 +41,10 @@ def test_the_limit_has_the_name_that_the_endpoint_knows(base_url: str, name: str
 
 
 def test_teacher_and_gold_turns_load() -> None:
-    assert load("demo", ENDPOINT).collect.turns[1].policy.value == "teacher"
-    assert load("demo", [*ENDPOINT, "teacher.omit=[n, seed]"]).teacher.omit == ["n", "seed"]
-    assert load("demo", [*TAUGHT, "teacher.revision=main"]).teacher.base_url is None
-    assert load("demo", ["collect.turns=[{policy: gold}]"]).collect.turns[0].n == 1
+    assert load_config("demo", ENDPOINT).collect.turns[1].policy.value == "teacher"
+    assert load_config("demo", [*ENDPOINT, "teacher.omit=[n, seed]"]).teacher.omit == ["n", "seed"]
+    assert load_config("demo", [*TAUGHT, "teacher.revision=main"]).teacher.base_url is None
+    assert load_config("demo", ["collect.turns=[{policy: gold}]"]).collect.turns[0].n == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_secret_in_the_config_is_refused_and_not_repeated(override: str) -> No
 
 
 def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_teacher() -> None:
-    before = load("demo", ENDPOINT)
+    before = load_config("demo", ENDPOINT)
     free = ["teacher.base_url=https://elsewhere/v1", "teacher.api_key=block:other", "teacher.concurrency=2"]
     free += [
         "teacher.timeout=9",
@@ -96,10 +97,10 @@ def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_
         "teacher.max_requests=7",
         "teacher.max_tokens=8",
     ]
-    assert differences(before, load("demo", [*ENDPOINT, *free, "teacher.engine.max_model_len=512"])) == []
-    [found] = differences(before, load("demo", [*ENDPOINT, "teacher.model=other"]))
+    assert differences(before, load_config("demo", [*ENDPOINT, *free, "teacher.engine.max_model_len=512"])) == []
+    [found] = differences(before, load_config("demo", [*ENDPOINT, "teacher.model=other"]))
     assert re.match(r"teacher\.model: stored big, now other", found)
-    [found] = differences(load("demo", TAUGHT), load("demo", [*TAUGHT, "teacher.revision=v2"]))
+    [found] = differences(load_config("demo", TAUGHT), load_config("demo", [*TAUGHT, "teacher.revision=v2"]))
     assert re.match(r"teacher\.revision: stored None, now v2", found)
 
 

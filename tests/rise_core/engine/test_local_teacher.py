@@ -12,7 +12,8 @@ from rise.core import cluster, models
 from rise.core.answering.local_teacher import LocalTeacher, as_base, check
 from rise.core.answering.policies import TeacherPolicy
 from rise.core.answering.renderer import Prompt, Renderer
-from rise.core.config.keys import Config, Engine, Scratch
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Config, Scratch
 from rise.core.errors import UserError
 from rise.core.method.dialogue import solution_ids
 from rise.core.method.episode import State

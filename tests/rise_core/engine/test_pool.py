@@ -16,7 +16,8 @@ import pytest
 import ray
 
 from rise.core import cluster
-from rise.core.config.keys import Engine, Model
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Model
 from rise.core.engine import early
 from rise.core.engine.batches import RequestBatch
 from rise.core.engine.pool import EnginePool

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from rise.core.config.keys import Config, Problems, SourceKind, Verify
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config, Problems, Verify
 from rise.core.errors import UserError
 from rise.core.method.metrics import vote
 from rise.core.method.solving import Attempt, attempts, check_oracle, final_answer, problem_by_hand, votes

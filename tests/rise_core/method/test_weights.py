@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rise.core.config.keys import Normalise
+from rise.core.config.choices import Normalise
 from rise.core.errors import UserError
 from rise.core.method.weights import plain_weights, reward_weights
 

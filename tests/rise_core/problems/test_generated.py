@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rise.core.config.keys import Config, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
 from rise.core.generators.digit_chain import GUESS
 from rise.core.problems import ProblemSet, load_problems
 from rise.core.problems.drawing import draw_problems

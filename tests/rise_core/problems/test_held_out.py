@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.core.errors import UserError
 from rise.core.problems import load_problems
 from rise.core.problems.held_out import check_untrained, load_held_out
@@ -14,10 +14,10 @@ SMALL = ["problems.train_size=30", "problems.eval_size=12", "boost.problems=20"]
 
 
 def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems():
-    config = load("demo", SMALL)
+    config = load_config("demo", SMALL)
     problems = load_problems(config)
     assert load_held_out(config) == problems.eval
-    more = load_held_out(load("demo", [*SMALL, "problems.eval_size=40"]))
+    more = load_held_out(load_config("demo", [*SMALL, "problems.eval_size=40"]))
     assert more[:12] == problems.eval
     check_untrained(more, problems.train + problems.boost)
 
@@ -25,7 +25,7 @@ def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems()
 def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
     path = tmp_path / "held.jsonl"
     path.write_text("\n".join(json.dumps({"question": f"{i} + 1?", "answer": str(i + 1)}) for i in range(3)))
-    config = load("demo", ["problems.source=file", f"problems.eval={path}", "problems.eval_size=null"])
+    config = load_config("demo", ["problems.source=file", f"problems.eval={path}", "problems.eval_size=null"])
     assert [(p.problem_id, p.problem, p.answer, p.split) for p in load_held_out(config)] == [
         (f"held-{i + 1}", f"{i} + 1?", str(i + 1), "eval") for i in range(3)
     ]
@@ -42,7 +42,7 @@ def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path, mo
     split.parent.mkdir()
     split.write_text('{"question": "3 + 4?", "answer": "7"}\n{"question": "5 + 4?", "answer": "9"}\n')
     hub = ["problems.source=hub", f"problems.name={split.parent}", "problems.params={}", "problems.eval=test"]
-    config = load("demo", [*hub, "problems.eval_size=null"])
+    config = load_config("demo", [*hub, "problems.eval_size=null"])
     assert [(p.problem_id, p.problem, p.answer, p.split) for p in load_held_out(config)] == [
         ("test-1", "3 + 4?", "7", "eval"),
         ("test-2", "5 + 4?", "9", "eval"),

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rise.core.config.keys import Config, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
 from rise.core.problems import load_problems
 from tests.rise_core.problems.refusing import refusal
 
@@ -171,9 +172,9 @@ def test_code_in_a_dataset_is_not_run(plain: Path, tmp_path: Path) -> None:
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     script = (
-        "from rise.core.config.load import load; from rise.core.problems import load_problems;"
-        "load_problems(load('demo', ['problems.source=hub', 'problems.name=openai/gsm8k', 'problems.subset=main',"
-        " 'problems.train=train', 'problems.eval=test', 'problems.params={}']))"
+        "from rise.core.config.load import load_config; from rise.core.problems import load_problems;"
+        "load_problems(load_config('demo', ['problems.source=hub', 'problems.name=openai/gsm8k',"
+        " 'problems.subset=main', 'problems.train=train', 'problems.eval=test', 'problems.params={}']))"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
     done = subprocess.run(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from rise.core.config.keys import Adapter, LossReduction
+from rise.core.config.choices import Adapter, LossReduction
 from rise.core.records import TrainRow
 from rise.core.training.model import load_policy, target_logits, trainable
 from rise.core.training.packing import batches, collate

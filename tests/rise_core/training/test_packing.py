@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.config.keys import LossReduction
+from rise.core.config.choices import LossReduction
 from rise.core.records import TrainRow
 from rise.core.training.packing import batches, collate, pack
 from rise.core.training.row_file import Rows, load_rows, write_rows

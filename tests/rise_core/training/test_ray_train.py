@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from rise.core.cluster import connect
-from rise.core.config.keys import Optim
+from rise.core.config.training_keys import Optim
 from rise.core.errors import UserError
 from rise.core.training.ray_train import fit, warm_up
 from rise.core.training.spec import TrainSpec

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.config.keys import Optim, Schedule
+from rise.core.config.choices import Schedule
+from rise.core.config.training_keys import Optim
 from rise.core.training.schedule import global_batches, learning_rate, step_count
 
 

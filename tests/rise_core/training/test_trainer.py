@@ -16,7 +16,8 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from rise.core.config.keys import Adapter, Optim
+from rise.core.config.choices import Adapter
+from rise.core.config.training_keys import Optim
 from rise.core.errors import UserError
 from rise.core.records import TrainRow
 from rise.core.training.log import TrainLog

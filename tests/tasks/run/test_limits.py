@@ -16,8 +16,8 @@ import ray
 from prefect.logging import disable_run_logger
 
 from rise.core import cluster
-from rise.core.config.keys import Engine
-from rise.core.config.load import load
+from rise.core.config.engine_keys import Engine
+from rise.core.config.load import load_config
 from rise.core.engine.request_checks import check_gpus
 from rise.core.errors import UserError
 from rise.storage.home import Home
@@ -41,17 +41,17 @@ from tests.tasks.rehearsed import TINY
     ],
 )
 def test_only_what_uses_gpus_waits(overrides: list[str], waits: bool) -> None:
-    assert uses_gpus(load("demo", overrides)) is waits
+    assert uses_gpus(load_config("demo", overrides)) is waits
 
 
 HOLD = """
 import time
 from prefect.logging import disable_run_logger
-from rise.core.config.load import load
+from rise.core.config.load import load_config
 from rise.tasks.run import limits
 
 limits.own_server = True
-with disable_run_logger(), limits.accelerators(load("demo", ["engine.gpus=1"])):
+with disable_run_logger(), limits.accelerators(load_config("demo", ["engine.gpus=1"])):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -63,7 +63,7 @@ def test_the_gpus_of_a_killed_run_are_free_again(tmp_path: Path, monkeypatch: py
     entered = Event()
 
     def second() -> None:
-        with limits.accelerators(load("demo", ["engine.gpus=1"])):
+        with limits.accelerators(load_config("demo", ["engine.gpus=1"])):
             entered.set()
 
     with (

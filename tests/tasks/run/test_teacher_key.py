@@ -10,8 +10,8 @@ import pytest
 import ray
 from typer.testing import CliRunner
 
-from rise.core.config.keys import Teacher
-from rise.core.config.load import load
+from rise.core.config.engine_keys import Teacher
+from rise.core.config.load import load_config
 from rise.core.errors import UserError
 from rise.core.models import scratch
 from rise.flows.cli.app import app
@@ -86,7 +86,7 @@ def test_a_gold_turn_without_a_worked_solution_is_refused_before_anything_starts
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RISE_HOME", str(tmp_path / "home"))
-    scratch.build(load(TINY), ["color"], tmp_path / "model")
+    scratch.build(load_config(TINY), ["color"], tmp_path / "model")
     # This family's answers are checked by its scorer: it has no reference answer.
     profile = {
         "model": {"name": str(tmp_path / "model")},
