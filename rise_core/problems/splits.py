@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
-from rise.core.config.keys import Config, SourceKind
+from rise.core.config.choices import SourceKind
+from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.problems.hub_dataset import hub_table
 from rise.core.problems.problem_files import file_table
