@@ -1,11 +1,12 @@
-"""Checkpoints: folders of plain files named by the hash of their content, listed in table `checkpoints`."""
+"""Table `checkpoints`, and the one way from a row to verified folders.
+
+checkpoint = open_checkpoint(home.path, lake, "demo", iteration=2)
+checkpoint.weights_dir, checkpoint.adapter_dir
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +15,13 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from rise.core.errors import UserError
+from rise.core.records import Checkpoint
 from rise.storage.arrow import MOMENT
 from rise.storage.home import inside
 from rise.storage.lake import KeyExists, Lake, Transaction
-from rise.storage.sums import file_hash
+from rise.storage.publishing import check_published
 
-MEND = "put a copy of it in its place, or begin a run of another name"
-ALLOWED = {".safetensors", ".json", ".txt", ".jinja", ".model"}
-LOG = pa.list_(
+_LOG = pa.list_(
     pa.struct(
         {
             "step": pa.int32(),
@@ -35,19 +35,12 @@ LOG = pa.list_(
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A folder under `checkpoints/`: `path` is relative to the home folder, `files` maps file name to sha256."""
-
-    checkpoint_id: str
-    path: str
-    sha256: str
-    bytes: int
-    files: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class CheckpointRecord:
-    """A row of table `checkpoints`. An adapter stands on the weights of checkpoint `base_id`."""
+    """A row of table `checkpoints`.
+
+    An adapter is loaded on top of the weights of checkpoint `base_id`. `path` is relative to the home folder; `files`
+    maps file name to sha256.
+    """
 
     run: str
     iteration: int
@@ -64,66 +57,22 @@ class CheckpointRecord:
     training_log: list[dict[str, Any]] = field(default_factory=list)
 
 
-def publish(home: Path, built_dir: Path) -> Published:
-    """Move a built folder to <home>/checkpoints/<id>, in one step: it is there whole or not at all.
+def append(lake: Lake, checkpoint: CheckpointRecord) -> int:
+    """Commit the row of a published checkpoint.
 
-    The id is the first 12 hex digits of the sha256 over the sorted (file name, sha256) list, so equal content has one
-    folder: when that exists, `built_dir` is only removed. `built_dir` must be on the home folder's file system.
-    Raises UserError for a file that is neither weights (.safetensors) nor plain text.
+    Returns:
+        The snapshot's version.
+
+    Raises:
+        KeyExists: The iteration has a checkpoint.
     """
-    files = hash_files(built_dir)
-    digest = content_hash(files)
-    relative = Path("checkpoints") / digest[:12]
-    size = sum((built_dir / name).stat().st_size for name in files)
-    sync(built_dir, files)
-    (home / "checkpoints").mkdir(parents=True, exist_ok=True)
-    if (home / relative).is_dir() and not is_intact(home / relative, files):
-        shutil.rmtree(home / relative)  # damaged since; what was built now takes its place
-    try:
-        os.rename(built_dir, home / relative)
-    except OSError:
-        if not (home / relative).is_dir():
-            raise
-        shutil.rmtree(built_dir)
-    return Published(digest[:12], str(relative), digest, size, files)
-
-
-def hash_files(folder: Path) -> dict[str, str]:
-    """sha256 of every file in a checkpoint's folder, by name relative to it."""
-    files = sorted(path for path in folder.rglob("*") if not path.is_dir())
-    for path in files:
-        if path.suffix not in ALLOWED or path.is_symlink():
-            raise UserError(f"checkpoint file {path}: only plain {', '.join(sorted(ALLOWED))} files may be published")
-    if not any(path.suffix == ".safetensors" for path in files):
-        raise UserError(f"checkpoint folder {folder} has no .safetensors file")
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
-
-
-def is_intact(folder: Path, files: dict[str, str]) -> bool:
-    """Whether a folder holds these files as they were hashed."""
-    return all((folder / name).is_file() and file_hash(folder / name) == digest for name, digest in files.items())
-
-
-def content_hash(files: dict[str, str]) -> str:
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
-
-
-def sync(folder: Path, names: dict[str, str]) -> None:
-    """Force files to the disk, so that a power cut after the rename leaves no hollow checkpoint."""
-    for name in names:
-        with (folder / name).open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def record(lake: Lake, checkpoint: CheckpointRecord) -> int:
-    """Commit a checkpoint's row; returns the snapshot's version. Raises KeyExists when the iteration has one."""
     columns = {
         name: getattr(checkpoint, name)
         for name in ("run", "iteration", "checkpoint_id", "kind", "base_id", "path", "sha256", "bytes", "steps")
     }
     columns |= {"tokens": checkpoint.tokens, "seconds": checkpoint.seconds, "files": json.dumps(checkpoint.files)}
     table = pa.Table.from_pylist([columns])
-    table = table.append_column("training_log", pa.array([checkpoint.training_log], LOG))
+    table = table.append_column("training_log", pa.array([checkpoint.training_log], _LOG))
     table = table.append_column("created_at", pa.array([datetime.now(UTC)], MOMENT))
 
     def write(tx: Transaction) -> None:
@@ -137,34 +86,63 @@ def record(lake: Lake, checkpoint: CheckpointRecord) -> int:
     return lake.commit(write, run=checkpoint.run, iteration=checkpoint.iteration, stage=stage, note=note)
 
 
-def get(lake: Lake, run: str, iteration: int) -> CheckpointRecord | None:
-    """The checkpoint of an iteration (0: the base), None when there is none yet."""
-    found = lake.query(
+def has(lake: Lake, run: str, iteration: int) -> bool:
+    """Tell whether an iteration has a checkpoint (iteration 0: the base)."""
+    return find(lake, run, iteration) is not None
+
+
+def find(lake: Lake, run: str, iteration: int) -> CheckpointRecord | None:
+    """Read the row of an iteration's checkpoint (iteration 0: the base), None if there is no such row."""
+    rows = lake.query(
         "SELECT * EXCLUDE (created_at) FROM checkpoints WHERE run = ? AND iteration = ?", [run, iteration]
-    )
-    rows = found.to_pylist()
+    ).to_pylist()
     return CheckpointRecord(**{**rows[0], "files": json.loads(rows[0]["files"])}) if rows else None
 
 
-def place(home: Path, checkpoint: CheckpointRecord) -> Path:
-    """The checkpoint's folder, its files unchecked. Raises UserError where its row names a place elsewhere."""
-    return inside(home, checkpoint.path)
+def get(lake: Lake, run: str, iteration: int | None = None) -> CheckpointRecord:
+    """Read the row of an iteration's checkpoint, by default of the newest one.
 
-
-def verify(home: Path, checkpoint: CheckpointRecord) -> Path:
-    """The checkpoint's folder, once every file is there with the hash it was published with.
-
-    Raises UserError naming the file that is missing, foreign or changed.
+    Raises:
+        UserError: The iteration has no checkpoint.
     """
-    folder = place(home, checkpoint)
-    for name, expected in checkpoint.files.items():
-        path = inside(folder, name)
-        if not path.is_file():
-            raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {path} is missing: {MEND}")
-        if file_hash(path) != expected:
-            raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {path} is not the file that was published: {MEND}")
-    foreign = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - set(checkpoint.files)
-    if foreign:
-        added = folder / min(foreign)
-        raise UserError(f"checkpoint {checkpoint.checkpoint_id}: {added} was added after publishing: remove it")
+    if iteration is not None and (record := find(lake, run, iteration)):
+        return record
+    rows = lake.query("SELECT iteration FROM checkpoints WHERE run = ? ORDER BY iteration", [run])
+    iterations: list[int] = rows["iteration"].to_pylist()
+    if not iterations:
+        raise UserError(f"run {run!r} has no checkpoint yet; `rise run` goes on with it")
+    if iteration is not None:
+        listed = ", ".join(map(str, iterations))
+        raise UserError(f"run {run!r} has no checkpoint of iteration {iteration}; it has those of {listed}")
+    return get(lake, run, iterations[-1])
+
+
+def open_checkpoint(home: Path, lake: Lake, run: str, iteration: int, verified: set[str] | None = None) -> Checkpoint:
+    """Verify the files of an iteration's checkpoint and return its folders.
+
+    Args:
+        home: The home folder.
+        verified: Ids of checkpoints whose files need no second check. Checkpoints verified here are added.
+
+    Returns:
+        The checkpoint: a folder of full weights and, for an adapter, the adapter's own folder.
+
+    Raises:
+        UserError: The iteration, or iteration 0 under an adapter, has no checkpoint, or a file is missing, changed,
+            additional, or lies outside the home folder.
+    """
+    verified = set() if verified is None else verified
+    record = get(lake, run, iteration)
+    folder = _verified_folder(home, record, verified)
+    if record.kind == "full":
+        return Checkpoint(record.checkpoint_id, str(folder))
+    base = _verified_folder(home, get(lake, run, 0), verified)
+    return Checkpoint(record.checkpoint_id, str(base), str(folder))
+
+
+def _verified_folder(home: Path, record: CheckpointRecord, verified: set[str]) -> Path:
+    folder = inside(home, record.path)
+    if record.checkpoint_id not in verified:
+        check_published(folder, record.checkpoint_id, record.files)
+        verified.add(record.checkpoint_id)
     return folder

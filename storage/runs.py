@@ -121,3 +121,16 @@ def read_problems(lake: Lake, run: str, split: str) -> list[Problem]:
     names = ("problem_id", "problem", "answer", "solution", "metadata")
     found = lake.query("SELECT * FROM problems WHERE run = ? AND split = ? ORDER BY position", [run, split])
     return records_of(build, names, found)
+
+
+def find_problem(lake: Lake, run: str, text: str) -> Problem | None:
+    """The run's own problem of exactly that text, None if it has none; a held-out one first."""
+    rows = lake.query(
+        "SELECT split, problem_id FROM problems WHERE run = ? AND problem = ?"
+        " ORDER BY split <> ?, split, position LIMIT 1",
+        [run, text, EVAL_SPLIT],
+    ).to_pylist()
+    if not rows:
+        return None
+    split, problem_id = rows[0]["split"], rows[0]["problem_id"]
+    return next(problem for problem in read_problems(lake, run, split) if problem.problem_id == problem_id)

@@ -22,6 +22,7 @@ from rise.core.training.row_file import write_rows
 from rise.core.training.schedule import step_count
 from rise.core.training.spec import TrainResult, TrainSpec
 from rise.storage import checkpoints, examples
+from rise.storage.publishing import publish as publish_folder
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
@@ -31,7 +32,7 @@ EVERY = 10.0  # seconds between lines about a fine-tuning's progress
 @stage("fine_tune {context.run} {iteration}")
 def fine_tune(context: RunContext, iteration: int) -> None:
     """Train checkpoint `iteration` and publish it, unless the lake has it."""
-    if checkpoints.get(context.lake, context.run, iteration) is not None:
+    if checkpoints.has(context.lake, context.run, iteration):
         return
     plan = plan_training(context, iteration)
     context.release()
@@ -45,7 +46,7 @@ def fine_tune(context: RunContext, iteration: int) -> None:
 
 def warm_up_trainer(context: RunContext, iteration: int) -> None:
     """Have the trainer's process import torch beside the stages between sampling and `fine_tune`."""
-    if checkpoints.get(context.lake, context.run, iteration) is None:
+    if not checkpoints.has(context.lake, context.run, iteration):
         context.warm_trainer = warm_up(context.config.train.workers, context.config.train.gpus)
 
 
@@ -123,8 +124,8 @@ def run_training(context: RunContext, plan: TrainSpec, label: str) -> TrainResul
 def publish(context: RunContext, iteration: int, built: Path, result: TrainResult | None = None) -> None:
     """Move a built model to its place under its content's hash and list it in the lake."""
     kind: Literal["full", "adapter"] = "adapter" if result is not None and result.kind == "adapter" else "full"
-    placed = checkpoints.publish(context.home.path, built)
-    checkpoints.record(
+    placed = publish_folder(context.home.path, built)
+    checkpoints.append(
         context.lake,
         checkpoints.CheckpointRecord(
             run=context.run,

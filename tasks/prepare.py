@@ -41,7 +41,7 @@ def prepare(context: RunContext) -> None:
         logger.info("%d training and %d held-out problems", len(context.problems.train), len(context.problems.eval))
     elif stored != given:
         raise UserError(f"run {context.run!r} was begun with other problems than these: use them, or another run name")
-    if checkpoints.get(context.lake, context.run, 0) is None:
+    if not checkpoints.has(context.lake, context.run, 0):
         build_base(context)
     check_lengths(context)
 

@@ -72,7 +72,7 @@ def load_run(lake: Lake, name: str, split: str) -> Evaluated:
     ]
     problems = {problem.problem_id: problem for problem in read_problems(lake, run, split)}
     metrics = [metric for k, metric in found if k == iteration]
-    base = checkpoints.get(lake, run, 0)
+    base = checkpoints.find(lake, run, 0)
     spent = spending(lake, run, iteration)
     return evaluated(
         f"{run}@{iteration}", rollouts, problems, metrics, spent, split, base.checkpoint_id if base else ""

@@ -16,7 +16,7 @@ from rise.core.config.keys import Config
 from rise.core.method.solving import Attempt, final_answer, votes
 from rise.core.records import Verdict
 from rise.core.text import printable
-from rise.storage.trained import Trained
+from rise.storage.checkpoints import CheckpointRecord
 
 STYLES = {Verdict.CORRECT: "green", Verdict.WRONG: "red", Verdict.NO_ANSWER: "red"}
 BAR = "█"
@@ -37,15 +37,15 @@ def working(what: str) -> Iterator[None]:
 class JsonEpisode:
     """Collects the turns and prints them at the end."""
 
-    def __init__(self, out: TextIO, found: Trained, config: Config, problem: str) -> None:
-        self.out, self.found, self.problem = out, found, problem
+    def __init__(self, out: TextIO, checkpoint: CheckpointRecord, config: Config, problem: str) -> None:
+        self.out, self.checkpoint, self.problem = out, checkpoint, problem
         self.made: list[Attempt] = []
 
     def add(self, attempt: Attempt) -> None:
         self.made.append(attempt)
 
     def end(self) -> None:
-        checkpoint = self.found.checkpoint
+        checkpoint = self.checkpoint
         whole = {
             "run": checkpoint.run,
             "iteration": checkpoint.iteration,
@@ -61,11 +61,11 @@ class JsonEpisode:
 class ShownEpisode:
     """Prints every turn as it comes."""
 
-    def __init__(self, out: TextIO, found: Trained, config: Config, problem: str) -> None:
+    def __init__(self, out: TextIO, checkpoint: CheckpointRecord, config: Config, problem: str) -> None:
         self.console = Console(file=out, highlight=False)
         self.made: list[Attempt] = []
         self.turns = config.eval.turns
-        checkpoint, ev = found.checkpoint, config.eval
+        ev = config.eval
         self.line(
             f"run {checkpoint.run}, iteration {checkpoint.iteration}, checkpoint {checkpoint.checkpoint_id}, "
             f"temperature {ev.temperature:g}, seed {config.seed}",

@@ -9,13 +9,16 @@ from uuid import uuid4
 
 import typer
 
+from rise.core.atomic import sync_file
 from rise.core.errors import UserError
 from rise.flows.cli.options import HomeOption, IterationOption, RunArgument, one_line_errors
 from rise.flows.local.environment import use_home
 
 if TYPE_CHECKING:
     from rise.core.method.metrics import Metric
-    from rise.storage.trained import Trained
+    from rise.core.records import Checkpoint
+    from rise.storage.checkpoints import CheckpointRecord
+    from rise.storage.runs import RunRecord
 
 
 def export(
@@ -31,19 +34,21 @@ def export(
     use_home(home)
     with one_line_errors():
         out = check_target(folder)
+        from rise.storage import checkpoints, runs
         from rise.storage.home import Home
         from rise.storage.lake import Lake
         from rise.storage.metric_rows import read_metrics
-        from rise.storage.trained import trained
 
         place = Home.from_env()
         with Lake(place.lake, read_only=True) as lake:
-            found = trained(place, lake, run, iteration)
+            run_record = runs.get_run(lake, run)
+            record = checkpoints.get(lake, run, iteration)
+            checkpoint = checkpoints.open_checkpoint(place.path, lake, run, record.iteration)
             metrics = read_metrics(lake, run)
         from rise.flows.cli.stdout import claim_stdout
 
         results = claim_stdout()
-        write_whole(found, metrics, out)
+        write_whole(run_record, record, checkpoint, metrics, out)
         print(out, file=results, flush=True)
 
 
@@ -58,23 +63,27 @@ def check_target(folder: Path) -> Path:
     return out
 
 
-def write_whole(found: Trained, metrics: list[tuple[int, Metric]], out: Path) -> None:
+def write_whole(
+    run: RunRecord, record: CheckpointRecord, checkpoint: Checkpoint, metrics: list[tuple[int, Metric]], out: Path
+) -> None:
     """Build the folder beside its place, then move it there: it is there whole or not at all."""
     from rise.core.config.load import from_yaml
     from rise.core.models import export as models
     from rise.core.models.card import Exported, model_card
-    from rise.storage.checkpoints import hash_files, sync
+    from rise.storage.publishing import hash_files
 
     built = out.parent / f".{out.name}-{uuid4().hex[:8]}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        models.export(found.weights, found.adapter, built)
+        models.export(
+            Path(checkpoint.weights_dir), Path(checkpoint.adapter_dir) if checkpoint.adapter_dir else None, built
+        )
         files = hash_files(built)
-        run, checkpoint = found.run, found.checkpoint
         config = from_yaml(run.config)
-        about = Exported(run.run, checkpoint.iteration, checkpoint.checkpoint_id, config, run.versions, metrics, files)
+        about = Exported(run.run, record.iteration, record.checkpoint_id, config, run.versions, metrics, files)
         (built / "README.md").write_text(model_card(about), encoding="utf-8")
-        sync(built, {**files, "README.md": ""})
+        for name in (*files, "README.md"):
+            sync_file(built / name)
         built.rename(out)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror or error}") from error

@@ -13,8 +13,8 @@ from rise.flows.local.environment import use_home
 
 if TYPE_CHECKING:
     from rise.core.config.keys import Config
-    from rise.core.records import Grade, Problem
-    from rise.storage.trained import Trained
+    from rise.core.records import Checkpoint, Grade, Problem
+    from rise.storage.checkpoints import CheckpointRecord
 
 
 def solve(
@@ -41,11 +41,11 @@ def solve(
         text = problem_text(problem)
         if oracle is not None and not oracle.strip():
             raise UserError("--oracle is empty: give the right answer, or leave it out")
-        found, config, given = look_up(run, iteration, text, oracle)
+        record, checkpoint, config, given = look_up(run, iteration, text, oracle)
         config.seed = config.seed if seed is None else seed
         config.eval.turns = turns or config.eval.turns
         config.eval.temperature = config.eval.temperature if temperature is None else temperature
-        answer(found, config, given, oracle, json)
+        answer(record, checkpoint, config, given, oracle, json)
 
 
 def problem_text(argument: str) -> str:
@@ -60,22 +60,32 @@ def problem_text(argument: str) -> str:
     return text
 
 
-def look_up(run: str, iteration: int | None, text: str, oracle: str | None) -> tuple[Trained, Config, Problem]:
-    """The checkpoint, the run's config, and the problem as the verifier will take it."""
+def look_up(
+    run: str, iteration: int | None, text: str, oracle: str | None
+) -> tuple[CheckpointRecord, Checkpoint, Config, Problem]:
+    """Read the checkpoint with its files verified, the run's config, and the problem as the verifier takes it."""
     from rise.core.config.load import from_yaml
     from rise.core.method.solving import problem_by_hand
+    from rise.storage import checkpoints, runs
     from rise.storage.home import Home
     from rise.storage.lake import Lake
-    from rise.storage.trained import known_problem, trained
 
     home = Home.from_env()
     with Lake(home.lake, read_only=True) as lake:
-        found = trained(home, lake, run, iteration)
-        config = from_yaml(found.run.config)
-        return found, config, problem_by_hand(config, text, oracle, known_problem(lake, run, text))
+        config = from_yaml(runs.get_run(lake, run).config)
+        record = checkpoints.get(lake, run, iteration)
+        checkpoint = checkpoints.open_checkpoint(home.path, lake, run, record.iteration)
+        return record, checkpoint, config, problem_by_hand(config, text, oracle, runs.find_problem(lake, run, text))
 
 
-def answer(found: Trained, config: Config, problem: Problem, oracle: str | None, as_json: bool) -> None:
+def answer(
+    record: CheckpointRecord,
+    checkpoint: Checkpoint,
+    config: Config,
+    problem: Problem,
+    oracle: str | None,
+    as_json: bool,
+) -> None:
     """Sample, grade and show the turns."""
     from rise.core.engine.local_engine import settings_here
 
@@ -86,7 +96,7 @@ def answer(found: Trained, config: Config, problem: Problem, oracle: str | None,
     from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
     from rise.flows.cli.stdout import claim_stdout
 
-    learner = LocalLearner(config, found.policy, found.checkpoint.iteration, problem)
+    learner = LocalLearner(config, checkpoint, record.iteration, problem)
     with GradingPool(config.verify.verifier, 1, config.verify.timeout) as graders:
 
         def grade(response: str) -> Grade:
@@ -94,8 +104,8 @@ def answer(found: Trained, config: Config, problem: Problem, oracle: str | None,
 
         if oracle is not None:
             check_oracle(config, oracle, problem, grade)
-        episode = (JsonEpisode if as_json else ShownEpisode)(claim_stdout(), found, config, problem.problem)
-        with working(f"starting a vLLM engine with checkpoint {found.checkpoint.checkpoint_id}"):
+        episode = (JsonEpisode if as_json else ShownEpisode)(claim_stdout(), record, config, problem.problem)
+        with working(f"starting a vLLM engine with checkpoint {checkpoint.checkpoint_id}"):
             learner.start()
         for attempt in attempts(turns=config.eval.turns, ask=learner.ask, grade=grade, oracle=oracle is not None):
             episode.add(attempt)

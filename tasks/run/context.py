@@ -107,30 +107,17 @@ class RunContext:
     # -- the model -----------------------------------------------------------------------------------------------------
 
     def checkpoint(self, iteration: int) -> checkpoints.CheckpointRecord:
-        record = checkpoints.get(self.lake, self.run, iteration)
-        if record is None:
-            raise RuntimeError(f"run {self.run} has no checkpoint of iteration {iteration}")
-        return record
+        """The row of an iteration's checkpoint."""
+        return checkpoints.get(self.lake, self.run, iteration)
 
     def policy(self, iteration: int) -> Checkpoint:
-        """The checkpoint of an iteration as the engines take it, its files checked against their hashes."""
-        record = self.checkpoint(iteration)
-        own = str(self.checked(record))
-        if record.kind == "full":
-            return Checkpoint(record.checkpoint_id, own)
-        return Checkpoint(record.checkpoint_id, str(self.checked(self.checkpoint(0))), own)
-
-    def checked(self, record: checkpoints.CheckpointRecord) -> Path:
-        """A checkpoint's folder; its hashes are compared once."""
-        if record.checkpoint_id not in self.intact:
-            checkpoints.verify(self.home.path, record)
-            self.intact.add(record.checkpoint_id)
-        return checkpoints.place(self.home.path, record)
+        """The checkpoint of an iteration, its files verified once."""
+        return checkpoints.open_checkpoint(self.home.path, self.lake, self.run, iteration, self.intact)
 
     @cached_property
     def base_folder(self) -> Path:
         """The folder of iteration 0: weights, tokenizer and chat template, as they were published."""
-        return self.checked(self.checkpoint(0))
+        return Path(self.policy(0).weights_dir)
 
     @cached_property
     def tokenizer(self) -> Any:

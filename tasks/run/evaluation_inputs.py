@@ -64,7 +64,7 @@ def checked_iteration(lake: Lake, run: str, iteration: int | None) -> int:
     chosen = newest if iteration is None else iteration
     if chosen is None:
         raise UserError(f"run {run!r} has no evaluated checkpoint yet: go on with `rise run`, or give --iteration")
-    if checkpoints.get(lake, run, chosen) is None:
+    if not checkpoints.has(lake, run, chosen):
         raise UserError(f"run {run!r} has no checkpoint of iteration {chosen}; it has metrics up to {newest}")
     return chosen
 

@@ -13,7 +13,7 @@ from rise.core.config.load import load_config, to_yaml
 from rise.core.errors import UserError
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Problem, Rollout
-from rise.storage.checkpoints import record
+from rise.storage import checkpoints
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.metric_rows import write_metrics
 from rise.storage.rollouts import append_rollouts
@@ -64,8 +64,8 @@ def fill(lake: Lake, run: str, evaluations: dict[int, Right], base: str = "base"
     config = load_config("demo", ["eval.bootstrap=200"])
     create_run(lake, run, "demo", to_yaml(config), {}, LAST)
     write_problems(lake, run, [Problem(f"p{index:02}", "eval", f"q{index}", "18") for index in range(PROBLEMS)])
-    record(lake, checkpoint(run, 0, base))
-    record(lake, checkpoint(run, LAST, f"{run}-last"))
+    checkpoints.append(lake, checkpoint(run, 0, base))
+    checkpoints.append(lake, checkpoint(run, LAST, f"{run}-last"))
     append_rollouts(lake, [rollout(run=run, policy=base, sample=sample) for sample in range(sampled)])
     for iteration, right in evaluations.items():
         rows = list(responses(run, iteration, right))

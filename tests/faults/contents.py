@@ -40,9 +40,8 @@ def differences(undisturbed: Contents, home: Path) -> tuple[list[str], list[str]
     extra = [f"{n} of {table}" for table in KEYS if (n := (found[table] - undisturbed[table]).total())]
     with Lake(Home(home).lake, read_only=True) as lake:
         for iteration in (0, 1):
-            record = checkpoints.get(lake, RUN, iteration)
-            if record is not None:
-                checkpoints.verify(home, record)
+            if checkpoints.has(lake, RUN, iteration):
+                checkpoints.open_checkpoint(home, lake, RUN, iteration)
     return missing, extra + [f"staged {path.name}" for path in (home / "runs" / RUN / "staging").glob("*")]
 
 

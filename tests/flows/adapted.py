@@ -16,6 +16,7 @@ from rise.core.training.trainer import train
 from rise.storage import checkpoints, runs
 from rise.storage.home import Home
 from rise.storage.lake import Lake, LakeLocation
+from rise.storage.publishing import Published, publish
 from tests.flows.architectures import save_mistral
 
 RUN = "adapted"
@@ -42,10 +43,10 @@ def make_home(path: Path) -> Path:
         runs.write_problems(lake, RUN, [Problem("p1", "eval", "What is 1 + 2?", "3")])
         base = path / "building"
         folder.link(model, base)
-        placed = checkpoints.publish(path, base)
+        placed = publish(path, base)
         record(lake, 0, "full", None, placed)
         out = fine_tuned(config, path / placed.path, home.run_folder(RUN))
-        record(lake, 1, "adapter", placed.checkpoint_id, checkpoints.publish(path, out))
+        record(lake, 1, "adapter", placed.checkpoint_id, publish(path, out))
     return path
 
 
@@ -75,6 +76,6 @@ def fine_tuned(config: Config, weights: Path, work: Path) -> Path:
     return work / "out"
 
 
-def record(lake: Lake, iteration: int, kind: str, base: str | None, placed: checkpoints.Published) -> None:
+def record(lake: Lake, iteration: int, kind: str, base: str | None, placed: Published) -> None:
     row = checkpoints.CheckpointRecord(run=RUN, iteration=iteration, kind=kind, base_id=base, **asdict(placed))  # type: ignore[arg-type]
-    checkpoints.record(lake, row)
+    checkpoints.append(lake, row)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rise.core.method.comparison import SAMPLED
 from rise.core.records import Example
 from rise.flows.cli.comparison_table import rank, spending
-from rise.storage.checkpoints import record
+from rise.storage import checkpoints
 from rise.storage.examples import write_examples
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.rollouts import append_rollouts
@@ -18,8 +18,8 @@ from tests.storage.test_spending import checkpoint
 def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:
     with Lake(LakeLocation.from_home(tmp_path)) as lake:
         for run in ("mixed", "sft"):
-            record(lake, checkpoint(run, 0, "base"))
-            record(lake, checkpoint(run, 1, f"{run}-one"))
+            checkpoints.append(lake, checkpoint(run, 0, "base"))
+            checkpoints.append(lake, checkpoint(run, 1, f"{run}-one"))
         append_rollouts(lake, [rollout(run="mixed", policy="base", sample=s) for s in range(3)])
         append_rollouts(lake, [rollout(run="mixed", turn=2, policy="gold", problem_id=p) for p in ("p0", "p1")])
         append_rollouts(lake, [rollout(run="mixed", turn=3, policy="wise-9b", response_ids=[1] * 10)])

@@ -29,7 +29,6 @@ from rise.flows.cli.printing import write_metrics, write_rows
 from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.metric_rows import write_metrics as store_metrics
-from rise.storage.trained import Trained
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[red]markup[/red][link=file:///etc]x[/link]\r\x7f"
 STEERING = set("\x1b\x07\x9b\r\x7f\u202e\x9d")
@@ -78,14 +77,14 @@ def test_metrics_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_an_episode(terminal: bool) -> None:
     record = CheckpointRecord("r1", 1, "0123456789ab", "full", None, "x", "x", 1, {})
     out = io.StringIO()
-    shown = ShownEpisode(out, Trained(None, record, Path(), None), Config(), HOSTILE)  # type: ignore[arg-type]
+    shown = ShownEpisode(out, record, Config(), HOSTILE)
     shown.console = Console(file=out, highlight=False, force_terminal=terminal, color_system=None, width=300)
     shown.block(HOSTILE)
     shown.add(attempt())
     shown.end()
     assert harmless(out.getvalue())
     out = io.StringIO()
-    as_json = JsonEpisode(out, Trained(None, record, Path(), None), Config(), HOSTILE)  # type: ignore[arg-type]
+    as_json = JsonEpisode(out, record, Config(), HOSTILE)
     as_json.add(attempt())
     as_json.end()
     assert harmless(out.getvalue())

@@ -19,7 +19,7 @@ from rise.core.records import Grade, Verdict
 from rise.core.text import printable
 from rise.flows.cli.app import app
 from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode
-from rise.storage.trained import Trained
+from rise.storage.checkpoints import CheckpointRecord
 from tests.flows.adapted import RUN
 from tests.flows.command import RISE, environment, finished, query
 from tests.flows.test_bad_input import refused
@@ -128,7 +128,7 @@ def test_a_changed_checkpoint_is_not_used(invoke, adapted: Path) -> None:
         file.write_bytes(before)
 
 
-FOUND = cast(Trained, SimpleNamespace(checkpoint=SimpleNamespace(run="r", iteration=1, checkpoint_id="c")))
+FOUND = cast(CheckpointRecord, SimpleNamespace(run="r", iteration=1, checkpoint_id="c"))
 
 
 def shown(*made: Attempt) -> list[str]:

@@ -8,8 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from rise.core.errors import UserError
-from rise.storage.checkpoints import CheckpointRecord, Published, get, publish, record, verify
+from rise.core.records import Checkpoint
+from rise.storage import checkpoints
+from rise.storage.checkpoints import CheckpointRecord, open_checkpoint
 from rise.storage.lake import KeyExists, Lake
+from rise.storage.publishing import Published, check_published, publish
 
 LOG = [{"step": 1, "epoch": 0.5, "loss": 2.25, "learning_rate": 1e-3, "tokens": 512}]
 
@@ -69,35 +72,86 @@ def test_links_and_folders_without_weights_are_not_published(home: Path, tmp_pat
 
 
 def test_a_row_comes_back_as_it_was(lake: Lake, home: Path, tmp_path: Path) -> None:
-    full = row(publish(home, build(tmp_path / "a")), iteration=0)
-    adapter = row(
-        publish(home, build(tmp_path / "b", 2.0)),
-        **{"kind": "adapter", "base_id": full.checkpoint_id, "steps": 7, "tokens": 512, "seconds": 1.5},
-        training_log=LOG,
-    )
-    record(lake, full)
-    record(lake, adapter)
-    assert get(lake, "r1", 0) == full
-    assert get(lake, "r1", 1) == adapter
-    assert get(lake, "r1", 2) is None
+    full, adapter = published_pair(home, tmp_path)
+    checkpoints.append(lake, full)
+    assert not checkpoints.has(lake, "r1", 1)
+    checkpoints.append(lake, adapter)
+    assert checkpoints.get(lake, "r1", 0) == checkpoints.find(lake, "r1", 0) == full
+    assert checkpoints.get(lake, "r1", 1) == checkpoints.get(lake, "r1") == adapter
+    assert checkpoints.has(lake, "r1", 1)
+    assert checkpoints.find(lake, "r1", 2) is None
+    with pytest.raises(UserError, match=r"run 'r1' has no checkpoint of iteration 2; it has those of 0, 1"):
+        checkpoints.get(lake, "r1", 2)
+    with pytest.raises(UserError, match=r"run 'r2' has no checkpoint yet"):
+        checkpoints.get(lake, "r2")
     with pytest.raises(KeyExists, match="run r1, iteration 1"):
-        record(lake, adapter)
+        checkpoints.append(lake, adapter)
     losses = lake.query("SELECT unnest(training_log).loss AS loss FROM checkpoints").to_pylist()
     assert losses == [{"loss": 2.25}]
 
 
-def test_verify_names_the_file_that_is_not_as_published(home: Path, tmp_path: Path) -> None:
-    checkpoint = row(publish(home, build(tmp_path / "a")))
-    folder = verify(home, checkpoint)
+def test_an_adapter_opens_with_the_base_under_it_and_both_are_verified(lake: Lake, home: Path, tmp_path: Path) -> None:
+    full, adapter = published_pair(home, tmp_path)
+    checkpoints.append(lake, adapter)
+    with pytest.raises(UserError, match="no checkpoint of iteration 0"):
+        open_checkpoint(home, lake, "r1", 1)
+    checkpoints.append(lake, full)
+    weights, own = str(home / full.path), str(home / adapter.path)
+    assert open_checkpoint(home, lake, "r1", 0) == Checkpoint(full.checkpoint_id, weights)
+    assert open_checkpoint(home, lake, "r1", 1) == Checkpoint(adapter.checkpoint_id, weights, own)
+    (home / full.path / "config.json").write_text("{ }")
+    with pytest.raises(UserError, match=r"config\.json is not the file that was published"):
+        open_checkpoint(home, lake, "r1", 1)
+
+
+def test_a_verified_checkpoint_is_not_hashed_again(lake: Lake, home: Path, tmp_path: Path) -> None:
+    for checkpoint in published_pair(home, tmp_path):
+        checkpoints.append(lake, checkpoint)
+    verified: set[str] = set()
+    opened = open_checkpoint(home, lake, "r1", 1, verified)
+    assert len(verified) == 2
+    for folder in (opened.weights_dir, opened.adapter_dir):
+        (Path(str(folder)) / "config.json").unlink()
+    assert open_checkpoint(home, lake, "r1", 1, verified) == opened
+    with pytest.raises(UserError, match=r"config\.json is missing"):
+        open_checkpoint(home, lake, "r1", 1)
+
+
+def published_pair(home: Path, tmp_path: Path) -> tuple[CheckpointRecord, CheckpointRecord]:
+    """Publish full weights and an adapter on top of them, and return their rows of iterations 0 and 1."""
+    full = row(publish(home, build(tmp_path / "full")), iteration=0)
+    adapter = row(
+        publish(home, build(tmp_path / "adapter", 2.0)),
+        **{"kind": "adapter", "base_id": full.checkpoint_id, "steps": 7, "tokens": 512, "seconds": 1.5},
+        training_log=LOG,
+    )
+    return full, adapter
+
+
+def test_a_damaged_folder_is_replaced_by_the_same_content(home: Path, tmp_path: Path) -> None:
+    first = publish(home, build(tmp_path / "a"))
+    (home / first.path / "config.json").write_text("damaged")
+    assert publish(home, build(tmp_path / "b")) == first
+    check_published(home / first.path, first.checkpoint_id, first.files)
+
+
+def test_verification_names_the_file_that_is_not_as_published(home: Path, tmp_path: Path) -> None:
+    published = publish(home, build(tmp_path / "a"))
+    folder = home / published.path
+
+    def check() -> None:
+        check_published(folder, published.checkpoint_id, published.files)
+
+    check()
     (folder / "added.json").write_text("{}")
     with pytest.raises(UserError, match=r"added\.json was added after publishing"):
-        verify(home, checkpoint)
+        check()
     (folder / "added.json").unlink()
     weights = bytearray((folder / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (folder / "model.safetensors").write_bytes(weights)
     with pytest.raises(UserError, match=r"model\.safetensors is not the file that was published"):
-        verify(home, checkpoint)
+        check()
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"model\.safetensors is missing"):
-        verify(home, checkpoint)
+        check()

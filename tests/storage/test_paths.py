@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from rise.storage import checkpoints
 from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.home import Home, inside
 from rise.storage.lake import Lake, Transaction
-from rise.storage.trained import trained
+from rise.storage.publishing import check_published
+from rise.storage.sums import file_hash
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ RECORD = CheckpointRecord("r1", 0, "0123456789ab", "full", None, "checkpoints/01
 @pytest.mark.parametrize("path", ["../outside", "checkpoints/../../outside", "/etc", "checkpoints/link", "link/x"])
 def test_a_hostile_row_of_the_catalog_leads_nowhere(place: Home, path: str) -> None:
     (place.path.parent / "outside/model.safetensors").write_bytes(b"weights")
-    digest = checkpoints.file_hash(place.path.parent / "outside/model.safetensors")
+    digest = file_hash(place.path.parent / "outside/model.safetensors")
     with Lake(place.lake) as lake:
 
         def write(tx: Transaction) -> None:
@@ -71,15 +71,9 @@ def test_a_hostile_row_of_the_catalog_leads_nowhere(place: Home, path: str) -> N
             tx.execute(f"INSERT INTO lake.main.checkpoints VALUES ({values})", (path, files))
 
         lake.commit(write, run="r1", iteration=0, stage="prepare")
-        record = checkpoints.get(lake, "r1", 0)
-        assert record is not None
-        for use in (
-            lambda: checkpoints.place(place.path, record),
-            lambda: checkpoints.verify(place.path, record),
-            lambda: trained(place, lake, "r1", None),
-        ):
+        for verified in (set[str](), {"a"}):
             with pytest.raises(UserError, match="leads out of"):
-                use()
+                checkpoints.open_checkpoint(place.path, lake, "r1", 0, verified)
 
 
 @pytest.mark.parametrize("name", ["../../outside/secret", "/etc/passwd", "link"])
@@ -88,9 +82,8 @@ def test_a_checkpoint_s_file_that_lies_elsewhere_is_refused(place: Home, name: s
     outside.write_text("x")
     (place.path / RECORD.path / "link").symlink_to(outside)
     known = outside if name != "/etc/passwd" else Path(name)
-    record = replace(RECORD, files={name: checkpoints.file_hash(known)})
     with pytest.raises(UserError, match="leads out of"):
-        checkpoints.verify(place.path, record)
+        check_published(place.path / RECORD.path, RECORD.checkpoint_id, {name: file_hash(known)})
 
 
 def test_what_lies_inside_is_let_through(place: Home) -> None:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from rise.core.records import Example
-from rise.storage.checkpoints import CheckpointRecord, record
+from rise.storage import checkpoints
+from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.examples import write_examples
 from rise.storage.lake import Lake
 from rise.storage.rollouts import append_rollouts
@@ -18,7 +19,7 @@ def checkpoint(run: str, iteration: int, name: str) -> CheckpointRecord:
 
 def test_what_a_runs_training_took(lake: Lake) -> None:
     for iteration, name in enumerate(("base", "one", "two")):
-        record(lake, checkpoint("r1", iteration, name))
+        checkpoints.append(lake, checkpoint("r1", iteration, name))
     for iteration, policy in ((1, "base"), (2, "one")):
         append_rollouts(lake, [rollout(iteration=iteration, policy=policy, sample=s) for s in range(3)])
         append_rollouts(lake, [rollout(iteration=iteration, policy="wise-9b", turn=2, response_ids=[1] * 10)])

@@ -163,7 +163,7 @@ def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: 
         first = advance(context, 1, TWO_TURNS)
         second = advance(context, 2, SECOND)
         records = [checkpoints.get(context.lake, context.run, iteration) for iteration in range(3)]
-        places = [str(context.home.path / record.path) for record in records if record]
+        places = [str(context.home.path / record.path) for record in records]
     assert len(set(places)) == 3
     assert (first.weights_dir, first.adapter_dir) == (places[0], None)
     if adapter == "none":
@@ -171,7 +171,7 @@ def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: 
         return
     assert second.weights_dir == places[0]
     assert second.adapter_dir == (places[1] if init == "previous" else None)
-    assert [record.kind for record in records if record] == ["full", "adapter", "adapter"]
+    assert [record.kind for record in records] == ["full", "adapter", "adapter"]
 
 
 THREE_TOKENS: Script = {"train-1": [["#### 11"], ["#### 1", "#### 12"]], "train-2": [["#### 2"], ["#### 13"]]}
@@ -205,5 +205,4 @@ def test_boost_learns_single_turns_of_worked_problems(tmp_path: Path) -> None:
     assert not any(re.search(r"\bno\b", text) for text in texts), "no feedback, so no turns"
     assert {row.weight for row in rows} == {1.0}
     assert (plan.adapter.value, plan.loss.value, plan.optim.epochs) == ("none", "token_mean", 1)
-    assert record is not None
     assert record.steps == 1

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Example, Problem, Rollout
-from rise.storage.checkpoints import CheckpointRecord, record
+from rise.storage import checkpoints
+from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.examples import write_examples
 from rise.storage.lake import Lake
 from rise.storage.metric_rows import write_metrics
@@ -54,7 +55,9 @@ def checkpoint(lake: Lake, iteration: int, losses: list[float]) -> None:
         {"step": step, "epoch": 1.0, "loss": loss, "learning_rate": 1e-3, "tokens": 10}
         for step, loss in enumerate(losses, start=1)
     ]
-    record(lake, CheckpointRecord("r1", iteration, f"id{iteration}", "full", None, "x", "x", 1, {}, training_log=log))
+    checkpoints.append(
+        lake, CheckpointRecord("r1", iteration, f"id{iteration}", "full", None, "x", "x", 1, {}, training_log=log)
+    )
 
 
 def evaluation(lake: Lake, iteration: int, turns: list[str], text: Say = say, split: str = "eval") -> None:
