@@ -157,7 +157,7 @@ def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ig
     from rise.core.method.episode import State
     from rise.storage import rollouts
 
-    rows = rollouts.read_rollouts(context.lake, context.run, iteration, "collect")
+    rows = rollouts.read(context.lake, context.run, iteration, "collect")
     first = {row.problem_id: row.response for row in rows if row.turn == 1}
     prompts = {
         (name, turn): context.render([State(context.problem[name], (first[name],) * (turn - 1))])[0]

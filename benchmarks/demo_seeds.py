@@ -20,9 +20,9 @@ from rise.core.config.load import load_config
 from rise.core.errors import UserError
 from rise.core.method.metrics import Metric
 from rise.flows.cli.comparison_table import load_comparison
+from rise.storage import metric_rows
 from rise.storage.home import Home
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import read_metrics
 
 VOTES = ("m1@t1", "m5@t1", "m1@t5")
 BEST = "m1@tK - best of"
@@ -63,7 +63,7 @@ def run_both(seed: int, overrides: list[str]) -> None:
 
 def print_table(lake: Lake, seeds: list[int]) -> None:
     lines = list(zip(*(measure(lake, seed) for seed in seeds), strict=True))
-    held_out = max(metric.n for _, metric in read_metrics(lake, f"demo-{seeds[0]}"))
+    held_out = max(metric.n for _, metric in metric_rows.read(lake, f"demo-{seeds[0]}"))
     print(f"In percent, {held_out} held-out problems a seed, [paired 95% interval]. Bold: the target is missed.\n")
     print("| | target |", " | ".join(f"seed {seed}" for seed in seeds), "|")
     print("|---|---|" + "---|" * len(seeds))
@@ -75,14 +75,14 @@ def print_table(lake: Lake, seeds: list[int]) -> None:
 def measure(lake: Lake, seed: int) -> list[Line]:
     """Every line for one seed."""
     run, control = f"demo-{seed}", f"control-{seed}"
-    found = {(k, metric.metric): metric for k, metric in read_metrics(lake, run)}
+    found = {(k, metric.metric): metric for k, metric in metric_rows.read(lake, run)}
     last = max(k for k, _ in found)
     base, after = ({name: metric for (k, name), metric in found.items() if k == at} for at in (0, last))
     turns = sorted((name for name in after if name.startswith("acc@t")), key=lambda name: int(name[5:]))
     gained, (ahead, notes) = leads(lake, f"{run}@0", f"{run}@{last}")[0], leads(lake, control, f"{run}@{last}")
     if unequal := [note for note in notes if not note.startswith("equal numbers")]:
         raise UserError(f"{control} is no control of {run}: {'; '.join(unequal)}")
-    rival = {metric.metric: metric for k, metric in read_metrics(lake, control) if k == last}
+    rival = {metric.metric: metric for k, metric in metric_rows.read(lake, control) if k == last}
     by_turn = {"base": base, "after": after}
     shown = {
         which: " ".join(f"{100 * metrics[name].value:.1f}" for name in turns) for which, metrics in by_turn.items()

@@ -27,11 +27,10 @@ from lake_rows import Iteration, Pool, make_iteration, make_pool
 from measuring import data, held, machine, parser, progress, table, timed
 
 from rise.core.records import Problem, Rollout
+from rise.storage import problem_rows, rollouts
 from rise.storage.examples import MARK_SELECTED
 from rise.storage.lake import Lake, LakeLocation, Transaction
 from rise.storage.maintenance import CLEAN_UP, tidy
-from rise.storage.rollouts import append_rollouts
-from rise.storage.runs import problem_table
 from rise.storage.schema import VIEWS
 
 PER_RUN = 5  # iterations of a run
@@ -106,7 +105,7 @@ def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
     while rows < given.rows:
         run = f"run-{number // PER_RUN:03d}"
         if number % PER_RUN == 0:
-            problems = problem_table(run, problems_of(pool, given))
+            problems = problem_rows.to_arrow(run, problems_of(pool, given))
             lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
         made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
         commit_iteration(lake, made, (lambda *_: None) if given.untidied else tidy)
@@ -211,12 +210,12 @@ def rounded(found: pa.Table) -> list[dict[str, Any]]:
 
 
 def compare_commits(full: Lake, empty: Lake, pool: Pool, repeats: int) -> str:
-    """The whole of `append_rollouts` for one shard's turn of 256 problems x 16, in turns."""
+    """The whole of `rollouts.append` for one shard's turn of 256 problems x 16, in turns."""
     times: dict[str, list[float]] = {"empty": [], "full": []}
     for number in range(repeats + 1):
         for name, lake in (("empty", empty), ("full", full)):
             shard = [replace(row, shard=number) for row in shard_turn(pool)]
-            seconds = timed(lambda lake=lake, shard=shard: append_rollouts(lake, shard))
+            seconds = timed(lambda lake=lake, shard=shard: rollouts.append(lake, shard))
             progress(f"commit into the {name} lake: {seconds:.3f} s")
             if number:  # the first one warms both up
                 times[name].append(seconds)

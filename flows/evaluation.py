@@ -9,7 +9,7 @@ from prefect import flow
 
 from rise.core.method.episode import evaluations
 from rise.flows.iterate import sample
-from rise.storage.metric_rows import read_metrics
+from rise.storage import metric_rows
 from rise.tasks.evaluate import evaluate
 from rise.tasks.prepare_split import prepare_split
 from rise.tasks.run.evaluation_inputs import open_evaluation
@@ -27,7 +27,7 @@ def rise_eval(
     """Evaluate `run`'s checkpoint of `iteration` (none given: the newest evaluated) with `key=value` overrides, stored
     under `split` (none given: named after the overrides). What an earlier flow run left unfinished is finished."""
     with open_evaluation(run, overrides or [], iteration, split) as context:
-        if any(done == context.goal for done, _ in read_metrics(context.lake, context.run, context.split)):
+        if any(done == context.goal for done, _ in metric_rows.read(context.lake, context.run, context.split)):
             return
         prepare_split(context)
         sample(context, context.goal, evaluations(context.config, context.split), policy=context.goal)

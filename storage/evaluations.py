@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rise.core.records import Problem
+from rise.storage import problem_rows
 from rise.storage.lake import KeyExists, Lake, Transaction
-from rise.storage.runs import problem_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class EvaluationRecord:
     config: str
 
 
-def get(lake: Lake, run: str, split: str) -> EvaluationRecord | None:
+def find(lake: Lake, run: str, split: str) -> EvaluationRecord | None:
     found = lake.query("SELECT config FROM evaluations WHERE run = ? AND split = ?", [run, split])
     return EvaluationRecord(run, split, found["config"][0].as_py()) if found.num_rows else None
 
 
-def create(lake: Lake, record: EvaluationRecord, problems: list[Problem]) -> int:
+def append(lake: Lake, record: EvaluationRecord, problems: list[Problem]) -> int:
     """Commit a split's settings and its problems as one version, which returns. Raises KeyExists when it is there."""
 
     def write(tx: Transaction) -> None:
@@ -32,7 +32,7 @@ def create(lake: Lake, record: EvaluationRecord, problems: list[Problem]) -> int
         if tx.execute("SELECT 1 FROM lake.main.evaluations WHERE run = ? AND split = ?", key):
             raise KeyExists(f"split {record.split} of run {record.run}")
         tx.execute("INSERT INTO lake.main.evaluations VALUES (?, ?, ?, ?)", (*key, record.config, datetime.now(UTC)))
-        tx.append("problems", problem_table(record.run, problems))
+        tx.append("problems", problem_rows.to_arrow(record.run, problems))
 
     note = f"split={record.split} problems={len(problems)}"
     return lake.commit(write, run=record.run, iteration=0, stage="prepare", note=note)

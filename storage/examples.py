@@ -39,7 +39,7 @@ MARK_SELECTED = """
     )"""
 
 
-def write_examples(lake: Lake, run: str, iteration: int, examples: Iterable[Example]) -> int:
+def append(lake: Lake, run: str, iteration: int, examples: Iterable[Example]) -> int:
     """Commit an iteration's examples and mark exactly their rollouts as selected: one snapshot, whose version returns.
 
     They wait in a temporary file until all are there, since a million take hundreds of MB of memory. Raises KeyExists
@@ -88,12 +88,12 @@ def as_table(run: str, iteration: int, examples: list[Example]) -> pa.Table:
     return table.append_column("iteration", pa.repeat(pa.scalar(iteration, pa.int32()), len(examples)))
 
 
-def has_examples(lake: Lake, run: str, iteration: int) -> bool:
+def has(lake: Lake, run: str, iteration: int) -> bool:
     found = lake.query("SELECT 1 FROM examples WHERE run = ? AND iteration = ? LIMIT 1", [run, iteration])
     return bool(found.num_rows)
 
 
-def read_examples(lake: Lake, run: str, iterations: list[int]) -> Iterator[Example]:
+def read(lake: Lake, run: str, iterations: list[int]) -> Iterator[Example]:
     """The examples of some iterations, ordered by iteration, problem, turn and sample, a batch of them in memory."""
     names = ", ".join(field_names(Example))
     for batch in lake.stream(f"SELECT {names}{OF_ITERATIONS}", [run, iterations], BATCH):

@@ -25,7 +25,7 @@ COLUMNS = pa.schema(
 )
 
 
-def write_metrics(lake: Lake, run: str, iteration: int, rows: list[Metric]) -> int:
+def replace(lake: Lake, run: str, iteration: int, rows: list[Metric]) -> int:
     """Commit an iteration's metrics in place of those it had on the same splits; returns the snapshot's version."""
     table = table_of(COLUMNS, rows)
     table = table.append_column("run", pa.repeat(run, len(rows)))
@@ -44,7 +44,7 @@ def write_metrics(lake: Lake, run: str, iteration: int, rows: list[Metric]) -> i
     )
 
 
-def read_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> list[tuple[int, Metric]]:
+def read(lake: Lake, run: str, split: str = EVAL_SPLIT) -> list[tuple[int, Metric]]:
     """(iteration, metric) of a run on one split, ordered by iteration, as written within them."""
     from rise.core.method.metrics import Metric
 

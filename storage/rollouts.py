@@ -55,7 +55,7 @@ def from_arrow(table: pa.Table) -> list[Rollout]:
     return records_of(Rollout, field_names(Rollout), table)
 
 
-def append_rollouts(lake: Lake, rollouts: list[Rollout]) -> int:
+def append(lake: Lake, rollouts: list[Rollout]) -> int:
     """Commit one shard's turn; returns the snapshot's version.
 
     All rollouts must share run, iteration, purpose, split, shard and turn. Raises KeyExists when that key has rows.
@@ -88,7 +88,7 @@ def key_has_rows(tx: Transaction, key: Key) -> bool:
     return bool(found)
 
 
-def done_keys(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, int]]:
+def units(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, int]]:
     """(purpose, split, shard, turn) of every shard's turn that an iteration has in the lake."""
     found = lake.query(
         "SELECT DISTINCT purpose, split, shard, turn FROM rollouts WHERE run = ? AND iteration = ?", [run, iteration]
@@ -132,7 +132,7 @@ def by_shard(
         " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
     )
     beside = {} if targets is None else {"targets": targets}
-    done = done_keys(lake, run, iteration)
+    done = units(lake, run, iteration)
     shards = sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])})
     for some in batched(shards, SHARDS):
         memory.give_back()  # what sampling, or the query before, left
@@ -145,7 +145,7 @@ def by_shard(
         del found
 
 
-def read_rollouts(
+def read(
     lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
 ) -> list[Rollout]:
     """The rollouts of an iteration (of one shard, of one split), ordered by problem, turn and sample."""

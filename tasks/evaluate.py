@@ -25,5 +25,5 @@ def evaluate(context: RunContext, iteration: int) -> None:
         bootstrap=ev.bootstrap,
         seed=seed_of(context.config.seed, "bootstrap"),
     )
-    version = metric_rows.write_metrics(context.lake, context.run, iteration, found)
+    version = metric_rows.replace(context.lake, context.run, iteration, found)
     get_run_logger().info("iteration %d: %d metrics are version %d of the lake", iteration, len(found), version)

@@ -58,7 +58,7 @@ def plan_training(context: RunContext, iteration: int) -> TrainSpec:
     weights = reward_weights(rewards, train.tau, train.normalise)
     start = context.policy(iteration - 1 if train.init is TrainInit.previous else 0)
     get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rewards), start.checkpoint_id)
-    rows = training_rows(examples.read_examples(context.lake, context.run, iterations), weights)
+    rows = training_rows(examples.read(context.lake, context.run, iterations), weights)
     return training_spec(context, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
 
 

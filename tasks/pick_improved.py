@@ -18,7 +18,7 @@ from rise.tasks.run.stage import stage
 @stage("pick {context.run} {iteration}")
 def pick_improved(context: RunContext, iteration: int) -> pa.Table:
     """The keys of the selected responses (rise.storage.rollouts.KEYS); none where the examples are written already."""
-    if examples.has_examples(context.lake, context.run, iteration):
+    if examples.has(context.lake, context.run, iteration):
         return rollouts.KEYS.empty_table()
     collected, turns, picked = 0, Counter[int](), []
     for shard in rollouts.read_candidates(context.lake, context.run, iteration):

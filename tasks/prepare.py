@@ -19,7 +19,7 @@ from rise.core.records import Problem, TrainRow
 from rise.core.seeds import seed_of
 from rise.core.streams import batched
 from rise.core.training.spec import TrainSpec
-from rise.storage import checkpoints, runs
+from rise.storage import checkpoints, problem_rows
 from rise.tasks.fine_tune import publish, run_training, training_spec
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
@@ -32,12 +32,10 @@ LONGEST = 200  # problems whose length is checked: those with the longest texts
 def prepare(context: RunContext) -> None:
     """Write the problems and iteration 0's checkpoint, each unless it is there."""
     logger = get_run_logger()
-    stored = [
-        problem for split in ("train", "eval") for problem in runs.read_problems(context.lake, context.run, split)
-    ]
+    stored = [problem for split in ("train", "eval") for problem in problem_rows.read(context.lake, context.run, split)]
     given = [*context.problems.train, *context.problems.eval]
     if not stored:
-        runs.write_problems(context.lake, context.run, given)
+        problem_rows.append(context.lake, context.run, given)
         logger.info("%d training and %d held-out problems", len(context.problems.train), len(context.problems.eval))
     elif stored != given:
         raise UserError(f"run {context.run!r} was begun with other problems than these: use them, or another run name")

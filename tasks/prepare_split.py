@@ -15,9 +15,9 @@ from rise.tasks.run.stage import stage
 @stage("prepare {context.run} {context.split}")
 def prepare_split(context: RunContext) -> None:
     """Write the split's settings and problems, unless they are there."""
-    if evaluations.get(context.lake, context.run, context.split) is None:
+    if evaluations.find(context.lake, context.run, context.split) is None:
         record = evaluations.EvaluationRecord(context.run, context.split, to_yaml(context.config))
-        evaluations.create(context.lake, record, context.problems.eval)
+        evaluations.append(context.lake, record, context.problems.eval)
         get_run_logger().info("split %s: %d held-out problems", context.split, len(context.problems.eval))
     check_lengths(context)
     warn_of_unknown_words(context)

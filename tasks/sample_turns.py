@@ -46,9 +46,7 @@ def states_of(context: RunContext, key: WorkUnit) -> list[State]:
     problems = context.shards(key.iteration, key.purpose)[key.shard]
     earlier = []
     if key.turn > 1:
-        earlier = rollouts.read_rollouts(
-            context.lake, context.run, key.iteration, key.purpose.value, key.shard, split=key.split
-        )
+        earlier = rollouts.read(context.lake, context.run, key.iteration, key.purpose.value, key.shard, split=key.split)
     return open_states(context.plan(key.purpose), problems, earlier, key.turn)
 
 

@@ -25,7 +25,7 @@ def verify_answers(context: RunContext, key: WorkUnit, staged: Path | None) -> N
     if sampled is None:
         raise RuntimeError(f"{staged} is gone or damaged; run again and it is sampled anew")
     graded = grade(context, sampled)
-    rollouts.append_rollouts(context.lake, graded)
+    rollouts.append(context.lake, graded)
     staged.unlink()
     get_run_logger().info("%s %s: %s", context.progress.step(), key, summary(graded))
 

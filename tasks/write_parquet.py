@@ -19,9 +19,9 @@ from rise.tasks.run.stage import stage
 @stage("write {context.run} {iteration}")
 def write_parquet(context: RunContext, iteration: int, picked: pa.Table) -> None:
     """Commit the examples of the picked responses and mark their rollouts as selected, in one transaction."""
-    if examples.has_examples(context.lake, context.run, iteration):
+    if examples.has(context.lake, context.run, iteration):
         return
-    version = examples.write_examples(context.lake, context.run, iteration, build(context, iteration, picked))
+    version = examples.append(context.lake, context.run, iteration, build(context, iteration, picked))
     get_run_logger().info("iteration %d: %d examples are version %d of the lake", iteration, len(picked), version)
 
 

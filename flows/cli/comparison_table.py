@@ -17,11 +17,8 @@ from rise.core.records import Purpose
 from rise.core.seeds import seed_of
 from rise.core.text import printable
 from rise.flows.cli.printing import cell, console, shown, write_rows
-from rise.storage import checkpoints
+from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import read_metrics
-from rise.storage.rollouts import read_rollouts
-from rise.storage.runs import get_run, read_problems
 from rise.storage.spending import collected, trained
 
 LONG = ("row", "run", "metric", "value", "ci_low", "ci_high", "n", "difference", "low", "high", "shared")
@@ -41,23 +38,23 @@ def load_comparison(lake: Lake, wanted: list[str], split: str) -> Comparison:
     """Compare runs written as RUN or RUN@K (default: the newest iteration evaluated on the split). Raises UserError."""
     if len(set(wanted)) < max(2, len(wanted)):
         raise UserError("name two different runs or more; RUN@K takes a run as it was after iteration K")
-    runs = [load_run(lake, name, split) for name in wanted]
-    labels = [run.label for run in runs]
+    loaded = [load_run(lake, name, split) for name in wanted]
+    labels = [run.label for run in loaded]
     if len(set(labels)) < len(labels):
         raise UserError(f"{', '.join(wanted)}: the same run and iteration is named twice")
-    config = from_yaml(get_run(lake, wanted[0].partition("@")[0]).config)
-    whats = sorted({what for run in runs for what in run.spent}, key=lambda what: (rank(what), what))
-    spent = {what: {run.label: run.spent.get(what, 0) for run in runs} for what in whats}
-    rows = compare(runs, config.eval.bootstrap, seed_of(config.seed, "bootstrap"))
-    return Comparison(labels, rows, spent, notes(runs))
+    config = from_yaml(runs.get(lake, wanted[0].partition("@")[0]).config)
+    whats = sorted({what for run in loaded for what in run.spent}, key=lambda what: (rank(what), what))
+    spent = {what: {run.label: run.spent.get(what, 0) for run in loaded} for what in whats}
+    rows = compare(loaded, config.eval.bootstrap, seed_of(config.seed, "bootstrap"))
+    return Comparison(labels, rows, spent, notes(loaded))
 
 
 def load_run(lake: Lake, name: str, split: str) -> Evaluated:
     run, at, number = name.partition("@")
     if at and not number.isdigit():
         raise UserError(f"{name!r}: write RUN or RUN@ITERATION, for example demo@1")
-    get_run(lake, run)
-    found = read_metrics(lake, run, split)
+    runs.get(lake, run)
+    found = metric_rows.read(lake, run, split)
     done = sorted({k for k, _ in found})
     iteration = int(number) if at else max(done, default=-1)
     if iteration not in done:
@@ -65,18 +62,16 @@ def load_run(lake: Lake, name: str, split: str) -> Evaluated:
         raise UserError(
             f"run {run!r} has no metrics of {f'iteration {iteration} on ' if at else ''}split {split!r}: {there}"
         )
-    rollouts = [
+    sampled = [
         rollout
         for purpose in (Purpose.EVAL_SEQUENTIAL, Purpose.EVAL_PARALLEL)
-        for rollout in read_rollouts(lake, run, iteration, purpose.value, split=split)
+        for rollout in rollouts.read(lake, run, iteration, purpose.value, split=split)
     ]
-    problems = {problem.problem_id: problem for problem in read_problems(lake, run, split)}
+    problems = {problem.problem_id: problem for problem in problem_rows.read(lake, run, split)}
     metrics = [metric for k, metric in found if k == iteration]
     base = checkpoints.find(lake, run, 0)
     spent = spending(lake, run, iteration)
-    return evaluated(
-        f"{run}@{iteration}", rollouts, problems, metrics, spent, split, base.checkpoint_id if base else ""
-    )
+    return evaluated(f"{run}@{iteration}", sampled, problems, metrics, spent, split, base.checkpoint_id if base else "")
 
 
 def spending(lake: Lake, run: str, iteration: int) -> dict[str, int]:

@@ -34,17 +34,16 @@ def export(
     use_home(home)
     with one_line_errors():
         out = check_target(folder)
-        from rise.storage import checkpoints, runs
+        from rise.storage import checkpoints, metric_rows, runs
         from rise.storage.home import Home
         from rise.storage.lake import Lake
-        from rise.storage.metric_rows import read_metrics
 
         place = Home.from_env()
         with Lake(place.lake, read_only=True) as lake:
-            run_record = runs.get_run(lake, run)
+            run_record = runs.get(lake, run)
             record = checkpoints.get(lake, run, iteration)
             checkpoint = checkpoints.open_checkpoint(place.path, lake, run, record.iteration)
-            metrics = read_metrics(lake, run)
+            metrics = metric_rows.read(lake, run)
         from rise.flows.cli.stdout import claim_stdout
 
         results = claim_stdout()

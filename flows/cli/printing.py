@@ -17,8 +17,8 @@ from rise.core.errors import UserError
 from rise.core.method.metrics import Metric
 from rise.core.records import EVAL_SPLIT
 from rise.core.text import printable
+from rise.storage import metric_rows
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import read_metrics
 
 PIPE_WIDTH = 10_000  # columns; nothing is cut when a program reads the table
 UNSEEN = {code: f"\\u{code:04x}" for code in [*range(127, 160), 0x2028, 0x2029]}  # that JSON may hold as they are
@@ -56,7 +56,7 @@ def as_json(rows: pa.Table) -> None:
 
 def write_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> None:
     """Print a run's metrics on a split in percent with their 95% intervals, a column for each iteration."""
-    rows = read_metrics(lake, run, split)
+    rows = metric_rows.read(lake, run, split)
     if not rows:
         raise UserError(f"run {run!r} has no metrics: list the runs with `rise runs`, start one with `rise run`")
     iterations = sorted({k for k, _ in rows})

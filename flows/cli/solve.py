@@ -66,16 +66,16 @@ def look_up(
     """Read the checkpoint with its files verified, the run's config, and the problem as the verifier takes it."""
     from rise.core.config.load import from_yaml
     from rise.core.method.solving import problem_by_hand
-    from rise.storage import checkpoints, runs
+    from rise.storage import checkpoints, problem_rows, runs
     from rise.storage.home import Home
     from rise.storage.lake import Lake
 
     home = Home.from_env()
     with Lake(home.lake, read_only=True) as lake:
-        config = from_yaml(runs.get_run(lake, run).config)
+        config = from_yaml(runs.get(lake, run).config)
         record = checkpoints.get(lake, run, iteration)
         checkpoint = checkpoints.open_checkpoint(home.path, lake, run, record.iteration)
-        return record, checkpoint, config, problem_by_hand(config, text, oracle, runs.find_problem(lake, run, text))
+        return record, checkpoint, config, problem_by_hand(config, text, oracle, problem_rows.find(lake, run, text))
 
 
 def answer(

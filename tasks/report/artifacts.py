@@ -31,7 +31,7 @@ def report(context: RunContext, iteration: int) -> None:
     page = write_page(context.lake, context.run, context.home.report(context.run), context.home.cache)
     create_table_artifact(
         key=artifact_key(context.run, "metrics"),
-        table=newest_first(metric_rows.read_metrics(context.lake, context.run)),
+        table=newest_first(metric_rows.read(context.lake, context.run)),
         description=f"Metrics of run {context.run} in percent, up to iteration {iteration}",
     )
     create_markdown_artifact(

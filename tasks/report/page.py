@@ -21,8 +21,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rise.core.errors import UserError
+from rise.storage import runs
 from rise.storage.lake import Lake
-from rise.storage.runs import get_run
 from rise.tasks.report import theme
 from rise.tasks.report.episodes import pack, read_episodes
 from rise.tasks.report.figures import Figure, result_figures, time_figures, training_figures
@@ -62,7 +62,7 @@ def bundle(cache: Path) -> str:
 
 
 def render(lake: Lake, run: str, library: str, most: int) -> str:
-    record = get_run(lake, run)
+    record = runs.get(lake, run)
     env = Environment(loader=PackageLoader("rise.tasks.report", "assets"), autoescape=True, undefined=StrictUndefined)
     sources = {name: source(env, name) for name in (*SCRIPTS, "style.css")} | {"vega.js": library}
     episodes = read_episodes(lake, run, most)

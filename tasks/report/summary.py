@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rise.core.method.metrics import Metric
+from rise.storage import metric_rows
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import read_metrics
 
 
 def summary(lake: Lake, run: str, split: str) -> dict[str, Any]:
     """`headlines`, and `iterations` with `metrics`: name → iteration → metric, without those of no problem."""
-    found = [(k, metric) for k, metric in read_metrics(lake, run, split) if metric.n]
+    found = [(k, metric) for k, metric in metric_rows.read(lake, run, split) if metric.n]
     table: dict[str, dict[int, Metric]] = {}
     for k, metric in found:
         table.setdefault(metric.metric, {})[k] = metric

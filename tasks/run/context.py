@@ -67,8 +67,8 @@ class RunContext:
         A shard's turn stands a few shards behind its earlier one, which is graded by then. Turn by turn, first ones of
         one sample would be through before the next are rendered, and the engines would wait.
         """
-        done = rollouts.done_keys(self.lake, self.run, iteration)
-        collected = examples.has_examples(self.lake, self.run, iteration)  # also where a shard's last turns were empty
+        done = rollouts.units(self.lake, self.run, iteration)
+        collected = examples.has(self.lake, self.run, iteration)  # also where a shard's last turns were empty
         keys = [
             WorkUnit(iteration, plan.purpose, plan.split, shard, turn)
             for plan in plans

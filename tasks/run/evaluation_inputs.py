@@ -17,7 +17,7 @@ from rise.core.errors import UserError
 from rise.core.problems import ProblemSet, load_problems
 from rise.core.problems.held_out import check_untrained, load_held_out
 from rise.core.records import EVAL_SPLIT, Problem
-from rise.storage import checkpoints, evaluations, metric_rows, runs
+from rise.storage import checkpoints, evaluations, metric_rows, problem_rows, runs
 from rise.storage.home import Home, check_run_name
 from rise.storage.lake import Lake, check_catalog
 from rise.tasks.run.context import RunContext
@@ -46,12 +46,12 @@ def check_evaluation(run: str, overrides: list[str], iteration: int | None, spli
     location = Home.from_env().lake
     check_catalog(location)
     with Lake(location) as lake:  # not read-only: a lake of an earlier rise gets its table `evaluations`
-        record = runs.get_run(lake, run)
+        record = runs.get(lake, run)
         iteration = checked_iteration(lake, run, iteration)
         stored = from_yaml(record.config)
         config, split = chosen_settings(lake, run, stored, overrides, split)
         problems = problems_of(lake, run, split, stored, config)
-        done = any(k == iteration for k, _ in metric_rows.read_metrics(lake, run, split))
+        done = any(k == iteration for k, _ in metric_rows.read(lake, run, split))
     if not done:
         check_verifier(config, problems)
     inputs = Inputs(run, record.profile, config, ProblemSet([], problems, []), split)
@@ -75,7 +75,7 @@ def chosen_settings(
     """The evaluation's config and its split. Without overrides, a split that exists keeps its settings."""
     if split is not None and not overrides:
         check_split_name(split)
-        known = evaluations.get(lake, run, split)
+        known = evaluations.find(lake, run, split)
         if known is not None:
             return from_yaml(known.config), split
     config = settings(stored, overrides)
@@ -83,7 +83,7 @@ def chosen_settings(
     derived = split_name(stored, config)  # also where a name is given: it refuses settings that are the run's own
     name = derived if split is None else split
     check_split_name(name)
-    known = evaluations.get(lake, run, name)
+    known = evaluations.find(lake, run, name)
     changed = differences(from_yaml(known.config), config) if known else []
     if changed:
         raise UserError(
@@ -95,13 +95,13 @@ def chosen_settings(
 
 def problems_of(lake: Lake, run: str, split: str, stored: Config, config: Config) -> list[Problem]:
     """The split's problems: as stored, the run's own held-out ones, or new ones that the run does not train on."""
-    known = runs.read_problems(lake, run, split)
+    known = problem_rows.read(lake, run, split)
     if known:
         return known
     if not has_other_problems(stored, config):
-        return [replace(problem, split=split) for problem in runs.read_problems(lake, run, EVAL_SPLIT)]
+        return [replace(problem, split=split) for problem in problem_rows.read(lake, run, EVAL_SPLIT)]
     found = load_held_out(config)
-    trained = runs.read_problems(lake, run, "train")
+    trained = problem_rows.read(lake, run, "train")
     if (
         stored.boost.problems
         and stored.problems.source is SourceKind.reasoning_gym

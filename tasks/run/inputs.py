@@ -72,7 +72,7 @@ def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     catalog, record = Home.from_env().lake.catalog_file, None
     if catalog is not None and catalog.exists():  # a catalog on a server is asked once the run is locked
         with Lake(Home.from_env().lake, read_only=True) as lake:
-            record = runs.find_run(lake, run)
+            record = runs.find(lake, run)
         check_same_config(record, config)
     problems = load_problems(config)
     if config.collect.has_turn(PolicyKind.gold):

@@ -58,11 +58,11 @@ def open_run(run: str, profile: str, overrides: list[str], iterations: int | Non
 
 def set_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
     """The iteration to reach, written down, so that an interrupted advance is finished first."""
-    record = runs.find_run(lake, inputs.run)
+    record = runs.find(lake, inputs.run)
     check_same_config(record, inputs.config)
     goal = next_goal(record, inputs.config, iterations)
     if record is None:
-        runs.create_run(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions(), goal)
+        runs.append(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions(), goal)
     elif goal != record.goal:
         runs.set_goal(lake, inputs.run, goal)
     elif goal > (-1 if record.iterations_done is None else record.iterations_done):

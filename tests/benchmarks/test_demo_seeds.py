@@ -13,11 +13,8 @@ from rise.core.config.load import load_config, to_yaml
 from rise.core.errors import UserError
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Problem, Rollout
-from rise.storage import checkpoints
+from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
 from rise.storage.lake import Lake, LakeLocation
-from rise.storage.metric_rows import write_metrics
-from rise.storage.rollouts import append_rollouts
-from rise.storage.runs import create_run, write_problems
 from tests.storage.samples import rollout
 from tests.storage.test_spending import checkpoint
 
@@ -62,19 +59,19 @@ def graded(run: str, iteration: int, index: int, correct: bool, **where: object)
 def fill(lake: Lake, run: str, evaluations: dict[int, Right], base: str = "base", sampled: int = 6) -> None:
     """A run of the demo with the evaluations of some iterations, which sampled so many responses for training."""
     config = load_config("demo", ["eval.bootstrap=200"])
-    create_run(lake, run, "demo", to_yaml(config), {}, LAST)
-    write_problems(lake, run, [Problem(f"p{index:02}", "eval", f"q{index}", "18") for index in range(PROBLEMS)])
+    runs.append(lake, run, "demo", to_yaml(config), {}, LAST)
+    problem_rows.append(lake, run, [Problem(f"p{index:02}", "eval", f"q{index}", "18") for index in range(PROBLEMS)])
     checkpoints.append(lake, checkpoint(run, 0, base))
     checkpoints.append(lake, checkpoint(run, LAST, f"{run}-last"))
-    append_rollouts(lake, [rollout(run=run, policy=base, sample=sample) for sample in range(sampled)])
+    rollouts.append(lake, [rollout(run=run, policy=base, sample=sample) for sample in range(sampled)])
     for iteration, right in evaluations.items():
         rows = list(responses(run, iteration, right))
         for purpose in ("eval_sequential", "eval_parallel"):
             for turn in range(1, 6):
                 same = [row for row in rows if (row.purpose, row.turn) == (purpose, turn)]
                 if same:
-                    append_rollouts(lake, same)
-        write_metrics(
+                    rollouts.append(lake, same)
+        metric_rows.replace(
             lake, run, iteration, compute_metrics(rows, split="eval", turns=5, samples=5, bootstrap=200, seed=1)
         )
 

@@ -13,7 +13,7 @@ from rise.core.records import Problem, TrainRow
 from rise.core.training.row_file import write_rows
 from rise.core.training.spec import TrainSpec
 from rise.core.training.trainer import train
-from rise.storage import checkpoints, runs
+from rise.storage import checkpoints, problem_rows, runs
 from rise.storage.home import Home
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.publishing import Published, publish
@@ -39,8 +39,8 @@ def make_home(path: Path) -> Path:
     config = load_config("mistral-7b-gsm8k", [*OVERRIDES, *files])
     home = Home(path)
     with Lake(LakeLocation.from_home(path)) as lake:
-        runs.create_run(lake, RUN, "mistral-7b-gsm8k", to_yaml(config), {"python": "3.11", "torch": "2"}, goal=1)
-        runs.write_problems(lake, RUN, [Problem("p1", "eval", "What is 1 + 2?", "3")])
+        runs.append(lake, RUN, "mistral-7b-gsm8k", to_yaml(config), {"python": "3.11", "torch": "2"}, goal=1)
+        problem_rows.append(lake, RUN, [Problem("p1", "eval", "What is 1 + 2?", "3")])
         base = path / "building"
         folder.link(model, base)
         placed = publish(path, base)

@@ -7,10 +7,8 @@ from pathlib import Path
 from rise.core.method.comparison import SAMPLED
 from rise.core.records import Example
 from rise.flows.cli.comparison_table import rank, spending
-from rise.storage import checkpoints
-from rise.storage.examples import write_examples
+from rise.storage import checkpoints, examples, rollouts
 from rise.storage.lake import Lake, LakeLocation
-from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import rollout
 from tests.storage.test_spending import checkpoint
 
@@ -20,12 +18,12 @@ def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:
         for run in ("mixed", "sft"):
             checkpoints.append(lake, checkpoint(run, 0, "base"))
             checkpoints.append(lake, checkpoint(run, 1, f"{run}-one"))
-        append_rollouts(lake, [rollout(run="mixed", policy="base", sample=s) for s in range(3)])
-        append_rollouts(lake, [rollout(run="mixed", turn=2, policy="gold", problem_id=p) for p in ("p0", "p1")])
-        append_rollouts(lake, [rollout(run="mixed", turn=3, policy="wise-9b", response_ids=[1] * 10)])
-        append_rollouts(lake, [rollout(run="sft", policy="gold", problem_id=f"p{n}") for n in range(5)])
-        write_examples(lake, "mixed", 1, [Example("p0", turn, 0, [1], [2], 1.0, 1.0) for turn in (1, 2, 3)])
-        write_examples(lake, "sft", 1, [Example(f"p{n}", 1, 0, [1], [2], 1.0, 1.0) for n in range(5)])
+        rollouts.append(lake, [rollout(run="mixed", policy="base", sample=s) for s in range(3)])
+        rollouts.append(lake, [rollout(run="mixed", turn=2, policy="gold", problem_id=p) for p in ("p0", "p1")])
+        rollouts.append(lake, [rollout(run="mixed", turn=3, policy="wise-9b", response_ids=[1] * 10)])
+        rollouts.append(lake, [rollout(run="sft", policy="gold", problem_id=f"p{n}") for n in range(5)])
+        examples.append(lake, "mixed", 1, [Example("p0", turn, 0, [1], [2], 1.0, 1.0) for turn in (1, 2, 3)])
+        examples.append(lake, "sft", 1, [Example(f"p{n}", 1, 0, [1], [2], 1.0, 1.0) for n in range(5)])
         mixed, sft = (spending(lake, run, 1) for run in ("mixed", "sft"))
     assert mixed == {
         SAMPLED: 3 + 1,

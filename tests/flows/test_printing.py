@@ -26,9 +26,9 @@ from rise.flows.cli.app import app
 from rise.flows.cli.comparison_table import Comparison, write_comparison
 from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
 from rise.flows.cli.printing import write_metrics, write_rows
+from rise.storage import metric_rows
 from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.lake import Lake, LakeLocation
-from rise.storage.metric_rows import write_metrics as store_metrics
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[red]markup[/red][link=file:///etc]x[/link]\r\x7f"
 STEERING = set("\x1b\x07\x9b\r\x7f\u202e\x9d")
@@ -63,7 +63,7 @@ def test_csv_is_exact_for_programs_and_harmless_on_a_terminal(
 def test_metrics_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     metric = Metric("eval", HOSTILE, 0.5, 0.4, 0.6, 10)
     with Lake(LakeLocation.from_home(tmp_path)) as lake:
-        store_metrics(lake, "r1", 0, [metric])
+        metric_rows.replace(lake, "r1", 0, [metric])
         write_metrics(lake, "r1")
     assert harmless(capsys.readouterr().out)
     found = Comparison(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from rise.core.errors import UserError
 from rise.core.text import first_line
+from rise.storage import rollouts
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.query import check, run_query
-from rise.storage.rollouts import append_rollouts
 from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_text, pieces
 from tests.storage.samples import shard_rows
 from tests.storage.test_hostile_queries import ALL
@@ -70,7 +70,7 @@ statements = st.one_of(
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     location = LakeLocation.from_home(tmp_path_factory.mktemp("home"))
     with Lake(location) as lake:
-        append_rollouts(lake, shard_rows(0, 3))
+        rollouts.append(lake, shard_rows(0, 3))
     with Lake(location, read_only=True) as lake:
         lake._session.execute("SET memory_limit = '1GB'")
         lake.lock_down()

@@ -6,16 +6,16 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from rise.storage import rollouts
 from rise.storage.lake import KeyExists, Lake, LakeLocation
-from rise.storage.rollouts import append_rollouts, done_keys
 from tests.storage.samples import shard_rows
 
 if __name__ == "__main__":
     with Lake(LakeLocation.from_home(Path(sys.argv[1]))) as lake:
-        done = done_keys(lake, "r1", 1)
+        done = rollouts.units(lake, "r1", 1)
         for shard in range(int(sys.argv[2]), int(sys.argv[3])):
             if ("collect", "train", shard, 1) in done:
                 continue
             with suppress(KeyExists):
-                append_rollouts(lake, shard_rows(shard))
+                rollouts.append(lake, shard_rows(shard))
             print(shard, flush=True)

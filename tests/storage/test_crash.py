@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rise.storage import rollouts
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.query import run_query
-from rise.storage.rollouts import append_rollouts, done_keys
 from tests.storage.samples import shard_rows, start
 
 PER_SHARD = 50
@@ -43,8 +43,8 @@ def test_sigkill_leaves_every_key_whole_or_absent(home: Path, seed: int) -> None
         assert sorted(found) == list(range(len(found)))
         assert len(found) <= len(reported) + kill + 1
     with Lake(location) as lake:
-        append_rollouts(lake, shard_rows(10_000))
-        assert len(done_keys(lake, "r1", 1)) == len(found) + 1
+        rollouts.append(lake, shard_rows(10_000))
+        assert len(rollouts.units(lake, "r1", 1)) == len(found) + 1
 
 
 def test_kill_inside_the_commit_leaves_nothing(home: Path) -> None:
@@ -56,7 +56,7 @@ def test_kill_inside_the_commit_leaves_nothing(home: Path) -> None:
     assert run_query(location, "SELECT max(snapshot_id) AS v FROM lake.snapshots()") == before
     assert shards(location) == {}
     with Lake(location) as lake:
-        append_rollouts(lake, shard_rows(0))
+        rollouts.append(lake, shard_rows(0))
     assert shards(location) == {0: (PER_SHARD, PER_SHARD)}
 
 

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from rise.core.errors import UserError
+from rise.storage import rollouts
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.query import run_query
-from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import ROOT, shard_rows
 
 PLANTED = "planted-5e1f"  # in a file beside the lake, in a database, in the environment: no answer may hold it
@@ -154,7 +154,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     (home / "notes.csv").write_text(f"a\n{PLANTED}\n")
     with Lake(LakeLocation.from_home(home)) as lake:
-        append_rollouts(lake, shard_rows(0, 4))
+        rollouts.append(lake, shard_rows(0, 4))
     with closing(sqlite3.connect(home / "secret.sqlite")) as secret:
         secret.execute(f"CREATE TABLE secret AS SELECT '{PLANTED}' AS answer")
         secret.commit()

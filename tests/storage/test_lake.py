@@ -10,9 +10,9 @@ import pytest
 
 import rise.storage.lake
 from rise.core.errors import UserError
+from rise.storage import rollouts
 from rise.storage.lake import Lake, LakeLocation, Transaction
 from rise.storage.location import open_session, session_sql
-from rise.storage.rollouts import append_rollouts
 from rise.storage.schema import TABLES, VIEWS, creation
 from tests.storage.samples import rollout, shard_rows, start
 
@@ -28,10 +28,10 @@ def test_a_new_lake_has_every_table_and_view(lake: Lake) -> None:
 
 
 def test_a_long_result_comes_in_batches_of_one_snapshot(lake: Lake) -> None:
-    append_rollouts(lake, [rollout(sample=n) for n in range(5000)])
+    rollouts.append(lake, [rollout(sample=n) for n in range(5000)])
     batches = lake.stream("SELECT sample FROM rollouts WHERE sample >= ? ORDER BY sample DESC", [1000], rows=2048)
     first = next(batches)
-    append_rollouts(lake, [rollout(shard=1, sample=n) for n in range(5000)])
+    rollouts.append(lake, [rollout(shard=1, sample=n) for n in range(5000)])
     found = [number for batch in (first, *batches) for number in batch["sample"].to_pylist()]
     assert first.num_rows == 2048
     assert found == list(range(4999, 999, -1))
@@ -40,7 +40,7 @@ def test_a_long_result_comes_in_batches_of_one_snapshot(lake: Lake) -> None:
 
 
 def test_queries_may_name_tables_beside_the_lakes(lake: Lake) -> None:
-    append_rollouts(lake, [rollout(sample=n) for n in range(3)])
+    rollouts.append(lake, [rollout(sample=n) for n in range(3)])
     wanted = pa.table({"sample": pa.array([2, 7], pa.int32())})
     sql = "SELECT sample FROM rollouts WHERE sample IN (FROM wanted)"
     assert lake.query(sql, wanted=wanted)["sample"].to_pylist() == [2]
@@ -69,7 +69,7 @@ def test_an_error_in_the_body_rolls_everything_back(lake: Lake) -> None:
     with pytest.raises(duckdb.CatalogException):
         lake.commit(lambda tx: tx.execute("INSERT INTO nowhere VALUES (1)"), run="r1", iteration=1, stage="test")
     assert lake.version() == 1
-    append_rollouts(lake, shard_rows(0, 3))
+    rollouts.append(lake, shard_rows(0, 3))
     assert count(lake) == 3
 
 
@@ -86,7 +86,7 @@ def test_threads_of_one_process_commit_and_read(lake: Lake) -> None:
 
     def work(shard: int) -> None:
         try:
-            append_rollouts(lake, shard_rows(shard, 5))
+            rollouts.append(lake, shard_rows(shard, 5))
             assert lake.query("SELECT * FROM rollouts WHERE shard = ?", [shard]).num_rows == 5
         except BaseException as error:  # noqa: BLE001
             failures.append(error)
@@ -101,14 +101,14 @@ def test_threads_of_one_process_commit_and_read(lake: Lake) -> None:
 
 
 def test_time_travel_over_tables_and_views(home: Path, lake: Lake) -> None:
-    versions = [append_rollouts(lake, [rollout(shard=shard, problem_id=f"p{shard}")]) for shard in range(3)]
+    versions = [rollouts.append(lake, [rollout(shard=shard, problem_id=f"p{shard}")]) for shard in range(3)]
     assert lake.query(f"SELECT * FROM rollouts AT (VERSION => {versions[1]})").num_rows == 2
     with Lake(lake.location, version=versions[0]) as then:
         assert count(then) == 1
         assert then.query("SELECT n FROM turn_accuracy").to_pylist() == [{"n": 1}]
         assert then.version() == versions[0]
         with pytest.raises(ValueError, match="read-only"):
-            append_rollouts(then, [rollout()])
+            rollouts.append(then, [rollout()])
     for version in (99, -1):
         with pytest.raises(UserError, match=f"no version {version}"):
             Lake(lake.location, version=version)
@@ -117,7 +117,7 @@ def test_time_travel_over_tables_and_views(home: Path, lake: Lake) -> None:
 
 
 def test_any_duckdb_session_can_attach_offline(lake: Lake) -> None:
-    append_rollouts(lake, shard_rows(0, 4))
+    rollouts.append(lake, shard_rows(0, 4))
     with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as session:
         statements = session_sql(lake.location)
         assert not any("INSTALL" in statement for statement in statements)
@@ -128,12 +128,12 @@ def test_any_duckdb_session_can_attach_offline(lake: Lake) -> None:
 
 
 def test_small_commits_are_parquet_files_too(home: Path, lake: Lake) -> None:
-    append_rollouts(lake, shard_rows(0, 1))
+    rollouts.append(lake, shard_rows(0, 1))
     assert len(list((home / "lake" / "data").rglob("rollouts/**/*.parquet"))) == 1
 
 
 def test_rows_are_stored_in_zstd(home: Path, lake: Lake) -> None:
-    append_rollouts(lake, shard_rows(0, 50))
+    rollouts.append(lake, shard_rows(0, 50))
     (file,) = (home / "lake" / "data").rglob("rollouts/**/*.parquet")
     group = pq.read_metadata(file).row_group(0)
     assert {group.column(i).compression for i in range(group.num_columns)} == {"ZSTD"}
@@ -141,10 +141,10 @@ def test_rows_are_stored_in_zstd(home: Path, lake: Lake) -> None:
 
 def test_a_home_can_be_moved(home: Path) -> None:
     with Lake(LakeLocation.from_home(home)) as lake:
-        append_rollouts(lake, shard_rows(0, 4))
+        rollouts.append(lake, shard_rows(0, 4))
     moved = home.rename(home.with_name("moved"))
     with Lake(LakeLocation.from_home(moved)) as lake:
-        append_rollouts(lake, shard_rows(1, 4))
+        rollouts.append(lake, shard_rows(1, 4))
         assert count(lake) == 8
 
 
@@ -167,7 +167,7 @@ def test_a_creation_that_was_cut_short_is_made_good(home: Path) -> None:
 
 
 def test_a_lake_of_an_earlier_rise_gets_what_is_new_and_keeps_its_rows(lake: Lake) -> None:
-    append_rollouts(lake, shard_rows(0, 3))
+    rollouts.append(lake, shard_rows(0, 3))
 
     def forget(tx: Transaction) -> None:
         tx.execute("DROP VIEW lake.main.solved_by_turns")
@@ -215,7 +215,7 @@ def test_urls_come_from_the_environment(home: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("RISE_LAKE_CATALOG", f"sqlite:{tmp_path / 'elsewhere' / 'c.sqlite'}")
     monkeypatch.setenv("RISE_LAKE_DATA", str(tmp_path / "parquet"))
     with Lake(LakeLocation.from_home(home)) as lake:
-        append_rollouts(lake, shard_rows(0, 2))
+        rollouts.append(lake, shard_rows(0, 2))
     assert (tmp_path / "elsewhere" / "c.sqlite").is_file()
     assert list((tmp_path / "parquet").rglob("*.parquet"))
     assert not home.exists()
@@ -233,7 +233,7 @@ def test_a_commit_waits_for_a_program_that_holds_the_catalog(lake: Lake) -> None
     holder = start("holder", lake.location.catalog_file, 1.0)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    append_rollouts(lake, shard_rows(0, 4))
+    rollouts.append(lake, shard_rows(0, 4))
     assert count(lake) == 4
     assert holder.wait() == 0
     holder.stdout.close()

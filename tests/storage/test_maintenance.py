@@ -10,11 +10,10 @@ import pyarrow as pa
 import pytest
 
 from rise.core.records import Example
+from rise.storage import examples, rollouts
 from rise.storage import maintenance as tidying
-from rise.storage.examples import write_examples
 from rise.storage.lake import Lake
 from rise.storage.maintenance import tidy
-from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import shard_rows
 
 EXAMPLES = [Example(f"p{shard}-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2) for shard in range(4)]
@@ -23,8 +22,8 @@ ROWS = "SELECT * FROM rollouts ORDER BY ALL"
 
 def filled(lake: Lake) -> None:
     for shard in range(4):
-        append_rollouts(lake, shard_rows(shard))
-    write_examples(lake, "r1", 1, EXAMPLES)
+        rollouts.append(lake, shard_rows(shard))
+    examples.append(lake, "r1", 1, EXAMPLES)
 
 
 def at(lake: Lake, version: int) -> pa.Table:
@@ -62,7 +61,7 @@ def test_tidying_again_makes_no_version(lake: Lake) -> None:
 def test_runs_and_iterations_keep_files_of_their_own(lake: Lake) -> None:
     for run, iteration in (("r1", 1), ("r1", 2), ("r2", 1)):
         for shard in range(2):
-            append_rollouts(lake, [replace(row, run=run, iteration=iteration) for row in shard_rows(shard)])
+            rollouts.append(lake, [replace(row, run=run, iteration=iteration) for row in shard_rows(shard)])
     tidy(lake, "r2", 1)
     folders = {str(Path(path).parent) for path in on_disk(lake) if "rollouts" in path}
     assert folders == {f"main/rollouts/run={run}/iteration={k}" for run, k in (("r1", 1), ("r1", 2), ("r2", 1))}

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from rise.core.errors import UserError
+from rise.storage import rollouts
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.query import run_query
-from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import rollout, shard_rows
 
 
@@ -24,8 +24,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def location(home: Path) -> LakeLocation:
     location = LakeLocation.from_home(home)
     with Lake(location) as lake:
-        append_rollouts(lake, shard_rows(0, 4))
-        append_rollouts(lake, [rollout(turn=2, verdict="wrong", reward=0.0)])
+        rollouts.append(lake, shard_rows(0, 4))
+        rollouts.append(lake, [rollout(turn=2, verdict="wrong", reward=0.0)])
     return location
 
 

@@ -6,21 +6,10 @@ import pyarrow as pa
 import pytest
 
 from rise.core.records import Candidate, Example, Rollout, Scored
+from rise.storage import examples, rollouts
 from rise.storage.examples import SHARDS as MARKED
-from rise.storage.examples import has_examples, read_examples, write_examples
 from rise.storage.lake import KeyExists, Lake
-from rise.storage.rollouts import (
-    KEYS,
-    SHARDS,
-    append_rollouts,
-    done_keys,
-    from_arrow,
-    read_candidates,
-    read_rollouts,
-    read_scored,
-    read_targets,
-    to_arrow,
-)
+from rise.storage.rollouts import KEYS, SHARDS, from_arrow, read_candidates, read_scored, read_targets, to_arrow
 from tests.storage.samples import rollout, shard_rows
 
 
@@ -33,8 +22,8 @@ def test_a_rollout_comes_back_as_it_was(lake: Lake) -> None:
     graded = rollout()
     failed = rollout(problem_id="p1", answer=None, verdict=None, reward=None, response_ids=[], response="", latency=0.0)
     assert from_arrow(to_arrow([graded, failed])) == [graded, failed]
-    append_rollouts(lake, [failed, graded])
-    assert read_rollouts(lake, "r1", 1, "collect") == [graded, failed]
+    rollouts.append(lake, [failed, graded])
+    assert rollouts.read(lake, "r1", 1, "collect") == [graded, failed]
 
 
 def test_sliced_and_chunked_token_lists() -> None:
@@ -55,38 +44,38 @@ def test_reading_is_ordered_and_narrowed(lake: Lake) -> None:
         [rollout(run="r2")],
         [rollout(purpose="eval_parallel")],
     ):
-        append_rollouts(lake, rows)
-    read = read_rollouts(lake, "r1", 1, "collect")
+        rollouts.append(lake, rows)
+    read = rollouts.read(lake, "r1", 1, "collect")
     assert [(r.problem_id, r.turn, r.sample) for r in read] == [
         *(("p0", 1, 0), ("p0", 2, 0), ("p0", 2, 1), ("p0", 2, 2), ("p0", 2, 10)),
         *(("p1", 1, 0), ("p2", 1, 0)),
     ]
-    assert read_rollouts(lake, "r1", 1, "collect", shard=1) == other
-    assert read_rollouts(lake, "nobody", 1, "collect") == []
+    assert rollouts.read(lake, "r1", 1, "collect", shard=1) == other
+    assert rollouts.read(lake, "nobody", 1, "collect") == []
 
 
 def test_a_key_is_written_once(lake: Lake) -> None:
-    version = append_rollouts(lake, shard_rows(0))
+    version = rollouts.append(lake, shard_rows(0))
     with pytest.raises(KeyExists, match="split train, shard 0, turn 1"):
-        append_rollouts(lake, shard_rows(0))
+        rollouts.append(lake, shard_rows(0))
     assert lake.version() == version
-    append_rollouts(lake, shard_rows(1))
-    append_rollouts(lake, [rollout(turn=2)])
-    append_rollouts(lake, [rollout(purpose="eval_parallel", split="eval")])
-    append_rollouts(lake, [rollout(purpose="eval_parallel", split="wide", answer="8")])
-    assert done_keys(lake, "r1", 1) == {
+    rollouts.append(lake, shard_rows(1))
+    rollouts.append(lake, [rollout(turn=2)])
+    rollouts.append(lake, [rollout(purpose="eval_parallel", split="eval")])
+    rollouts.append(lake, [rollout(purpose="eval_parallel", split="wide", answer="8")])
+    assert rollouts.units(lake, "r1", 1) == {
         *(("collect", "train", 0, 1), ("collect", "train", 1, 1), ("collect", "train", 0, 2)),
         *(("eval_parallel", "eval", 0, 1), ("eval_parallel", "wide", 0, 1)),
     }
-    assert [r.answer for r in read_rollouts(lake, "r1", 1, "eval_parallel", split="wide")] == ["8"]
-    assert done_keys(lake, "r1", 2) == set()
+    assert [r.answer for r in rollouts.read(lake, "r1", 1, "eval_parallel", split="wide")] == ["8"]
+    assert rollouts.units(lake, "r1", 2) == set()
 
 
 def test_a_commit_holds_one_key(lake: Lake) -> None:
     with pytest.raises(ValueError, match="one shard's turn"):
-        append_rollouts(lake, [rollout(), rollout(turn=2)])
+        rollouts.append(lake, [rollout(), rollout(turn=2)])
     with pytest.raises(ValueError, match="one shard's turn"):
-        append_rollouts(lake, [])
+        rollouts.append(lake, [])
 
 
 def example(**changes: object) -> Example:
@@ -95,17 +84,17 @@ def example(**changes: object) -> Example:
 
 
 def test_examples_and_their_selection_are_one_version(lake: Lake) -> None:
-    append_rollouts(lake, [rollout(problem_id=p) for p in ("p0", "p1")])
-    append_rollouts(lake, [rollout(problem_id=p, turn=2, sample=s) for p in ("p0", "p1") for s in range(3)])
-    append_rollouts(lake, [rollout(turn=2, sample=1, iteration=2)])
-    append_rollouts(lake, [rollout(turn=2, sample=1, purpose="eval_sequential")])
+    rollouts.append(lake, [rollout(problem_id=p) for p in ("p0", "p1")])
+    rollouts.append(lake, [rollout(problem_id=p, turn=2, sample=s) for p in ("p0", "p1") for s in range(3)])
+    rollouts.append(lake, [rollout(turn=2, sample=1, iteration=2)])
+    rollouts.append(lake, [rollout(turn=2, sample=1, purpose="eval_sequential")])
     before = lake.version()
-    examples = [example(), example(problem_id="p1", turn=1, sample=0, weight=0.08)]
-    version = write_examples(lake, "r1", 1, examples)
+    targets = [example(), example(problem_id="p1", turn=1, sample=0, weight=0.08)]
+    version = examples.append(lake, "r1", 1, targets)
     assert version == before + 1
-    assert list(read_examples(lake, "r1", [1])) == examples
-    assert has_examples(lake, "r1", 1)
-    assert not has_examples(lake, "r1", 2)
+    assert list(examples.read(lake, "r1", [1])) == targets
+    assert examples.has(lake, "r1", 1)
+    assert not examples.has(lake, "r1", 2)
     everything = lake.query("SELECT iteration, purpose, problem_id, turn, sample FROM rollouts WHERE selected")
     assert sorted(tuple(row.values()) for row in everything.to_pylist()) == [
         (1, "collect", "p0", 2, 1),
@@ -113,33 +102,33 @@ def test_examples_and_their_selection_are_one_version(lake: Lake) -> None:
     ]
     assert lake.query("SELECT count(*) AS n FROM rollouts")["n"][0].as_py() == 10
     with pytest.raises(KeyExists):
-        write_examples(lake, "r1", 1, examples)
+        examples.append(lake, "r1", 1, targets)
 
 
 def test_an_example_without_its_rollout_is_refused_whole(lake: Lake) -> None:
-    append_rollouts(lake, [rollout()])
+    rollouts.append(lake, [rollout()])
     before = lake.version()
     with pytest.raises(ValueError, match="2 examples of run r1, iteration 1 name 1 rollouts"):
-        write_examples(lake, "r1", 1, [example(turn=1, sample=0), example(sample=99)])
+        examples.append(lake, "r1", 1, [example(turn=1, sample=0), example(sample=99)])
     assert lake.version() == before
-    assert not has_examples(lake, "r1", 1)
-    assert not any(row.selected for row in read_rollouts(lake, "r1", 1, "collect"))
+    assert not examples.has(lake, "r1", 1)
+    assert not any(row.selected for row in rollouts.read(lake, "r1", 1, "collect"))
 
 
 def test_examples_of_several_iterations(lake: Lake) -> None:
     for iteration in (1, 2, 3):
-        append_rollouts(lake, [rollout(iteration=iteration)])
-        write_examples(lake, "r1", iteration, [example(turn=1, sample=0, reward=float(iteration))])
-    assert [e.reward for e in read_examples(lake, "r1", [3, 1])] == [1.0, 3.0]
-    assert list(read_examples(lake, "r1", [])) == []
+        rollouts.append(lake, [rollout(iteration=iteration)])
+        examples.append(lake, "r1", iteration, [example(turn=1, sample=0, reward=float(iteration))])
+    assert [e.reward for e in examples.read(lake, "r1", [3, 1])] == [1.0, 3.0]
+    assert list(examples.read(lake, "r1", [])) == []
 
 
 def test_examples_of_many_shards_are_all_marked(lake: Lake) -> None:
     shards = [0, MARKED - 1, MARKED, 3 * MARKED + 1]  # at the edges of what is marked at a time, and beyond a gap
     for shard in shards:
-        append_rollouts(lake, [rollout(problem_id=f"p{shard}", shard=shard, sample=sample) for sample in (0, 1)])
-    write_examples(lake, "r1", 1, [example(problem_id=f"p{shard}", turn=1, sample=1) for shard in shards])
-    marked = [(row.shard, row.sample) for row in read_rollouts(lake, "r1", 1, "collect") if row.selected]
+        rollouts.append(lake, [rollout(problem_id=f"p{shard}", shard=shard, sample=sample) for sample in (0, 1)])
+    examples.append(lake, "r1", 1, [example(problem_id=f"p{shard}", turn=1, sample=1) for shard in shards])
+    marked = [(row.shard, row.sample) for row in rollouts.read(lake, "r1", 1, "collect") if row.selected]
     assert sorted(marked) == [(shard, 1) for shard in shards]
 
 
@@ -148,7 +137,7 @@ def test_shards_come_one_at_a_time_with_all_their_turns(lake: Lake) -> None:
     revisions = [rollout(problem_id="p9", shard=1, turn=2, sample=s) for s in (0, 1)]
     parallel = [rollout(problem_id="e0", purpose="eval_parallel", split="eval")]
     for rows in (late, early, revisions, parallel, [rollout(problem_id="x", shard=5, iteration=2)]):
-        append_rollouts(lake, rows)
+        rollouts.append(lake, rows)
 
     assert list(read_scored(lake, "r1", 1, "collect")) == [narrow(Scored, early), narrow(Scored, [*late, *revisions])]
     assert list(read_scored(lake, "r1", 1, "eval_parallel", "collect", split="eval")) == [narrow(Scored, parallel)]
@@ -159,7 +148,7 @@ def test_targets_come_with_the_attempts_before_them(lake: Lake) -> None:
     first, revisions = rollout(), [rollout(turn=2, sample=sample) for sample in range(4)]
     other = rollout(problem_id="p9", shard=1, purpose="collect")
     for rows in ([first], revisions, [other], [rollout(turn=2, sample=3, purpose="eval_parallel")]):
-        append_rollouts(lake, rows)
+        rollouts.append(lake, rows)
     targets = pa.table({"problem_id": ["p0", "p0"], "turn": [2, 2], "sample": [3, 1]}, schema=KEYS)
 
     early, late = read_targets(lake, "r1", 1, targets)
@@ -169,8 +158,8 @@ def test_targets_come_with_the_attempts_before_them(lake: Lake) -> None:
 
 def test_candidates_are_the_same_rows_with_fewer_fields(lake: Lake) -> None:
     rows = [rollout(verdict="correct", reward=1.0), rollout(sample=1, repetitive=True, response_ids=[])]
-    append_rollouts(lake, rows)
-    append_rollouts(lake, [rollout(purpose="eval_parallel")])
+    rollouts.append(lake, rows)
+    rollouts.append(lake, [rollout(purpose="eval_parallel")])
     assert list(read_candidates(lake, "r1", 1)) == [narrow(Candidate, rows)]
 
 
@@ -182,7 +171,7 @@ def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
         turns = [rollout(problem_id=f"p{shard}", purpose="eval_sequential", **place)]
         parallel = [rollout(problem_id=f"p{shard}", purpose="eval_parallel", sample=s, **place) for s in (0, 1)]
         for rows in (parallel, turns):
-            append_rollouts(lake, rows)
+            rollouts.append(lake, rows)
         made[shard] = narrow(Scored, [*turns, *parallel])
 
     assert list(read_scored(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]

@@ -5,9 +5,9 @@ import pytest
 from rise.core.errors import UserError
 from rise.core.method.metrics import Metric
 from rise.core.records import Problem
+from rise.storage import metric_rows, problem_rows, runs
 from rise.storage.lake import KeyExists, Lake
-from rise.storage.metric_rows import read_metrics, write_metrics
-from rise.storage.runs import create_run, find_run, iterations_done, list_runs, read_problems, set_goal, write_problems
+from rise.storage.runs import iterations_done, set_goal
 
 
 def metric(name: str, value: float, split: str = "eval") -> Metric:
@@ -15,30 +15,30 @@ def metric(name: str, value: float, split: str = "eval") -> Metric:
 
 
 def test_a_run_and_its_goal(lake: Lake) -> None:
-    assert find_run(lake, "r1") is None
-    create_run(lake, "r1", "demo", "seed: 0\n", {"vllm": "0.32.0"})
-    create_run(lake, "r2", "demo", "seed: 1\n", {})
+    assert runs.find(lake, "r1") is None
+    runs.append(lake, "r1", "demo", "seed: 0\n", {"vllm": "0.32.0"})
+    runs.append(lake, "r2", "demo", "seed: 1\n", {})
     with pytest.raises(KeyExists, match="run r1"):
-        create_run(lake, "r1", "demo", "seed: 0\n", {})
+        runs.append(lake, "r1", "demo", "seed: 0\n", {})
     set_goal(lake, "r1", 3)
-    run = find_run(lake, "r1")
+    run = runs.find(lake, "r1")
     assert run is not None
     assert (run.profile, run.config, run.versions, run.goal) == ("demo", "seed: 0\n", {"vllm": "0.32.0"}, 3)
     assert run.created_at.utcoffset() is not None
-    assert [(r.run, r.goal, r.iterations_done) for r in list_runs(lake)] == [("r1", 3, None), ("r2", 0, None)]
+    assert [(r.run, r.goal, r.iterations_done) for r in runs.all(lake)] == [("r1", 3, None), ("r2", 0, None)]
     with pytest.raises(UserError, match="no run 'r9'"):
         set_goal(lake, "r9", 1)
 
 
 def test_an_iteration_is_done_when_it_has_metrics(lake: Lake) -> None:
-    create_run(lake, "r1", "demo", "", {})
+    runs.append(lake, "r1", "demo", "", {})
     assert iterations_done(lake, "r1") is None
     for iteration in (0, 1):
-        write_metrics(lake, "r1", iteration, [metric("m1@t1", 0.25)])
+        metric_rows.replace(lake, "r1", iteration, [metric("m1@t1", 0.25)])
         assert iterations_done(lake, "r1") == iteration
-        assert list_runs(lake)[0].iterations_done == iteration
-    write_metrics(lake, "r1", 2, [metric("m1@t1", 0.25, split="turns-10")])
-    assert iterations_done(lake, "r1") == list_runs(lake)[0].iterations_done == 1
+        assert runs.all(lake)[0].iterations_done == iteration
+    metric_rows.replace(lake, "r1", 2, [metric("m1@t1", 0.25, split="turns-10")])
+    assert iterations_done(lake, "r1") == runs.all(lake)[0].iterations_done == 1
     assert iterations_done(lake, "r2") is None
 
 
@@ -48,23 +48,23 @@ def test_problems_keep_their_order_and_content(lake: Lake) -> None:
         Problem("a", "train", "2 + 2?", "#### 4"),
         Problem("a", "eval", "3 + 3?", "#### 6"),
     ]
-    write_problems(lake, "r1", problems)
-    assert read_problems(lake, "r1", "train") == problems[:2]
-    assert read_problems(lake, "r1", "eval") == problems[2:]
-    assert read_problems(lake, "r2", "eval") == []
+    problem_rows.append(lake, "r1", problems)
+    assert problem_rows.read(lake, "r1", "train") == problems[:2]
+    assert problem_rows.read(lake, "r1", "eval") == problems[2:]
+    assert problem_rows.read(lake, "r2", "eval") == []
     with pytest.raises(KeyExists):
-        write_problems(lake, "r1", problems)
+        problem_rows.append(lake, "r1", problems)
 
 
 def test_metrics_are_replaced_not_doubled(lake: Lake) -> None:
-    write_metrics(lake, "r1", 0, [metric("m1@t1", 0.1)])
-    write_metrics(lake, "r1", 1, [metric("m1@t1", 0.2), metric("acc@t1", 0.2)])
-    write_metrics(lake, "r1", 1, [metric("m1@t1", 0.3), metric("acc@t1", 0.3)])
-    write_metrics(lake, "r1", 1, [metric("m1@t1", 0.4, split="wide")])
-    assert read_metrics(lake, "r1") == [
+    metric_rows.replace(lake, "r1", 0, [metric("m1@t1", 0.1)])
+    metric_rows.replace(lake, "r1", 1, [metric("m1@t1", 0.2), metric("acc@t1", 0.2)])
+    metric_rows.replace(lake, "r1", 1, [metric("m1@t1", 0.3), metric("acc@t1", 0.3)])
+    metric_rows.replace(lake, "r1", 1, [metric("m1@t1", 0.4, split="wide")])
+    assert metric_rows.read(lake, "r1") == [
         *((0, metric("m1@t1", 0.1)), (1, metric("m1@t1", 0.3)), (1, metric("acc@t1", 0.3)))
     ]
-    assert read_metrics(lake, "r1", "wide") == [(1, metric("m1@t1", 0.4, split="wide"))]
+    assert metric_rows.read(lake, "r1", "wide") == [(1, metric("m1@t1", 0.4, split="wide"))]
 
 
 @pytest.mark.parametrize(("votes", "turns"), [(5, 5), (3, 8)])
@@ -79,7 +79,7 @@ def test_the_leaderboard_reads_the_numbers_in_the_names(lake: Lake, votes: int, 
         "fixed@t2": 0.9,
         "gain_parallel": 0.3,
     }
-    write_metrics(lake, "r1", 2, [metric(name, value) for name, value in values.items()])
+    metric_rows.replace(lake, "r1", 2, [metric(name, value) for name, value in values.items()])
     (row,) = lake.query("SELECT * FROM leaderboard").to_pylist()
     gain = [row.pop(name) for name in ("gain_low", "gain", "gain_high")]
     assert gain == pytest.approx([0.25, 0.3, 0.35])

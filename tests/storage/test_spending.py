@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 from rise.core.records import Example
-from rise.storage import checkpoints
+from rise.storage import checkpoints, examples, rollouts
 from rise.storage.checkpoints import CheckpointRecord
-from rise.storage.examples import write_examples
 from rise.storage.lake import Lake
-from rise.storage.rollouts import append_rollouts
 from rise.storage.spending import collected, trained
 from tests.storage.samples import rollout
 
@@ -21,11 +19,11 @@ def test_what_a_runs_training_took(lake: Lake) -> None:
     for iteration, name in enumerate(("base", "one", "two")):
         checkpoints.append(lake, checkpoint("r1", iteration, name))
     for iteration, policy in ((1, "base"), (2, "one")):
-        append_rollouts(lake, [rollout(iteration=iteration, policy=policy, sample=s) for s in range(3)])
-        append_rollouts(lake, [rollout(iteration=iteration, policy="wise-9b", turn=2, response_ids=[1] * 10)])
-        append_rollouts(lake, [rollout(iteration=iteration, policy=policy, purpose="eval_parallel", split="eval")])
-        write_examples(lake, "r1", iteration, [Example("p0", 1, s, [1], [2], 1.0, 1.0) for s in range(iteration)])
-    append_rollouts(lake, [rollout(run="r2", policy="one")])
+        rollouts.append(lake, [rollout(iteration=iteration, policy=policy, sample=s) for s in range(3)])
+        rollouts.append(lake, [rollout(iteration=iteration, policy="wise-9b", turn=2, response_ids=[1] * 10)])
+        rollouts.append(lake, [rollout(iteration=iteration, policy=policy, purpose="eval_parallel", split="eval")])
+        examples.append(lake, "r1", iteration, [Example("p0", 1, s, [1], [2], 1.0, 1.0) for s in range(iteration)])
+    rollouts.append(lake, [rollout(run="r2", policy="one")])
 
     assert collected(lake, "r1", 1) == {"learner": (3, 12), "wise-9b": (1, 10)}
     assert collected(lake, "r1", 2) == {"learner": (6, 24), "wise-9b": (2, 20)}

@@ -11,9 +11,8 @@ import pytest
 
 from rise.core.errors import UserError
 from rise.core.records import Example
-from rise.storage.examples import write_examples
+from rise.storage import examples, rollouts
 from rise.storage.lake import Lake
-from rise.storage.rollouts import append_rollouts
 from tests.storage.samples import rollout, shard_rows
 
 EXAMPLE = Example("p1-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2)
@@ -25,9 +24,9 @@ def files(lake: Lake, table: str = "rollouts") -> list[Path]:
 
 def filled(lake: Lake) -> None:
     """Two commits, and one that marks a rollout: new data files, and a delete file for the row that it replaces."""
-    append_rollouts(lake, shard_rows(0))
-    append_rollouts(lake, shard_rows(1))
-    write_examples(lake, "r1", 1, [EXAMPLE])
+    rollouts.append(lake, shard_rows(0))
+    rollouts.append(lake, shard_rows(1))
+    examples.append(lake, "r1", 1, [EXAMPLE])
 
 
 def test_every_file_has_its_sum(lake: Lake) -> None:
@@ -60,7 +59,7 @@ def test_any_flipped_bit_is_found_and_the_file_named(lake: Lake, table: str) -> 
 
 def test_a_cut_or_missing_file_is_named_and_other_runs_go_on(lake: Lake) -> None:
     filled(lake)
-    append_rollouts(lake, [rollout(run="r_", problem_id="p0"), rollout(run="r_", problem_id="p2")])
+    rollouts.append(lake, [rollout(run="r_", problem_id="p0"), rollout(run="r_", problem_id="p2")])
     path = files(lake)[0]
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match=rf"{path.name} has [\d,]+ bytes instead of [\d,]+, so run 'r1' cannot go on"):
@@ -78,7 +77,7 @@ def test_sums_that_a_crash_left_out_or_cut_short_are_written_at_the_next_opening
     whole = sums.read_text()
     sums.write_text(whole[:-cut] if cut else "")
     with Lake(lake.location) as again:
-        append_rollouts(again, shard_rows(2))
+        rollouts.append(again, shard_rows(2))
         again.check_files("r1")
     assert set(whole.splitlines()) <= set(sums.read_text().splitlines())
 

@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from rise.core.records import Example, Problem, Rollout
-from rise.storage.examples import write_examples
+from rise.storage import examples, problem_rows, rollouts
 from rise.storage.lake import Lake
-from rise.storage.rollouts import append_rollouts
-from rise.storage.runs import write_problems
 from tests.storage.samples import rollout
 
 REWARDS = {"correct": 1.0, "wrong": 0.0, "no_answer": -1.0, "error": 0.0, "timeout": 0.0, "gold_unparseable": 0.0}
@@ -41,8 +39,8 @@ TURNS = {
 @pytest.fixture
 def evaluated(lake: Lake) -> Lake:
     for turn in (1, 2):
-        append_rollouts(lake, [graded(problem, turn, verdicts[turn - 1]) for problem, verdicts in TURNS.items()])
-    append_rollouts(lake, [graded("fixed", 1, "wrong", sample=s, purpose="eval_parallel") for s in range(3)])
+        rollouts.append(lake, [graded(problem, turn, verdicts[turn - 1]) for problem, verdicts in TURNS.items()])
+    rollouts.append(lake, [graded("fixed", 1, "wrong", sample=s, purpose="eval_parallel") for s in range(3)])
     return lake
 
 
@@ -64,15 +62,15 @@ def test_transitions_count_pairs_of_facts(evaluated: Lake) -> None:
 
 
 def test_turn_accuracy_of_nothing_graded_is_null(lake: Lake) -> None:
-    append_rollouts(lake, [graded("p", 1, "error")])
+    rollouts.append(lake, [graded("p", 1, "error")])
     (row,) = lake.query("SELECT n, ungraded, accuracy FROM turn_accuracy").to_pylist()
     assert row == {"n": 0, "ungraded": 1, "accuracy": None}
 
 
 def test_episodes_hold_the_problem_and_its_turns_in_order(lake: Lake) -> None:
-    write_problems(lake, "r1", [Problem("p", "eval", "4 + 5?", "9"), Problem("p", "train", "other", "0")])
-    append_rollouts(lake, [graded("p", 2, "correct", sample=s) for s in (1, 0)])
-    append_rollouts(lake, [graded("p", 1, "wrong")])
+    problem_rows.append(lake, "r1", [Problem("p", "eval", "4 + 5?", "9"), Problem("p", "train", "other", "0")])
+    rollouts.append(lake, [graded("p", 2, "correct", sample=s) for s in (1, 0)])
+    rollouts.append(lake, [graded("p", 1, "wrong")])
     (episode,) = lake.query("SELECT * FROM episodes").to_pylist()
     assert (episode["problem"], episode["gold_answer"]) == ("4 + 5?", "9")
     assert [(t["turn"], t["sample"], t["verdict"]) for t in episode["turns"]] == [
@@ -99,8 +97,8 @@ SOLVED = {
 def sampled(lake: Lake) -> Lake:
     words = {"c": "correct", "w": "wrong", "n": "no_answer", "t": "timeout"}
     for turn in range(1, 4):
-        append_rollouts(lake, [graded(p, turn, words[turns[turn - 1]]) for p, (turns, _) in SOLVED.items()])
-    append_rollouts(
+        rollouts.append(lake, [graded(p, turn, words[turns[turn - 1]]) for p, (turns, _) in SOLVED.items()])
+    rollouts.append(
         lake,
         [
             graded(problem, 1, words[verdict], sample=sample, purpose="eval_parallel")
@@ -125,8 +123,8 @@ def test_problems_of_another_split_are_counted_apart(sampled: Lake) -> None:
     rows = [graded("by turns only", turn, verdict) for turn, verdict in ((1, "wrong"), (2, "wrong"))]
     rows += [graded("by turns only", 1, "wrong", sample=s, purpose="eval_parallel") for s in range(2)]
     for row in rows[:2]:
-        append_rollouts(sampled, [replace(row, split="wide")])
-    append_rollouts(sampled, [replace(row, split="wide") for row in rows[2:]])
+        rollouts.append(sampled, [replace(row, split="wide")])
+    rollouts.append(sampled, [replace(row, split="wide") for row in rows[2:]])
     found = sampled.query("SELECT samples, turns, n, new FROM solved_by_turns WHERE split = 'wide'").to_pylist()
     assert found == [{"samples": b, "turns": 2, "n": 1, "new": 0} for b in (1, 2)]
     assert sampled.query("SELECT n FROM solved_by_turns WHERE split = 'eval'")["n"].to_pylist() == [8, 7, 7]
@@ -135,8 +133,8 @@ def test_problems_of_another_split_are_counted_apart(sampled: Lake) -> None:
 def test_the_histogram_of_rewards_and_weights(lake: Lake) -> None:
     rewards = {"a": 1.0, "b": 0.0, "c": 1.0, "d": -1.0}
     weights = {1.0: 12.2, 0.0: 1.0, -1.0: 0.08}
-    append_rollouts(lake, [rollout(problem_id=p, reward=reward) for p, reward in rewards.items()])
-    write_examples(
+    rollouts.append(lake, [rollout(problem_id=p, reward=reward) for p, reward in rewards.items()])
+    examples.append(
         lake, "r1", 1, [Example(p, 1, 0, [1], [2], reward, weights[reward]) for p, reward in rewards.items()]
     )
     rows = lake.query("SELECT * FROM example_weights").to_pylist()

@@ -16,7 +16,7 @@ from rise.core.models import folder
 from rise.core.records import Example, Rollout
 from rise.core.training.spec import TrainResult, TrainSpec
 from rise.core.training.trainer import train
-from rise.storage import examples, rollouts, runs, staging
+from rise.storage import examples, problem_rows, rollouts, runs, staging
 from rise.storage.home import Home
 from rise.storage.lake import Lake
 from rise.tasks.fine_tune import plan_training, publish
@@ -54,8 +54,8 @@ def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator
         inputs = check_inputs(RUN, profile, [*OVERRIDES, *files, *overrides])
         context = RunContext(inputs, Home(home), lake, goal=2)
         try:
-            runs.create_run(lake, RUN, profile, to_yaml(inputs.config), {}, goal=2)
-            runs.write_problems(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
+            runs.append(lake, RUN, profile, to_yaml(inputs.config), {}, goal=2)
+            problem_rows.append(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
             built = fresh(context.folder / "base")
             models.build(context.config, vocabulary(context), built)
             boosted = train_here(plan_boost(context, built))
@@ -114,10 +114,10 @@ def turn_of(turns: Sequence[Sequence[str]], turn: int) -> Sequence[str]:
 def choose(context: RunContext, iteration: int = 1) -> list[Example]:
     """Run `pick_improved` and `write_parquet`; the iteration's rows of table `examples`."""
     write_parquet.fn(context, iteration, pick_improved.fn(context, iteration))
-    found = list(examples.read_examples(context.lake, context.run, [iteration]))
+    found = list(examples.read(context.lake, context.run, [iteration]))
     selected = {
         (r.problem_id, r.turn, r.sample)
-        for r in rollouts.read_rollouts(context.lake, context.run, iteration, "collect")
+        for r in rollouts.read(context.lake, context.run, iteration, "collect")
         if r.selected
     }
     assert selected == {(e.problem_id, e.turn, e.sample) for e in found}

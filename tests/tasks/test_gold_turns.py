@@ -35,7 +35,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunCont
     inputs = check_inputs("gold", TINY, overrides)
     home = Home.from_env()
     with Lake(home.lake) as lake, disable_run_logger():
-        runs.create_run(lake, "gold", TINY, to_yaml(inputs.config), {}, 1)
+        runs.append(lake, "gold", TINY, to_yaml(inputs.config), {}, 1)
         context = RunContext(inputs, home, lake, goal=1)
         prepare.fn(context)
         yield context
@@ -52,7 +52,7 @@ def test_worked_solutions_become_examples_and_nothing_is_started(context: RunCon
     assert context.teacher is None
     assert not ray.is_initialized()
 
-    stored = rollouts.read_rollouts(context.lake, "gold", 1, "collect")
+    stored = rollouts.read(context.lake, "gold", 1, "collect")
     assert len(stored) == 16
     tokenizer = folder.load_tokenizer(context.base_folder)
     for rollout in stored:
@@ -60,7 +60,7 @@ def test_worked_solutions_become_examples_and_nothing_is_started(context: RunCon
         assert worked is not None
         assert (rollout.policy, rollout.verdict, rollout.response) == ("gold", "correct", worked)
         assert rollout.response_ids == solution_ids(tokenizer, worked)
-    chosen = list(examples.read_examples(context.lake, "gold", [1]))
+    chosen = list(examples.read(context.lake, "gold", [1]))
     assert {e.problem_id: e.response_ids for e in chosen} == {r.problem_id: r.response_ids for r in stored}
     assert all(len(e.state_ids) > 8 for e in chosen)
     assert context.open_keys(1, [collection(context.config)]) == []

@@ -131,7 +131,7 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
         collect(context, 2, SECOND)
         choose(context, 2)
         rows = read_rows(plan_training(context, 2).rows_path)
-        lake = [list(examples.read_examples(context.lake, context.run, [iteration])) for iteration in (1, 2)]
+        lake = [list(examples.read(context.lake, context.run, [iteration])) for iteration in (1, 2)]
     # Iteration 1: rewards 0 1 -1 0 at turn 1, then 1 0 0 0. Iteration 2: 1 and -1; 1, and "no" again is a duplicate.
     one, two = [WRONG, RIGHT, NONE, WRONG, RIGHT, WRONG, WRONG, WRONG], [RIGHT, NONE, RIGHT]
     trained = one + two if data == "all" else two
@@ -150,7 +150,7 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
 def test_mean_normalisation_takes_a_tau_at_which_plain_weights_do_not_fit_float32(tmp_path: Path) -> None:
     with rehearsed(tmp_path, "train.tau=0.01", "train.normalise=mean") as context:
         rows = read_rows(advance(context, 1, TWO_TURNS).rows_path)
-        (top,) = {e.weight for e in examples.read_examples(context.lake, context.run, [1]) if e.reward == 1}
+        (top,) = {e.weight for e in examples.read(context.lake, context.run, [1]) if e.reward == 1}
     assert top == pytest.approx(exp(100))
     # Of eight examples two are right, and beside theirs the other weights are nothing.
     assert weights_of(rows) == pytest.approx([0.0] * 6 + [4.0] * 2)

@@ -58,7 +58,7 @@ def marked(context: RunContext, key: WorkUnit) -> list[Rollout]:
 
 
 def stored(context: RunContext) -> list[str]:
-    return [row.response for row in rollouts.read_rollouts(context.lake, context.run, 1, "collect")]
+    return [row.response for row in rollouts.read(context.lake, context.run, 1, "collect")]
 
 
 def test_a_staged_turn_is_graded_and_committed_without_sampling(context: RunContext) -> None:

@@ -6,9 +6,8 @@ import random
 from pathlib import Path
 
 from rise.core.records import Problem
+from rise.storage import problem_rows, rollouts
 from rise.storage.lake import Lake
-from rise.storage.rollouts import append_rollouts
-from rise.storage.runs import problem_table
 from rise.tasks.report import write_page
 from tests.storage.samples import rollout
 from tests.tasks.report.conftest import new_lake
@@ -35,7 +34,9 @@ def words(dice: random.Random, count: int) -> str:
 
 def add_problems(lake: Lake, count: int, dice: random.Random) -> None:
     found = [Problem(f"q{i}", "large", f"Problem {i}: {words(dice, 20)}", "42") for i in range(count)]
-    lake.commit(lambda tx: tx.append("problems", problem_table("r1", found)), run="r1", iteration=1, stage="test")
+    lake.commit(
+        lambda tx: tx.append("problems", problem_rows.to_arrow("r1", found)), run="r1", iteration=1, stage="test"
+    )
 
 
 def add_turn(lake: Lake, turn: int, count: int, dice: random.Random) -> None:
@@ -45,4 +46,4 @@ def add_turn(lake: Lake, turn: int, count: int, dice: random.Random) -> None:
         verdict = "correct" if (i + turn) % 3 == 0 else "wrong"
         text = f"{words(dice, 40)} So it is {i * turn}."
         found.append(rollout(**place, problem_id=f"q{i}", verdict=verdict, response=text))
-    append_rollouts(lake, found)
+    rollouts.append(lake, found)

@@ -7,13 +7,10 @@ from dataclasses import replace
 
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Example, Problem, Rollout
-from rise.storage import checkpoints
+from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
 from rise.storage.checkpoints import CheckpointRecord
-from rise.storage.examples import write_examples
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import write_metrics
-from rise.storage.rollouts import append_rollouts
-from rise.storage.runs import create_run, set_goal, write_problems
+from rise.storage.runs import set_goal
 from tests.storage.samples import rollout
 
 VERDICTS = {"c": "correct", "w": "wrong", "n": "no_answer", "e": "error"}
@@ -37,9 +34,9 @@ def response(verdict: str, text: Say, **place: object) -> Rollout:
 
 def seed(lake: Lake, text: Say = say, question: Callable[[int], str] = "How much is problem {}?".format) -> None:
     """Run r1: base and one iteration, held-out problems p0 to p7 on split eval, four training problems."""
-    create_run(lake, "r1", "tiny", "seed: 0\n", {}, 1)
+    runs.append(lake, "r1", "tiny", "seed: 0\n", {}, 1)
     held_out = [Problem(f"p{i}", "eval", question(i), "42") for i in range(len(TURNS))]
-    write_problems(
+    problem_rows.append(
         lake, "r1", [*held_out, *(Problem(f"t{i}", "train", f"Training problem {i}", "42") for i in range(4))]
     )
     checkpoint(lake, 0, [4.0, 2.0, 1.0])
@@ -75,10 +72,10 @@ def evaluation(lake: Lake, iteration: int, turns: list[str], text: Say = say, sp
         [response("wrong", text, **place, problem_id=f"p{i}", sample=j) for i in range(len(turns)) for j in range(B)]
     ]
     for rows in found:
-        append_rollouts(lake, rows)
+        rollouts.append(lake, rows)
     everything = [one for rows in found for one in rows]
     metrics = compute_metrics(everything, split=split, turns=len(turns[0]), samples=B, bootstrap=50, seed=0)
-    write_metrics(lake, "r1", iteration, metrics)
+    metric_rows.replace(lake, "r1", iteration, metrics)
 
 
 def collection(lake: Lake, text: Say) -> None:
@@ -90,6 +87,6 @@ def collection(lake: Lake, text: Say) -> None:
             for i in range(4)
             for j, verdict in enumerate(samples)
         ]
-        append_rollouts(lake, rows)
-    examples = [Example(f"t{i}", 2, 1, [1], [2], 1.0, 12.5) for i in range(4)]
-    write_examples(lake, "r1", 1, [*examples[:3], replace(examples[3], reward=0.0, weight=1.0)])
+        rollouts.append(lake, rows)
+    targets = [Example(f"t{i}", 2, 1, [1], [2], 1.0, 12.5) for i in range(4)]
+    examples.append(lake, "r1", 1, [*targets[:3], replace(targets[3], reward=0.0, weight=1.0)])

@@ -9,8 +9,8 @@ import pytest
 import vl_convert
 
 from rise.core.errors import UserError
+from rise.storage import metric_rows
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import read_metrics
 from rise.tasks.report import charts, theme, write_plot
 from rise.tasks.report.figures import Figure, result_figures, time_figures, training_figures
 
@@ -44,7 +44,7 @@ def test_the_tables_hold_what_the_charts_show(figures: dict[str, Figure]) -> Non
 
 
 def test_the_intervals_in_the_tables_are_those_of_the_metrics(seeded: Lake, figures: dict[str, Figure]) -> None:
-    metrics = {(k, metric.metric): metric for k, metric in read_metrics(seeded, "r1")}
+    metrics = {(k, metric.metric): metric for k, metric in metric_rows.read(seeded, "r1")}
     spread = 0
     for name, count in (("accuracy", 6), ("compared", 6), ("gains", 4), ("flows", 8)):
         rows = [dict(zip(figures[name].headings, numbers, strict=True)) for numbers in figures[name].numbers]
@@ -75,7 +75,7 @@ def test_the_intervals_are_drawn_from_low_to_high(
         (mark, "low", "high")
     ]
     source = layers[0].get("data") or spec["data"]
-    metrics = {(k, metric.metric): metric for k, metric in read_metrics(seeded, "r1")}
+    metrics = {(k, metric.metric): metric for k, metric in metric_rows.read(seeded, "r1")}
     for row in source.get("values") or spec["datasets"][source["name"]]:
         metric = metrics[row["iteration"], row.get("metric") or f"acc@t{row['turn']}"]
         assert (row["low"], row["high"]) == pytest.approx((100 * metric.ci_low, 100 * metric.ci_high))

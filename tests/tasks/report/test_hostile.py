@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rise.storage.rollouts import append_rollouts
+from rise.storage import rollouts
 from rise.tasks.report import write_page
 from tests.storage.samples import rollout
 from tests.tasks.report.conftest import Opener, new_lake, wait_drawn, wait_status
@@ -56,7 +56,7 @@ def test_nothing_in_an_id_an_answer_or_a_name_runs_and_the_data_blocks_stay_whol
         for number, text in enumerate(HOSTILE[:6]):
             place = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "hostile", "turn": 1}
             one = rollout(**place, problem_id=f"{number}{text}", response="r", answer=breaks, policy=text)
-            append_rollouts(lake, [replace(one, shard=number)])
+            rollouts.append(lake, [replace(one, shard=number)])
         file = write_page(lake, "r1", tmp_path / "report.html", cache)
     assert "alert('data')" not in file.read_text(encoding="utf-8")
     with opened(file) as page:

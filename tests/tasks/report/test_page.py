@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rise.core.errors import UserError
+from rise.storage import metric_rows
 from rise.storage.lake import Lake
-from rise.storage.metric_rows import read_metrics
 from rise.tasks.report import write_page
 from rise.tasks.report.page import json_block, policy
 from tests.storage.samples import ROOT
@@ -31,7 +31,7 @@ def test_the_page_stands_alone(page_file: Path) -> None:
 def test_every_number_has_its_interval(seeded: Lake, page_file: Path) -> None:
     """In the headlines, in the numbers of the figures and in the table of all metrics."""
     page = page_file.read_text()
-    metrics = read_metrics(seeded, "r1")
+    metrics = metric_rows.read(seeded, "r1")
     for _, metric in metrics:
         value, low, high = (f"{100 * part:.1f}" for part in (metric.value, metric.ci_low, metric.ci_high))
         assert f'{value} <span class="soft">[{low}, {high}]</span>' in page, metric.metric
