@@ -40,3 +40,7 @@ class EngineClosed(EngineError, Closed):
 
 class TrainerLost(RuntimeError):
     """The process that trains is gone, through no fault of the input: training again may well succeed."""
+
+
+class KeyExists(Exception):
+    """Raised by a commit whose rows are in the lake already; a second write would double them."""

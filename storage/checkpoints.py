@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from rise.core.errors import UserError
+from rise.core.errors import KeyExists, UserError
 from rise.core.records import Checkpoint
 from rise.storage.arrow import MOMENT
 from rise.storage.home import inside
-from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.lake import Lake, Transaction
 from rise.storage.publishing import check_published
 
 _LOG = pa.list_(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rise.core.errors import KeyExists
 from rise.core.records import Problem
 from rise.storage import problem_rows
-from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.lake import Lake, Transaction
 
 
 @dataclass(frozen=True, slots=True)

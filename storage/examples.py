@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rise.core.errors import KeyExists
 from rise.core.records import Example, Purpose
 from rise.core.streams import batched
 from rise.storage import memory
 from rise.storage.arrow import TOKENS, field_names, records_of, table_of
-from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.lake import Lake, Transaction
 
 COLUMNS = pa.schema(
     {

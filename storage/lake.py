@@ -27,15 +27,11 @@ from rise.storage import sums
 from rise.storage.location import LakeLocation, lock_down, open_session
 from rise.storage.schema import SCHEMA_VERSION, additions, creation
 
-__all__ = ["KeyExists", "Lake", "LakeLocation", "Transaction"]
+__all__ = ["Lake", "LakeLocation", "Transaction"]
 
 T = TypeVar("T")
 VERSIONS = "`SELECT * FROM snapshots()` lists the versions"
 PATIENCE = 60.0  # seconds to wait for a catalog that others hold
-
-
-class KeyExists(Exception):
-    """A stage's output is already in the lake; writing it again would double its rows."""
 
 
 class Transaction:

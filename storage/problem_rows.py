@@ -6,9 +6,10 @@ import json
 
 import pyarrow as pa
 
+from rise.core.errors import KeyExists
 from rise.core.records import EVAL_SPLIT, Problem
 from rise.storage.arrow import records_of
-from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.lake import Lake, Transaction
 
 
 def append(lake: Lake, run: str, problems: list[Problem]) -> int:

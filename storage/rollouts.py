@@ -9,11 +9,12 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
+from rise.core.errors import KeyExists
 from rise.core.records import Candidate, Purpose, Rollout, Scored
 from rise.core.streams import batched
 from rise.storage import memory
 from rise.storage.arrow import MOMENT, TOKENS, field_names, records_of, table_of
-from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.lake import Lake, Transaction
 
 COLUMNS = pa.schema(
     {

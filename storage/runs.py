@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rise.core.errors import UserError
+from rise.core.errors import KeyExists, UserError
 from rise.core.records import EVAL_SPLIT
-from rise.storage.lake import KeyExists, Lake, Transaction
+from rise.storage.lake import Lake, Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from rise.core.errors import KeyExists
 from rise.storage import rollouts
-from rise.storage.lake import KeyExists, Lake, LakeLocation
+from rise.storage.lake import Lake, LakeLocation
 from tests.storage.samples import shard_rows
 
 if __name__ == "__main__":

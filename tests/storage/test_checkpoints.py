@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from rise.core.errors import UserError
+from rise.core.errors import KeyExists, UserError
 from rise.core.records import Checkpoint
 from rise.storage import checkpoints
 from rise.storage.checkpoints import CheckpointRecord, open_checkpoint
-from rise.storage.lake import KeyExists, Lake
+from rise.storage.lake import Lake
 from rise.storage.publishing import Published, check_published, publish
 
 LOG = [{"step": 1, "epoch": 0.5, "loss": 2.25, "learning_rate": 1e-3, "tokens": 512}]

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from rise.core.errors import KeyExists
 from rise.core.records import Problem
 from rise.storage import evaluations, problem_rows
 from rise.storage.evaluations import EvaluationRecord
-from rise.storage.lake import KeyExists, Lake
+from rise.storage.lake import Lake
 
 
 def test_a_splits_settings_and_problems_are_one_version(lake: Lake) -> None:

@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 import pyarrow as pa
 import pytest
 
+from rise.core.errors import KeyExists
 from rise.core.records import Candidate, Example, Rollout, Scored
 from rise.storage import examples, rollouts
 from rise.storage.examples import SHARDS as MARKED
-from rise.storage.lake import KeyExists, Lake
+from rise.storage.lake import Lake
 from rise.storage.rollouts import KEYS, SHARDS, from_arrow, read_candidates, read_scored, read_targets, to_arrow
 from tests.storage.samples import rollout, shard_rows
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import UserError
+from rise.core.errors import KeyExists, UserError
 from rise.core.method.metrics import Metric
 from rise.core.records import Problem
 from rise.storage import metric_rows, problem_rows, runs
-from rise.storage.lake import KeyExists, Lake
+from rise.storage.lake import Lake
 from rise.storage.runs import iterations_done, set_goal
 
 

@@ -30,7 +30,7 @@ class SampledAgain(Exception):
 class Guard:
     """Stands where the engines would, and sees whether they are asked."""
 
-    policy: Checkpoint
+    checkpoint: Checkpoint
 
     def sample(self, *_: Any) -> NoReturn:
         raise SampledAgain

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Example, Problem, Rollout
-from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
+from rise.storage import checkpoints, examples, metric_rows, problem_rows, rollouts, runs
 from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.lake import Lake
 from rise.storage.runs import set_goal
