@@ -1,1 +1,177 @@
-"""RISE (Recursive Introspection, arXiv 2407.18219): the package that an installation offers."""
+"""RISE (Recursive Introspection, arXiv 2407.18219) from Python: the names that a notebook needs, in one place.
+
+    import rise
+
+    lake = rise.open_lake("rise-home")
+    rollouts = rise.read_rollouts(lake, "demo", iteration=2, purpose="eval_sequential")
+    print(rollouts.to_pandas().groupby("turn")["verdict"].value_counts(normalize=True))
+
+Each name is defined in its own module and loaded at first use, so `import rise` takes no time and needs neither torch
+nor vLLM. docs/python.md has a worked example for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rise.core.answering.local_learner import Learner as Learner
+    from rise.core.config.keys import Config as Config
+    from rise.core.config.load import load as load_config
+    from rise.core.errors import UserError as UserError
+    from rise.core.method.dialogue import messages as messages
+    from rise.core.method.dialogue import state_ids as render_state
+    from rise.core.method.metrics import compute_metrics as compute_metrics
+    from rise.core.method.solving import attempts as attempts
+    from rise.core.method.solving import final_answer as final_answer
+    from rise.core.method.weights import reward_weights as reward_weights
+    from rise.core.models.folder import load_tokenizer as load_tokenizer
+    from rise.core.records import Checkpoint as Checkpoint
+    from rise.core.records import Grade as Grade
+    from rise.core.records import Problem as Problem
+    from rise.core.records import TrainRow as TrainRow
+    from rise.core.records import Verdict as Verdict
+    from rise.core.training.row_file import example_rows as example_rows
+    from rise.core.training.spec import TrainResult as TrainResult
+    from rise.core.verifiers import get as get_verifier
+    from rise.core.verifiers.grading_pool import GradingPool as GradingPool
+    from rise.storage.examples import read_examples as read_examples
+    from rise.storage.home import Home
+    from rise.storage.lake import Lake as Lake
+    from rise.storage.rollouts import from_arrow as to_rollouts
+    from rise.storage.rollouts import read_table as read_rollouts
+    from rise.storage.runs import read_problems as read_problems
+
+# Offered name: its module and its name there.
+_OFFERED = {
+    "Checkpoint": "core.records:Checkpoint",
+    "Config": "core.config.keys:Config",
+    "Grade": "core.records:Grade",
+    "GradingPool": "core.verifiers.grading_pool:GradingPool",
+    "Lake": "storage.lake:Lake",
+    "Learner": "core.answering.local_learner:Learner",
+    "Problem": "core.records:Problem",
+    "TrainResult": "core.training.spec:TrainResult",
+    "TrainRow": "core.records:TrainRow",
+    "UserError": "core.errors:UserError",
+    "Verdict": "core.records:Verdict",
+    "attempts": "core.method.solving:attempts",
+    "compute_metrics": "core.method.metrics:compute_metrics",
+    "example_rows": "core.training.row_file:example_rows",
+    "final_answer": "core.method.solving:final_answer",
+    "get_verifier": "core.verifiers:get",
+    "load_config": "core.config.load:load",
+    "load_tokenizer": "core.models.folder:load_tokenizer",
+    "messages": "core.method.dialogue:messages",
+    "read_examples": "storage.examples:read_examples",
+    "read_problems": "storage.runs:read_problems",
+    "read_rollouts": "storage.rollouts:read_table",
+    "render_state": "core.method.dialogue:state_ids",
+    "reward_weights": "core.method.weights:reward_weights",
+    "to_rollouts": "storage.rollouts:from_arrow",
+}
+__all__ = [
+    "Checkpoint",
+    "Config",
+    "Grade",
+    "GradingPool",
+    "Lake",
+    "Learner",
+    "Problem",
+    "TrainResult",
+    "TrainRow",
+    "UserError",
+    "Verdict",
+    "attempts",
+    "compute_metrics",
+    "example_rows",
+    "final_answer",
+    "fine_tune",
+    "get_verifier",
+    "load_config",
+    "load_tokenizer",
+    "messages",
+    "open_lake",
+    "open_learner",
+    "read_examples",
+    "read_problems",
+    "read_rollouts",
+    "render_state",
+    "reward_weights",
+    "to_rollouts",
+]
+
+
+def open_lake(home: str | Path | None = None, *, version: int | None = None) -> Lake:
+    """Open the lake of a home folder for reading.
+
+    Args:
+        home: The folder; by default RISE_HOME, then ./rise-home.
+        version: Pin every table to this snapshot; None follows the newest.
+    """
+    from rise.storage.lake import Lake
+
+    return Lake(_home(home).lake, read_only=True, version=version)
+
+
+def open_learner(home: str | Path | None, run: str, iteration: int | None = None) -> Learner:
+    """Start a vLLM engine in this process with a run's checkpoint and evaluation settings.
+
+    Call it before torch is imported: vLLM reads its settings from the environment at import.
+
+    Args:
+        iteration: The checkpoint's iteration; None takes the newest.
+    """
+    from rise.core.config.load import from_yaml
+    from rise.core.engine.local_engine import settings_here
+    from rise.storage.trained import trained
+
+    with open_lake(home) as lake:
+        source = trained(_home(home), lake, run, iteration)
+    config = from_yaml(source.run.config)
+    config.engine = settings_here(config.engine)
+    from rise.core.answering.local_learner import Learner
+
+    learner = Learner(config, source.policy, source.checkpoint.iteration)
+    learner.start()
+    return learner
+
+
+def fine_tune(config: Config, start: Checkpoint, rows: Iterable[TrainRow], folder: str | Path) -> TrainResult:
+    """Fine-tune a checkpoint on weighted token sequences, in this process on the CPU.
+
+    Args:
+        start: The checkpoint to start from.
+        rows: Token sequences with loss masks and weights.
+        folder: Gets the rows, the log and, in `out`, the trained weights.
+    """
+    from rise.core.training.row_file import write_rows
+    from rise.core.training.spec import train_spec
+    from rise.core.training.trainer import train
+
+    spec = train_spec(config, Path(folder), start)
+    write_rows(spec.rows_path, rows)
+    return train(spec, rank=0, world_size=1, report=lambda entry: None)
+
+
+def _home(home: str | Path | None) -> Home:
+    from rise.storage.home import Home
+
+    return Home.from_env() if home is None else Home(Path(home).expanduser().resolve())
+
+
+def __getattr__(name: str) -> Any:
+    """Load an offered name from its module (PEP 562)."""
+    if name not in _OFFERED:
+        raise AttributeError(f"module 'rise' has no attribute {name!r}")
+    module, _, attribute = _OFFERED[name].partition(":")
+    value = getattr(import_module(f"rise.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -146,6 +146,23 @@ def by_shard(
         del found
 
 
+def read_table(
+    lake: Lake, run: str, iteration: int | None = None, *, purpose: str | None = None, split: str | None = None
+) -> pa.Table:
+    """Read the rollouts of a run as an Arrow table, all columns.
+
+    Args:
+        iteration, purpose, split: Restrict the rows; None reads every value.
+    Returns:
+        Rows ordered by iteration, split, purpose, problem, turn and sample.
+    """
+    return lake.query(
+        "SELECT * FROM rollouts WHERE run = ? AND (iteration = ? OR ? IS NULL) AND (purpose = ? OR ? IS NULL)"
+        " AND (split = ? OR ? IS NULL) ORDER BY iteration, split, purpose, problem_id, turn, sample",
+        [run, iteration, iteration, purpose, purpose, split, split],
+    )
+
+
 def read(
     lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
 ) -> list[Rollout]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -12,15 +12,14 @@ from typing import Literal
 import pyarrow.parquet as pq
 from prefect import get_run_logger
 
-from rise.core.config.choices import Adapter, TrainData, TrainInit
+from rise.core.config.choices import TrainData, TrainInit
 from rise.core.method.weights import reward_weights
 from rise.core.models import folder
-from rise.core.records import Example, TrainRow
-from rise.core.seeds import seed_of
+from rise.core.records import Checkpoint, TrainRow
 from rise.core.training.ray_train import fit, warm_up
-from rise.core.training.row_file import write_rows
+from rise.core.training.row_file import example_rows, write_rows
 from rise.core.training.schedule import step_count
-from rise.core.training.spec import TrainResult, TrainSpec
+from rise.core.training.spec import ROWS_FILE, TrainResult, TrainSpec, train_spec
 from rise.storage import checkpoints, examples
 from rise.storage.publishing import publish as publish_folder
 from rise.tasks.run.context import RunContext
@@ -58,43 +57,17 @@ def plan_training(context: RunContext, iteration: int) -> TrainSpec:
     weights = reward_weights(rewards, train.tau, train.normalise)
     start = context.policy(iteration - 1 if train.init is TrainInit.previous else 0)
     get_run_logger().info("iteration %d: %d examples, from checkpoint %s", iteration, len(rewards), start.checkpoint_id)
-    rows = training_rows(examples.read(context.lake, context.run, iterations), weights)
-    return training_spec(context, f"iteration-{iteration}", rows, start.weights_dir, start.adapter_dir)
+    rows = example_rows(examples.read(context.lake, context.run, iterations), weights)
+    return training_spec(context, f"iteration-{iteration}", rows, start)
 
 
-def training_rows(chosen: Iterable[Example], weights: Iterable[float]) -> Iterator[TrainRow]:
-    """Examples as token sequences with loss on the response and its end-of-turn token, nothing else."""
-    for example, weight in zip(chosen, weights, strict=True):
-        mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
-        yield TrainRow([*example.state_ids, *example.response_ids], mask, weight)
-
-
-def training_spec(
-    context: RunContext, name: str, rows: Iterable[TrainRow], weights_dir: str, adapter_dir: str | None
-) -> TrainSpec:
-    """One fine-tuning as the training workers take it; its rows are written out, its output folder is emptied."""
+def training_spec(context: RunContext, name: str, rows: Iterable[TrainRow], start: Checkpoint) -> TrainSpec:
+    """Describe one fine-tuning of `start`; its rows are written out, its folder is emptied first."""
     work = context.folder / "training" / name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    write_rows(str(work / "rows.parquet"), rows)
-    train = context.config.train
-    return TrainSpec(
-        rows_path=str(work / "rows.parquet"),
-        weights_dir=weights_dir,
-        adapter_dir=adapter_dir if train.adapter is Adapter.lora else None,
-        adapter=train.adapter,
-        lora=train.lora,
-        loss=train.loss,
-        optim=train.optim,
-        row_tokens=train.row_tokens,
-        micro_rows=train.micro_rows,
-        dtype=context.config.model.dtype,
-        gradient_checkpointing=train.gradient_checkpointing,
-        seed=seed_of(context.config.seed, "train", name),
-        out_dir=str(work / "out"),
-        threads=train.threads,
-        log_path=str(work / "log.jsonl"),
-    )
+    write_rows(work / ROWS_FILE, rows)
+    return train_spec(context.config, work, start)
 
 
 def run_training(context: RunContext, plan: TrainSpec, label: str) -> TrainResult:

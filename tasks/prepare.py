@@ -15,7 +15,7 @@ from rise.core.errors import UserError
 from rise.core.method.dialogue import lessons, state_ids, worked_ids
 from rise.core.method.episode import shards
 from rise.core.models import folder
-from rise.core.records import Problem, TrainRow
+from rise.core.records import Checkpoint, Problem, TrainRow
 from rise.core.seeds import seed_of
 from rise.core.streams import batched
 from rise.core.training.spec import TrainSpec
@@ -62,7 +62,7 @@ def build_base(context: RunContext) -> None:
 
 def plan_boost(context: RunContext, base: Path) -> TrainSpec:
     """The supervised fine-tuning of the base model: all weights, every worked problem of the same weight."""
-    plan = training_spec(context, "boost", boost_rows(context, base), str(base), None)
+    plan = training_spec(context, "boost", boost_rows(context, base), Checkpoint("base", str(base)))
     return replace(
         plan,
         adapter=Adapter.none,

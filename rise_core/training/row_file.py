@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rise.core.errors import UserError
-from rise.core.records import TrainRow
+from rise.core.records import Example, TrainRow
 from rise.core.streams import batched
 from rise.core.text import first_line
 from rise.core.training.arrays import Rows
 
 BATCH = 4096  # rows that are Python objects at a time
 SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())), ("weight", pa.float64())])
+
+
+def example_rows(examples: Iterable[Example], weights: Iterable[float]) -> Iterator[TrainRow]:
+    """Turn examples into token sequences; the response and its end-of-turn token carry the loss."""
+    for example, weight in zip(examples, weights, strict=True):
+        mask = [False] * len(example.state_ids) + [True] * len(example.response_ids)
+        yield TrainRow([*example.state_ids, *example.response_ids], mask, weight)
 
 
 def write_rows(path: str | Path, rows: Iterable[TrainRow]) -> None:
