@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rise.core.answering.local_learner import Learner as Learner
+    from rise.core.answering.local_learner import LocalLearner as LocalLearner
     from rise.core.config.keys import Config as Config
-    from rise.core.config.load import load as load_config
+    from rise.core.config.load import load_config as load_config
     from rise.core.errors import UserError as UserError
     from rise.core.method.dialogue import messages as messages
     from rise.core.method.dialogue import state_ids as render_state
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rise.core.method.solving import attempts as attempts
     from rise.core.method.solving import final_answer as final_answer
     from rise.core.method.weights import reward_weights as reward_weights
-    from rise.core.models.folder import load_tokenizer as load_tokenizer
     from rise.core.records import Checkpoint as Checkpoint
     from rise.core.records import Grade as Grade
     from rise.core.records import Problem as Problem
@@ -52,7 +51,7 @@ _OFFERED = {
     "Grade": "core.records:Grade",
     "GradingPool": "core.verifiers.grading_pool:GradingPool",
     "Lake": "storage.lake:Lake",
-    "Learner": "core.answering.local_learner:Learner",
+    "LocalLearner": "core.answering.local_learner:LocalLearner",
     "Problem": "core.records:Problem",
     "TrainResult": "core.training.spec:TrainResult",
     "TrainRow": "core.records:TrainRow",
@@ -63,8 +62,7 @@ _OFFERED = {
     "example_rows": "core.training.row_file:example_rows",
     "final_answer": "core.method.solving:final_answer",
     "get_verifier": "core.verifiers:get",
-    "load_config": "core.config.load:load",
-    "load_tokenizer": "core.models.folder:load_tokenizer",
+    "load_config": "core.config.load:load_config",
     "messages": "core.method.dialogue:messages",
     "read_examples": "storage.examples:read_examples",
     "read_problems": "storage.runs:read_problems",
@@ -79,7 +77,7 @@ __all__ = [
     "Grade",
     "GradingPool",
     "Lake",
-    "Learner",
+    "LocalLearner",
     "Problem",
     "TrainResult",
     "TrainRow",
@@ -91,11 +89,12 @@ __all__ = [
     "final_answer",
     "fine_tune",
     "get_verifier",
+    "load_checkpoint",
     "load_config",
-    "load_tokenizer",
     "messages",
     "open_lake",
     "open_learner",
+    "read_config",
     "read_examples",
     "read_problems",
     "read_rollouts",
@@ -117,25 +116,45 @@ def open_lake(home: str | Path | None = None, *, version: int | None = None) -> 
     return Lake(_home(home).lake, read_only=True, version=version)
 
 
-def open_learner(home: str | Path | None, run: str, iteration: int | None = None) -> Learner:
-    """Start a vLLM engine in this process with a run's checkpoint and evaluation settings.
+def read_config(lake: Lake, run: str) -> Config:
+    """Read the config that a run began with."""
+    from rise.core.config.load import from_yaml
+    from rise.storage.runs import get_run
 
-    Call it before torch is imported: vLLM reads its settings from the environment at import.
+    return from_yaml(get_run(lake, run).config)
+
+
+def load_checkpoint(home: str | Path | None, run: str, iteration: int | None = None) -> Checkpoint:
+    """Look up a checkpoint of a run, its files checked against their hashes.
 
     Args:
-        iteration: The checkpoint's iteration; None takes the newest.
+        iteration: 0 is the base model; None takes the newest.
     """
-    from rise.core.config.load import from_yaml
-    from rise.core.engine.local_engine import settings_here
-    from rise.storage.trained import trained
+    from rise.storage import checkpoints
 
     with open_lake(home) as lake:
-        source = trained(_home(home), lake, run, iteration)
-    config = from_yaml(source.run.config)
-    config.engine = settings_here(config.engine)
-    from rise.core.answering.local_learner import Learner
+        row = checkpoints.get(lake, run, iteration)
+        return checkpoints.open_checkpoint(_home(home).path, lake, run, row.iteration)
 
-    learner = Learner(config, source.policy, source.checkpoint.iteration)
+
+def open_learner(home: str | Path | None, run: str, iteration: int | None = None) -> LocalLearner:
+    """Start a vLLM engine in this process with a checkpoint and the evaluation settings of its run.
+
+    Call it before torch is imported: torch and vLLM read the number of threads from the environment at import.
+
+    Args:
+        iteration: 0 is the base model; None takes the newest.
+    """
+    from rise.core.engine.local_engine import settings_here
+    from rise.storage import checkpoints
+
+    with open_lake(home) as lake:
+        config = read_config(lake, run)
+        number = checkpoints.get(lake, run, iteration).iteration
+    config.engine = settings_here(config.engine)
+    from rise.core.answering.local_learner import LocalLearner  # after the settings stand in the environment
+
+    learner = LocalLearner(config, load_checkpoint(home, run, number), number)
     learner.start()
     return learner
 

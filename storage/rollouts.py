@@ -53,6 +53,7 @@ def to_arrow(rollouts: list[Rollout]) -> pa.Table:
 
 
 def from_arrow(table: pa.Table) -> list[Rollout]:
+    """Convert rows of table `rollouts` to records; other columns are ignored."""
     return records_of(Rollout, field_names(Rollout), table)
 
 

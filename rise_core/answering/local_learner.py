@@ -1,4 +1,4 @@
-"""One problem's states answered by a checkpoint in this process: rendered, seeded and sampled as in evaluation."""
+"""A checkpoint that answers problems in this process: states rendered, seeded and sampled as in evaluation."""
 
 from __future__ import annotations
 
@@ -18,18 +18,27 @@ from rise.core.records import EVAL_SPLIT, Checkpoint, Problem, Purpose, SampleRe
 
 
 class LocalLearner:
-    """A policy that answers `problem` turn by turn. `config` gives dialogue, lengths, seed and the eval sampling."""
+    """One checkpoint on one vLLM engine in this process, set up as the run evaluates it.
 
-    def __init__(self, config: Config, policy: Checkpoint, iteration: int, problem: Problem) -> None:
-        """Load the tokenizer. Raises UserError for a problem that leaves no room for a response."""
+    learner = LocalLearner(config, checkpoint, iteration)
+    learner.start()
+    first = learner.respond(problem)
+    second = learner.respond(problem, [first])
+    """
+
+    def __init__(self, config: Config, checkpoint: Checkpoint, iteration: int) -> None:
+        """Load the tokenizer. The engine starts with `start`."""
         from transformers.utils.logging import set_verbosity_error
 
-        set_verbosity_error()  # it would warn of a long problem, which is refused here in one line
-        self.config, self.policy, self.iteration, self.problem = config, policy, iteration, problem
-        self.tokenizer: Any = folder.load_tokenizer(Path(policy.weights_dir))
+        set_verbosity_error()  # transformers warns of a long problem; `check_length` refuses it in one line
+        self.config, self.checkpoint, self.iteration = config, checkpoint, iteration
+        self.tokenizer: Any = folder.load_tokenizer(Path(checkpoint.weights_dir))
         self.renderer = Renderer(self.tokenizer, config)
-        self.engine: LocalEngine | None = None
-        length = len(state_ids(self.tokenizer, problem.problem, [], config.dialogue))
+        self._engine: LocalEngine | None = None
+
+    def check_length(self, problem: Problem) -> None:
+        """Raise UserError for a problem too long to leave room for a response."""
+        length = len(state_ids(self.tokenizer, problem.problem, [], self.config.dialogue))
         if length > self.renderer.prompt_budget:
             raise UserError(
                 f"the problem has {length} tokens, over the run's engine.max_model_len - collect.max_new_tokens"
@@ -37,20 +46,21 @@ class LocalLearner:
             )
 
     def start(self) -> None:
-        """Start the engine."""
-        self.engine = LocalEngine(checkpoint=self.policy, **learner_options(self.config))
+        """Start the engine; blocks for seconds."""
+        self._engine = LocalEngine(checkpoint=self.checkpoint, **learner_options(self.config))
 
-    def ask(self, earlier: Sequence[str], turn: int) -> str:
-        """The response at `turn` (from 1), after the earlier responses, oldest first."""
-        if self.engine is None:
-            raise RuntimeError("no engine: call start before ask")
-        [(_, prompt)] = self.renderer.render([State(self.problem, tuple(earlier))])
-        key = WorkUnit(self.iteration, Purpose.EVAL_SEQUENTIAL, EVAL_SPLIT, 0, turn)
-        seed = request_seed(self.config.seed, key, self.problem.problem_id)
-        [[completion]] = self.engine.sample([SampleRequest(prompt, 1, seed)], self.sampling())
+    def respond(self, problem: Problem, earlier: Sequence[str] = ()) -> str:
+        """Sample the next response to a problem, after the earlier responses, oldest first."""
+        if self._engine is None:
+            raise RuntimeError("no engine: call start before respond")
+        self.check_length(problem)
+        [(_, prompt)] = self.renderer.render([State(problem, tuple(earlier))])
+        unit = WorkUnit(self.iteration, Purpose.EVAL_SEQUENTIAL, EVAL_SPLIT, 0, turn=len(earlier) + 1)
+        seed = request_seed(self.config.seed, unit, problem.problem_id)
+        [[completion]] = self._engine.sample([SampleRequest(prompt, 1, seed)], self._sampling())
         return self.renderer.decode([completion])[0].text
 
-    def sampling(self) -> SamplingSettings:
+    def _sampling(self) -> SamplingSettings:
         ev = self.config.eval
-        stop = folder.stop_token_ids(Path(self.policy.weights_dir), self.tokenizer)
+        stop = folder.stop_token_ids(Path(self.checkpoint.weights_dir), self.tokenizer)
         return SamplingSettings(ev.temperature, ev.top_p, self.config.collect.max_new_tokens, stop)
