@@ -53,7 +53,7 @@ def test_a_name_that_is_not_offered_is_an_attribute_error() -> None:
         _ = rise.opne_lake
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_the_page_is_a_program(whole: Path, tmp_path: Path) -> None:
     program = "".join(block.text for block in blocks("python") if block.page == "docs/python.md")
     program = program.replace('"rise-home"', repr(str(whole))).replace('"demo"', '"whole"')
