@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from rise.core.training.spec import TrainResult as TrainResult
     from rise.core.verifiers import get as get_verifier
     from rise.core.verifiers.grading_pool import GradingPool as GradingPool
-    from rise.storage.examples import read_examples as read_examples
+    from rise.storage.examples import read as read_examples
     from rise.storage.home import Home
     from rise.storage.lake import Lake as Lake
+    from rise.storage.problem_rows import read as read_problems
     from rise.storage.rollouts import from_arrow as to_rollouts
     from rise.storage.rollouts import read_table as read_rollouts
-    from rise.storage.runs import read_problems as read_problems
 
 # Offered name: its module and its name there.
 _OFFERED = {
@@ -64,8 +64,8 @@ _OFFERED = {
     "get_verifier": "core.verifiers:get",
     "load_config": "core.config.load:load_config",
     "messages": "core.method.dialogue:messages",
-    "read_examples": "storage.examples:read_examples",
-    "read_problems": "storage.runs:read_problems",
+    "read_examples": "storage.examples:read",
+    "read_problems": "storage.problem_rows:read",
     "read_rollouts": "storage.rollouts:read_table",
     "render_state": "core.method.dialogue:state_ids",
     "reward_weights": "core.method.weights:reward_weights",
@@ -119,9 +119,9 @@ def open_lake(home: str | Path | None = None, *, version: int | None = None) -> 
 def read_config(lake: Lake, run: str) -> Config:
     """Read the config that a run began with."""
     from rise.core.config.load import from_yaml
-    from rise.storage.runs import get_run
+    from rise.storage import runs
 
-    return from_yaml(get_run(lake, run).config)
+    return from_yaml(runs.get(lake, run).config)
 
 
 def load_checkpoint(home: str | Path | None, run: str, iteration: int | None = None) -> Checkpoint:
