@@ -40,14 +40,16 @@ def report(
 def write(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -> Path:
     from rise.storage.home import Home
     from rise.storage.lake import Lake
-    from rise.tasks.report import write_page, write_plot
-    from rise.tasks.report.page import MOST
+    from rise.tasks.report.page import MAX_RESPONSES, write_page
+    from rise.tasks.report.picture import write_plot
 
     home = Home.from_env()
     with Lake(home.lake, read_only=True) as lake:
         if plot is not None:
             print(f"plot: {write_plot(lake, run, plot)}", file=sys.stderr)
-        page = write_page(lake, run, out or home.report(run), home.cache, MOST if rollouts is None else rollouts)
+        page = write_page(
+            lake, run, out or home.report(run), home.cache, MAX_RESPONSES if rollouts is None else rollouts
+        )
     print(f"page: {page}", file=sys.stderr)
     return page
 

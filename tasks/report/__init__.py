@@ -1,13 +1,19 @@
-"""The report of a run: one HTML page with charts and a browser of its rollouts, and the main plot as a picture.
+"""Stage `report`: the page of a run, its charts, and its artifacts in the Prefect UI.
+
+    from rise.tasks.report.page import write_page
+    from rise.tasks.report.picture import write_plot
 
     path = write_page(lake, "demo", home / "runs/demo/report.html", cache=home / "cache")
     write_plot(lake, "demo", Path("demo.svg"))
 
-`data` and `episodes` read the lake, `charts` draws with Altair (Vega-Lite), `figures` adds captions and tables of
-numbers, `page` puts everything into one file that needs no network, `plot` writes the picture.
+| module | purpose |
+|---|---|
+| `artifacts` | The stage: writes the page and attaches artifacts to the flow run. |
+| `chart_rows` | Queries of the lake: the rows behind every chart. |
+| `charts` | Altair (Vega-Lite) charts, drawn from rows. |
+| `theme` | Colours and type of the charts. |
+| `captions` | Figures: a chart with its caption and its table of numbers. |
+| `browser_data` | The rollouts, packed for the page's browser. |
+| `page` | One HTML file with everything; needs no network. |
+| `picture` | The main plot as an SVG or PNG file. |
 """
-
-from rise.tasks.report.page import write_page
-from rise.tasks.report.plot import main_plot, write_plot
-
-__all__ = ["main_plot", "write_page", "write_plot"]

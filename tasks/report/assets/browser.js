@@ -1,5 +1,5 @@
 "use strict";
-// The browser of the rollouts: filters, a list that holds only the rows in sight, and a reader. Text becomes text nodes.
+// The browser of the rollouts: filters, a list that draws only the rows in sight, a reader. Text becomes text nodes.
 (async () => {
   const ROW = 62; // height of a row in the list, as in the style sheet
   const MARKS = { correct: "✓", wrong: "✗", no_answer: "∅" };
@@ -9,7 +9,7 @@
   const data = await Rollouts.unpack(document.getElementById("rollout-data").textContent);
   const episodes = Rollouts.episodes(data);
   let shown = episodes;
-  let current = 0; // place of the marked row in `shown`
+  let current = 0; // index in `shown` of the marked row
   let open = null;
 
   function make(name, className, ...children) {
@@ -43,9 +43,9 @@
 
   function filter() {
     const start = performance.now();
-    const wanted = Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, field.value]));
-    wanted.selected = form.elements.selected.checked;
-    shown = episodes.filter((episode) => Rollouts.matches(episode, wanted));
+    const filters = Object.fromEntries([...form.elements].filter((field) => field.name).map((field) => [field.name, field.value]));
+    filters.selected = form.elements.selected.checked;
+    shown = episodes.filter((episode) => Rollouts.matches(episode, filters));
     current = Math.max(0, shown.indexOf(open));
     const responses = shown.reduce((sum, e) => sum + e.turns.reduce((n, turn) => n + turn.responses.length, 0), 0);
     status.textContent = `${spaced(shown.length)} of ${spaced(episodes.length)} episodes, ${spaced(responses)} responses`;
@@ -66,19 +66,19 @@
     return chip;
   }
 
-  function row(episode, place) {
+  function row(episode, index) {
     const marks = make("span", "marks", ...episode.turns.map(mark));
     const about = `iteration ${episode.iteration} · ${PURPOSES[episode.purpose] ?? words(episode.purpose)} · ${episode.problem.split}`;
     const option = make("div", "row", make("span", "what", episode.problem.text.slice(0, 300) || episode.problem.id),
       make("span", "about", make("span", "soft", about), marks));
-    option.id = `row-${place}`;
+    option.id = `row-${index}`;
     option.role = "option";
-    option.ariaSelected = String(place === current);
+    option.ariaSelected = String(index === current);
     option.ariaSetSize = String(shown.length);
-    option.ariaPosInSet = String(place + 1);
-    option.style.top = `${place * ROW}px`;
+    option.ariaPosInSet = String(index + 1);
+    option.style.top = `${index * ROW}px`;
     if (episode === open) option.classList.add("open");
-    option.addEventListener("click", () => { current = place; show(episode); });
+    option.addEventListener("click", () => { current = index; show(episode); });
     return option;
   }
 
@@ -87,16 +87,16 @@
     const first = Math.max(0, Math.floor(list.scrollTop / ROW) - 5);
     const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 5);
     const rows = [];
-    for (let place = first; place < last; place++) rows.push(row(shown[place], place));
+    for (let index = first; index < last; index++) rows.push(row(shown[index], index));
     if (!shown.length) rows.push(make("p", "none soft", "No episode passes these filters."));
     room.replaceChildren(...rows);
     if (shown.length) list.setAttribute("aria-activedescendant", `row-${current}`);
     else list.removeAttribute("aria-activedescendant");
   }
 
-  function move(place) {
+  function move(index) {
     if (!shown.length) return;
-    current = Math.min(shown.length - 1, Math.max(0, place));
+    current = Math.min(shown.length - 1, Math.max(0, index));
     const top = current * ROW;
     if (top < list.scrollTop) list.scrollTop = top;
     if (top + ROW > list.scrollTop + list.clientHeight) list.scrollTop = top + ROW - list.clientHeight;
@@ -170,7 +170,7 @@
   function show(episode, focus = true) {
     open = episode;
     const { problem } = episode;
-    const place = shown.indexOf(episode);
+    const index = shown.indexOf(episode);
     const bar = make("div", "bar", button("Close", close, "Close the episode"),
       button("Previous", () => turnTo(-1, "Previous")), button("Next", () => turnTo(1, "Next")));
     reader.replaceChildren(bar, make("h3", "", `${problem.id} `),
@@ -181,7 +181,7 @@
       ...[voteLine(episode)].filter(Boolean));
     document.getElementById("browser").classList.add("reading");
     reader.scrollTop = 0;
-    if (place >= 0) current = place;
+    if (index >= 0) current = index;
     drawList();
     if (focus) reader.focus({ preventScroll: matchMedia("(min-width: 900px)").matches });
     const { iteration, purpose } = episode;
@@ -213,9 +213,9 @@
 
   function steer(key) {
     const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
-    const places = { ArrowDown: current + 1, ArrowUp: current - 1, PageDown: current + page, PageUp: current - page,
+    const targets = { ArrowDown: current + 1, ArrowUp: current - 1, PageDown: current + page, PageUp: current - page,
       Home: 0, End: shown.length - 1 };
-    if (key in places) move(places[key]);
+    if (key in targets) move(targets[key]);
     else if (key === "Enter" && shown.length) show(shown[current]);
     else return false;
     return true;
@@ -223,11 +223,11 @@
 
   function fromLink() {
     const link = new URLSearchParams(location.hash.slice(1));
-    const found = link.has("problem") && episodes.find((e) => e.problem.id === link.get("problem")
+    const episode = link.has("problem") && episodes.find((e) => e.problem.id === link.get("problem")
       && e.problem.split === link.get("split") && e.purpose === link.get("purpose") && e.iteration === Number(link.get("iteration")));
-    if (!found) return;
-    if (!shown.includes(found)) { form.reset(); filter(); }
-    show(found);
+    if (!episode) return;
+    if (!shown.includes(episode)) { form.reset(); filter(); }
+    show(episode);
     list.scrollTop = Math.max(0, current * ROW - list.clientHeight / 2);
     reader.scrollIntoView({ block: "nearest" });
   }

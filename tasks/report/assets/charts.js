@@ -1,19 +1,19 @@
 "use strict";
-// Draws every chart in sight of the reader; a change of theme draws them anew. By Vega's interpreter: nothing is evaluated.
+// Draws every visible chart, again at a change of theme. Vega runs by its interpreter: no text is evaluated.
 const Charts = (() => {
   const { themes, specs } = JSON.parse(document.getElementById("chart-data").textContent);
-  const places = [...document.querySelectorAll("[data-chart]")];
+  const boxes = [...document.querySelectorAll("[data-chart]")];
 
-  async function draw(place) {
+  async function draw(box) {
     const config = themes[Theme.dark() ? "dark" : "light"];
-    await vegaEmbed(place, structuredClone(specs[place.dataset.chart]), {
+    await vegaEmbed(box, structuredClone(specs[box.dataset.chart]), {
       config, actions: false, ast: true, defaultStyle: false, renderer: "svg",
       tooltip: { disableDefaultStyle: true, id: "chart-tooltip" },
     });
-    place.dataset.drawn = Theme.dark() ? "dark" : "light";
+    box.dataset.drawn = Theme.dark() ? "dark" : "light";
   }
 
-  const drawAll = () => Promise.all(places.filter((place) => place.offsetParent !== null).map(draw));
+  const drawAll = () => Promise.all(boxes.filter((box) => box.offsetParent !== null).map(draw));
 
   const split = document.getElementById("split");
   if (split) {

@@ -1,8 +1,8 @@
 "use strict";
-// The rollouts: unpacked, grouped into episodes and turns, and filtered. Touches nothing of the document.
+// Unpacks the rollouts, groups them into episodes and turns, filters them. Independent of the document.
 const Rollouts = (() => {
-  const SELECTED = 1, REPETITIVE = 2, CUT = 4;
-  const FACTS = new Set(["correct", "wrong", "no_answer"]); // the others only say that grading failed
+  const SELECTED = 1, REPETITIVE = 2, CUT = 4; // flags of a response, as in browser_data.py
+  const FACTS = new Set(["correct", "wrong", "no_answer"]); // any other verdict means that grading failed
 
   async function unpack(packed) {
     const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
@@ -34,7 +34,7 @@ const Rollouts = (() => {
     });
   }
 
-  // What a turn made of the attempt before it, the episode's own line (sample 0). Of several responses one right one fixes.
+  // Marks a turn as fixed or broken against the attempt before (sample 0). One correct response of several fixes.
   function compare(episode, before, turn) {
     const graded = turn.responses.filter((r) => FACTS.has(r.verdict));
     if (!FACTS.has(before.verdict) || !graded.length) return;
@@ -43,7 +43,7 @@ const Rollouts = (() => {
     if (!right && before.verdict === "correct") episode.broken.push(turn.turn);
   }
 
-  // Lower-case text to search in, made once, at the first search.
+  // Lower-case text of an episode, made once, at the first search.
   function haystack(episode) {
     const { problem } = episode;
     problem.low ??= `${problem.id}\n${problem.text}\n${problem.gold ?? ""}`.toLowerCase();
@@ -52,7 +52,7 @@ const Rollouts = (() => {
     return [problem.low, episode.low];
   }
 
-  const changed = (turns, wanted) => (wanted === "any" ? turns.length > 0 : turns.includes(Number(wanted)));
+  const changed = (turns, turn) => (turn === "any" ? turns.length > 0 : turns.includes(Number(turn)));
 
   function verdictAt(episode, verdict, at) {
     const turns = at === "any" ? episode.turns
@@ -60,20 +60,20 @@ const Rollouts = (() => {
     return turns.some((turn) => turn.responses.some((r) => r.verdict === verdict));
   }
 
-  // `wanted`: a value for every field of the filters, "" for none.
-  function matches(episode, wanted) {
-    const text = wanted.text.toLowerCase();
-    return (wanted.iteration === "" || episode.iteration === Number(wanted.iteration))
-      && (wanted.split === "" || episode.problem.split === wanted.split)
-      && (wanted.purpose === "" || episode.purpose === wanted.purpose)
-      && (wanted.verdict === "" || verdictAt(episode, wanted.verdict, wanted.turn))
-      && (wanted.fixed === "" || changed(episode.fixed, wanted.fixed))
-      && (wanted.broken === "" || changed(episode.broken, wanted.broken))
-      && (!wanted.selected || episode.turns.some((turn) => turn.responses.some((r) => r.selected)))
+  // `filters`: name of a form field → value; "" lets every episode through.
+  function matches(episode, filters) {
+    const text = filters.text.toLowerCase();
+    return (filters.iteration === "" || episode.iteration === Number(filters.iteration))
+      && (filters.split === "" || episode.problem.split === filters.split)
+      && (filters.purpose === "" || episode.purpose === filters.purpose)
+      && (filters.verdict === "" || verdictAt(episode, filters.verdict, filters.turn))
+      && (filters.fixed === "" || changed(episode.fixed, filters.fixed))
+      && (filters.broken === "" || changed(episode.broken, filters.broken))
+      && (!filters.selected || episode.turns.some((turn) => turn.responses.some((r) => r.selected)))
       && (text === "" || haystack(episode).some((part) => part.includes(text)));
   }
 
-  // The answer that most gave; a tie goes to the one that came first (as in rise_core.metrics).
+  // The answer of most responses; a tie goes to the first one (as `vote` in rise_core/method/metrics.py).
   function vote(responses) {
     const votes = new Map();
     for (const r of responses) if (r.answer !== null) votes.set(r.answer, (votes.get(r.answer) ?? 0) + 1);

@@ -1,5 +1,5 @@
 "use strict";
-// The theme: the system's, or the one chosen by the button. Runs in the head, so that no other theme flashes up.
+// The theme: the system's or the reader's choice. Runs in the head, before anything is painted.
 const Theme = (() => {
   const NAMES = ["system", "light", "dark"];
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -8,7 +8,7 @@ const Theme = (() => {
   try {
     const kept = localStorage.getItem("rise-theme");
     if (NAMES.includes(kept)) chosen = kept;
-  } catch { /* a browser may refuse storage to a file: the choice then lasts as long as the page */ }
+  } catch { /* a browser may refuse storage to a file: the choice then ends with the page */ }
 
   const dark = () => (chosen === "system" ? system.matches : chosen === "dark");
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from rise.storage.lake import Lake, LakeLocation
-from rise.tasks.report import write_page
+from rise.tasks.report.page import write_page
 from tests.needs import chromium_path
 from tests.tasks.report.seeding import seed
 

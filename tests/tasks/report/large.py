@@ -8,7 +8,7 @@ from pathlib import Path
 from rise.core.records import Problem
 from rise.storage import problem_rows, rollouts
 from rise.storage.lake import Lake
-from rise.tasks.report import write_page
+from rise.tasks.report.page import write_page
 from tests.storage.samples import rollout
 from tests.tasks.report.conftest import new_lake
 from tests.tasks.report.seeding import seed

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import vl_convert
 
-from rise.core.errors import UserError
 from rise.storage import metric_rows
 from rise.storage.lake import Lake
-from rise.tasks.report import charts, theme, write_plot
-from rise.tasks.report.figures import Figure, result_figures, time_figures, training_figures
+from rise.tasks.report import charts, theme
+from rise.tasks.report.captions import Figure, result_figures, time_figures, training_figures
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +29,7 @@ def test_every_chart_draws_without_a_warning_in_light_and_dark(
 ) -> None:
     for figure in figures.values():
         for dark in (False, True):
-            drawn = vl_convert.vegalite_to_svg(figure.spec, config=theme.config(dark), show_warnings=True)
+            drawn = vl_convert.vegalite_to_svg(figure.spec, config=theme.vega_config(dark), show_warnings=True)
             assert "<path" in drawn
     assert "WARN" not in capfd.readouterr().err
 
@@ -79,7 +77,7 @@ def test_the_intervals_are_drawn_from_low_to_high(
     for row in source.get("values") or spec["datasets"][source["name"]]:
         metric = metrics[row["iteration"], row.get("metric") or f"acc@t{row['turn']}"]
         assert (row["low"], row["high"]) == pytest.approx((100 * metric.ci_low, 100 * metric.ci_high))
-    drawn = vl_convert.vegalite_to_svg(spec, config=theme.config(dark=False))
+    drawn = vl_convert.vegalite_to_svg(spec, config=theme.vega_config(dark=False))
     assert f'aria-roledescription="{mark} mark"' in drawn
 
 
@@ -102,7 +100,9 @@ def test_marks_and_texts_stand_out_from_their_ground(dark: bool) -> None:
         for k in range(10)
         for turn in (1, 2)
     ]
-    drawn = vl_convert.vegalite_to_svg(charts.accuracy(rows).properties(width=300).to_dict(), config=theme.config(dark))
+    drawn = vl_convert.vegalite_to_svg(
+        charts.accuracy(rows).properties(width=300).to_dict(), config=theme.vega_config(dark)
+    )
     lines = set(re.findall(r'aria-roledescription="line mark"[^>]*stroke="([^"]+)"', drawn))
     assert len(lines) == 10
     categories = theme.DARK_CATEGORIES if dark else theme.LIGHT_CATEGORIES
@@ -125,28 +125,6 @@ def contrast(a: float, b: float) -> float:
 def test_axes_of_counts_show_whole_numbers(figures: dict[str, Figure]) -> None:
     """Three steps, three examples: no number twice, no half of an example."""
     for name, title, expected in (("loss", "optimiser step", "1 2 3"), ("rewards", "examples", "0 1 2 3")):
-        drawn = vl_convert.vegalite_to_svg(figures[name].spec, config=theme.config(dark=False))
+        drawn = vl_convert.vegalite_to_svg(figures[name].spec, config=theme.vega_config(dark=False))
         axis = drawn[drawn.rindex('role-axis"', 0, drawn.index(f">{title}<")) : drawn.index(f">{title}<")]
         assert re.findall(r">([^<>]+)</text>", axis) == expected.split(), name
-
-
-def test_the_plot_is_a_picture_that_knows_the_dark(seeded: Lake, tmp_path: Path) -> None:
-    svg = write_plot(seeded, "r1", tmp_path / "plot.svg").read_text()
-    assert vl_convert.svg_to_png(svg).startswith(b"\x89PNG")  # still a well-formed picture
-    assert "m1@t3: vote over the turns" in svg
-    style = svg[svg.index("<style>") : svg.index("</style>")]
-    assert "prefers-color-scheme: dark" in style
-    for light, dark in ((theme.LIGHT["ground"], theme.DARK["ground"]), (theme.LIGHT["soft"], theme.DARK["soft"])):
-        assert f'[fill="{light}"]{{fill:{dark}}}' in style
-    png = write_plot(seeded, "r1", tmp_path / "plot.png").read_bytes()
-    assert png.startswith(b"\x89PNG")
-
-
-def test_what_cannot_be_plotted_is_said(seeded: Lake, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"\.svg or a \.png"):
-        write_plot(seeded, "r1", tmp_path / "plot.gif")
-    with pytest.raises(UserError, match="no metrics"):
-        write_plot(seeded, "nobody", tmp_path / "plot.svg")
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="--plot"):
-        write_plot(seeded, "r1", tmp_path / "file" / "plot.png")

@@ -13,8 +13,7 @@ import pytest
 from rise.core.errors import UserError
 from rise.storage import metric_rows
 from rise.storage.lake import Lake
-from rise.tasks.report import write_page
-from rise.tasks.report.page import json_block, policy
+from rise.tasks.report.page import content_policy, json_block, write_page
 from tests.storage.samples import ROOT
 
 
@@ -64,17 +63,17 @@ def test_json_in_the_page_cannot_end_its_element() -> None:
 
 def test_a_script_that_would_not_arrive_as_hashed_is_refused() -> None:
     with pytest.raises(ValueError, match="hashed"):
-        policy(["var a = '</SCRIPT>'"])
+        content_policy(["var a = '</SCRIPT>'"])
 
 
 def test_an_installed_package_brings_the_page_along(tmp_path: Path) -> None:
     build = "import setuptools.build_meta as b, sys; print(b.build_wheel(sys.argv[1]))"
     copy = tmp_path / "source"
     copy.mkdir()  # the build writes beside the sources
-    for name in ("pyproject.toml", "README.md", "LICENSE", "storage", "flows", "tasks", "rise_core"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "rise"):
         (copy / name).symlink_to(ROOT / name)
     subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=copy, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for asset in (ROOT / "tasks/report/assets").iterdir():
-        assert f"tasks/report/assets/{asset.name}" in names
+        assert f"rise/tasks/report/assets/{asset.name}" in names

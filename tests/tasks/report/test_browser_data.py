@@ -7,11 +7,11 @@ import json
 import pytest
 
 from rise.storage.lake import Lake
-from rise.tasks.report.episodes import SELECTED, pack, read_episodes, shares
+from rise.tasks.report.browser_data import SELECTED, divide, pack, read_browser_data
 
 
 def test_a_small_run_is_there_whole(seeded: Lake) -> None:
-    found = read_episodes(seeded, "r1", 1000)
+    found = read_browser_data(seeded, "r1", 1000)
     assert (found["total"], found["shown"]) == (108, 108)  # two evaluations of 8 x (3 + 3), and 4 x 3 collected
     iterations, purposes, problems, starts = found["episodes"]
     assert (iterations[0], purposes[0], found["problems"][problems[0]]["id"]) == (1, "eval_sequential", "p0")
@@ -23,8 +23,8 @@ def test_a_small_run_is_there_whole(seeded: Lake) -> None:
 
 
 def test_a_sample_is_the_same_every_time_and_never_more_than_asked(seeded: Lake) -> None:
-    found = read_episodes(seeded, "r1", 30)
-    assert found == read_episodes(seeded, "r1", 30)
+    found = read_browser_data(seeded, "r1", 30)
+    assert found == read_browser_data(seeded, "r1", 30)
     assert found["total"] == 108
     assert 24 <= found["shown"] <= 30
     assert {"eval_sequential", "collect"} <= set(found["episodes"][1])
@@ -32,7 +32,7 @@ def test_a_sample_is_the_same_every_time_and_never_more_than_asked(seeded: Lake)
 
 def test_a_larger_sample_holds_the_smaller_one(seeded: Lake) -> None:
     def keys(most: int) -> set[tuple[int, str, str]]:
-        found = read_episodes(seeded, "r1", most)
+        found = read_browser_data(seeded, "r1", most)
         iterations, purposes, problems, _ = found["episodes"]
         names = [found["problems"][number]["id"] for number in problems]
         return set(zip(iterations, purposes, names, strict=True))
@@ -41,7 +41,7 @@ def test_a_larger_sample_holds_the_smaller_one(seeded: Lake) -> None:
 
 
 def test_no_rollouts_at_all_is_a_page_too(seeded: Lake) -> None:
-    found = read_episodes(seeded, "r1", 0)
+    found = read_browser_data(seeded, "r1", 0)
     assert (found["shown"], found["episodes"]) == (0, [[], [], [], []])
 
 
@@ -52,7 +52,7 @@ def test_no_rollouts_at_all_is_a_page_too(seeded: Lake) -> None:
 def test_evaluation_comes_first_but_never_takes_all(
     evaluated: int, collected: int, most: int, expected: tuple[int, int]
 ) -> None:
-    assert shares(evaluated, collected, most) == expected
+    assert divide(evaluated, collected, most) == expected
 
 
 def test_packed_text_comes_back_and_holds_no_markup() -> None:

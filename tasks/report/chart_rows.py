@@ -1,4 +1,4 @@
-"""What the lake says about a run, as rows for charts and tables. Shares are in percent, times in minutes."""
+"""Rows for charts and tables, read from the lake. Shares are in percent, times in minutes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rise.storage.lake import Lake
 
 Row = dict[str, Any]
 
-# Metric names hold their turn (acc@t3) or their votes and turns (m5@t1, m1@t5); configs and splits differ in them.
+# Metric names hold their turn (acc@t3) or their votes and turns (m5@t1, m1@t5): configs and splits differ in both.
 BY_TURN = r"""
     SELECT split, iteration, regexp_extract(metric, '^(\w+)@t', 1) AS kind,
         regexp_extract(metric, '@t(\d+)$', 1)::INTEGER AS turn,
@@ -40,9 +40,9 @@ WEIGHTS = """
     SELECT iteration, reward, weight, count AS examples
     FROM example_weights WHERE run = ? ORDER BY iteration, reward, weight"""
 
-# A commit that sets a goal begins a sitting: what lies before it is a pause, not work. Splits of `rise eval` are no
-# part of an iteration.
-STAGE_TIMES = r"""
+# A commit with a new goal begins a sitting: the time before it is a pause, not work. Splits of `rise eval` belong to
+# no iteration. A clock set back gives negative times, counted as 0.
+_STAGE_TIMES = r"""
     WITH commits AS (
         SELECT snapshot_id, commit_message,
             regexp_extract(commit_message, ' iteration=(\d+)', 1)::INTEGER AS iteration,
@@ -51,10 +51,11 @@ STAGE_TIMES = r"""
             regexp_extract(commit_message, ' split=(\S+)', 1) AS split,
             epoch(snapshot_time - lag(snapshot_time) OVER (ORDER BY snapshot_id)) / 60 AS took
         FROM ducklake_snapshots('lake') WHERE starts_with(commit_message, concat('run=', ?::VARCHAR, ' ')))
-    SELECT iteration, stage, purpose, sum(greatest(took, 0)) AS minutes  -- below 0 where the clock was set back
+    SELECT iteration, stage, purpose, sum(greatest(took, 0)) AS minutes
     FROM commits WHERE took IS NOT NULL AND NOT contains(commit_message, ' goal=') AND split IN ('', 'train', 'eval')
     GROUP BY ALL ORDER BY iteration, max(snapshot_id)"""
 
+# (stage, purpose) of a commit → label in the chart of times, in the order of an iteration.
 STAGES = {
     ("prepare", ""): "prepare",
     ("verify_answers", "collect"): "sample: training",
@@ -66,44 +67,59 @@ STAGES = {
     ("tidy", ""): "report and tidy",
 }
 
+_BINS = 20
 
-def rows(lake: Lake, sql: str, run: str) -> list[Row]:
-    """The rows of one of the queries above for a run."""
-    found: list[Row] = lake.query(sql, [run]).to_pylist()
-    return found
+
+def read_rows(lake: Lake, sql: str, run: str) -> list[Row]:
+    """Return the rows of one query above for a run."""
+    rows: list[Row] = lake.query(sql, [run]).to_pylist()
+    return rows
 
 
 def by_turn(lake: Lake, run: str, *kinds: str) -> list[Row]:
-    """`acc`, `fixed` or `broken`, turn by turn, with 95% intervals, of every iteration and split."""
-    return [row for row in rows(lake, BY_TURN, run) if row["kind"] in kinds]
+    """Read metrics turn by turn with 95% intervals, for every iteration and split.
+
+    Args:
+        kinds: Metrics to return: "acc", "fixed", "broken".
+    """
+    return [row for row in read_rows(lake, BY_TURN, run) if row["kind"] in kinds]
 
 
 def stage_times(lake: Lake, run: str) -> list[Row]:
-    """Minutes from one commit of the run to the next, added up by iteration and by the stage of the later one."""
+    """Sum the minutes between commits of a run, by iteration and stage.
+
+    The time from one commit to the next counts for the stage of the later commit.
+    """
     return [
         {
             "iteration": row["iteration"],
             "stage": STAGES.get((row["stage"], row["purpose"]), f"{row['stage']} {row['purpose']}".strip()),
             "minutes": row["minutes"],
         }
-        for row in rows(lake, STAGE_TIMES, run)
+        for row in read_rows(lake, _STAGE_TIMES, run)
     ]
 
 
-def histogram(weights: list[Row], column: str, most: int = 12) -> list[Row]:
-    """Examples by `column` ("reward" or "weight") and iteration: a bar for each value, 20 bins where values are many.
+def histogram(weights: list[Row], column: str, max_bars: int = 12) -> list[Row]:
+    """Count training examples by value and iteration.
 
-    A row has iteration, bin (its label), start (to sort by) and examples.
+    Args:
+        weights: Rows of WEIGHTS.
+        column: "reward" or "weight".
+        max_bars: Most distinct values with a bar each; more values share 20 bins of equal width.
+
+    Returns:
+        Rows with iteration, bin (a label), start (a number to sort by) and examples.
     """
     values = sorted({row[column] for row in weights})
     low, high = (values[0], values[-1]) if values else (0.0, 0.0)
-    width = (high - low) / 20
+    width = (high - low) / _BINS
     counts: dict[tuple[int, float, str], int] = {}
     for row in weights:
         start, label = row[column], f"{row[column]:.4g}"
-        if len(values) > most:
-            start = low + min(int((row[column] - low) / width), 19) * width
+        if len(values) > max_bars:
+            start = low + min(int((row[column] - low) / width), _BINS - 1) * width
             label = f"{start:.3g} to {start + width:.3g}"
-        key = (row["iteration"], start, label)
-        counts[key] = counts.get(key, 0) + row["examples"]
+        bar = (row["iteration"], start, label)
+        counts[bar] = counts.get(bar, 0) + row["examples"]
     return [{"iteration": k, "start": start, "bin": label, "examples": n} for (k, start, label), n in counts.items()]

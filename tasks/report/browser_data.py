@@ -1,8 +1,8 @@
-"""The rollouts of a run as the page's browser takes them: columns of responses, grouped into episodes.
+"""The rollouts of a run, packed for the page's browser: columns of responses, grouped into episodes.
 
-An episode is what was sampled for one problem, in one iteration, for one purpose. A run with more responses than the
-page is to hold is shown as a sample of problems, the same at every call (problems in the order of the MD5 of their id).
-Evaluation comes first; collected episodes get what it leaves, and never less than a fifth.
+An episode holds the responses to one problem, in one iteration, for one purpose. A page of limited size shows a sample
+of problems, in the order of the MD5 of their ids: the same at every call, and a larger sample holds the smaller one.
+Evaluation comes first. Collected responses get the rest, at least a fifth of the page.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from rise.core.records import Purpose, Verdict
 from rise.storage.arrow import python_column
 from rise.storage.lake import Lake
 
-COUNTS = """
+SELECTED, REPETITIVE, CUT = 1, 2, 4  # flags of a response, as in rollouts.js
+
+_COUNTS = """
     SELECT count(*) FILTER (purpose = 'collect') AS collected, count(*) FILTER (purpose != 'collect') AS evaluated
     FROM rollouts WHERE run = ?"""
 
-CHOSEN = """
+_CHOSEN = """
     WITH episodes_of_run AS (
         SELECT iteration, purpose, split, problem_id, count(*) AS responses FROM rollouts WHERE run = $1 GROUP BY ALL
     ), counted AS (
@@ -41,40 +43,55 @@ CHOSEN = """
     ORDER BY r.iteration DESC, list_position(['eval_sequential', 'eval_parallel', 'collect'], r.purpose),
         r.split, p.position, r.problem_id, r.turn, r.sample"""
 
-VERDICTS = [*(verdict.value for verdict in Verdict), "ungraded"]
-SELECTED, REPETITIVE, CUT = 1, 2, 4  # flags of a response
+_VERDICTS = [*(verdict.value for verdict in Verdict), "ungraded"]
 
 
-def shares(evaluated: int, collected: int, most: int) -> tuple[int, int]:
-    """How many evaluation responses and how many collected ones a page of `most` holds."""
-    training = min(collected, max(most - evaluated, most // 5))
-    return min(evaluated, most - training), training
+def read_browser_data(lake: Lake, run: str, limit: int) -> dict[str, Any]:
+    """Read the responses of a run as columns.
+
+    Args:
+        limit: Most responses to read.
+
+    Returns:
+        Number of responses of the run (`total`) and of the page (`shown`), each problem once, episodes and responses
+        as columns.
+    """
+    (counts,) = lake.query(_COUNTS, [run]).to_pylist()
+    evaluated, collected = divide(counts["evaluated"], counts["collected"], limit)
+    rows = lake.query(_CHOSEN, [run, collected, evaluated])
+    return {"total": counts["evaluated"] + counts["collected"], "shown": rows.num_rows, **_columns(rows)}
 
 
-def read_episodes(lake: Lake, run: str, most: int) -> dict[str, Any]:
-    """The page's data: `total` and `shown` responses, problems once each, episodes and responses as columns."""
-    (counts,) = lake.query(COUNTS, [run]).to_pylist()
-    evaluated, collected = shares(counts["evaluated"], counts["collected"], most)
-    found = lake.query(CHOSEN, [run, collected, evaluated])
-    return {"total": counts["evaluated"] + counts["collected"], "shown": found.num_rows, **columns(found)}
+def divide(evaluated: int, collected: int, limit: int) -> tuple[int, int]:
+    """Divide a page of `limit` responses between evaluation and collection.
+
+    Args:
+        evaluated: Responses of the run's evaluations.
+        collected: Responses collected for training.
+
+    Returns:
+        Number of evaluated and of collected responses on the page.
+    """
+    training = min(collected, max(limit - evaluated, limit // 5))
+    return min(evaluated, limit - training), training
 
 
-def columns(found: pa.Table) -> dict[str, Any]:
-    """Responses in their order, with a problem, a policy or a verdict named by its place in a list."""
-    column = {name: python_column(found[name]) for name in found.column_names}
+def _columns(rows: pa.Table) -> dict[str, Any]:
+    """Turn rows into columns; a problem, policy or verdict is an index into a list."""
+    column = {name: python_column(rows[name]) for name in rows.column_names}
     problems: dict[tuple[str, str], dict[str, Any]] = {}
     policies: dict[str, int] = {}
     episodes: dict[tuple[int, str, str, str], list[Any]] = {}
     keys = zip(*(column[name] for name in ("iteration", "purpose", "split", "problem_id")), strict=True)
-    for place, key in enumerate(keys):
-        if key in episodes:
+    for start, episode in enumerate(keys):
+        if episode in episodes:
             continue
-        split, problem = key[2:]
-        entry = {"id": problem, "split": split, "text": column["problem"][place] or "", "gold": column["gold"][place]}
+        split, problem = episode[2:]
+        entry = {"id": problem, "split": split, "text": column["problem"][start] or "", "gold": column["gold"][start]}
         number = problems.setdefault((split, problem), entry | {"number": len(problems)})["number"]
-        episodes[key] = [*key[:2], number, place]
+        episodes[episode] = [*episode[:2], number, start]
     return {
-        "verdicts": VERDICTS,
+        "verdicts": _VERDICTS,
         "purposes": [purpose.value for purpose in Purpose],
         "problems": [{k: v for k, v in entry.items() if k != "number"} for entry in problems.values()],
         "episodes": [list(values) for values in zip(*episodes.values(), strict=True)] or [[], [], [], []],
@@ -82,11 +99,11 @@ def columns(found: pa.Table) -> dict[str, Any]:
         "sample": column["sample"],
         "text": column["response"],
         "answer": column["answer"],
-        "verdict": [VERDICTS.index(verdict or "ungraded") for verdict in column["verdict"]],
+        "verdict": [_VERDICTS.index(verdict or "ungraded") for verdict in column["verdict"]],
         "reward": [None if reward is None or not math.isfinite(reward) else reward for reward in column["reward"]],
         "flags": [
-            SELECTED * selected + REPETITIVE * loops + CUT * (reason == "length")
-            for selected, loops, reason in zip(
+            SELECTED * selected + REPETITIVE * repetitive + CUT * (reason == "length")
+            for selected, repetitive, reason in zip(
                 column["selected"], column["repetitive"], column["finish_reason"], strict=True
             )
         ],
@@ -95,7 +112,7 @@ def columns(found: pa.Table) -> dict[str, Any]:
     }
 
 
-def pack(value: Any) -> str:
-    """JSON, gzipped, as base64: small, and without a character that HTML reads."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def pack(data: Any) -> str:
+    """Encode data as gzipped JSON in base64: small, and free of characters special to HTML."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode()

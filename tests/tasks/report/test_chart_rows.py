@@ -6,14 +6,14 @@ from contextlib import closing
 import pytest
 
 from rise.storage.lake import Lake
-from rise.tasks.report import data
-from rise.tasks.report.figures import result_figures
+from rise.tasks.report import chart_rows
+from rise.tasks.report.captions import result_figures
 from tests.tasks.report.conftest import new_lake
 from tests.tasks.report.seeding import TURNS, evaluation, seed
 
 
 def test_accuracy_and_changes_by_turn_are_those_of_the_rollouts(seeded: Lake) -> None:
-    newest = [row for row in data.by_turn(seeded, "r1", "acc", "fixed", "broken") if row["iteration"] == 1]
+    newest = [row for row in chart_rows.by_turn(seeded, "r1", "acc", "fixed", "broken") if row["iteration"] == 1]
     found = {(row["kind"], row["turn"]): (row["value"], row["n"]) for row in newest}
     # Problem 7's second turn could not be graded: it lowers n, never the value.
     assert found["acc", 1] == (50.0, 8)
@@ -24,7 +24,7 @@ def test_accuracy_and_changes_by_turn_are_those_of_the_rollouts(seeded: Lake) ->
 
 
 def test_turns_and_parallel_samples_are_known_by_the_metric_names(seeded: Lake) -> None:
-    rows = data.rows(seeded, data.COMPARED, "r1")
+    rows = chart_rows.read_rows(seeded, chart_rows.COMPARED, "r1")
     assert {(row["role"], row["metric"]) for row in rows} == {
         ("one", "m1@t1"),
         ("turns", "m1@t3"),
@@ -33,16 +33,16 @@ def test_turns_and_parallel_samples_are_known_by_the_metric_names(seeded: Lake) 
 
 
 def test_weights_and_losses_are_those_of_training(seeded: Lake) -> None:
-    weights = data.rows(seeded, data.WEIGHTS, "r1")
-    assert [(row["bin"], row["examples"]) for row in data.histogram(weights, "reward")] == [("0", 1), ("1", 3)]
-    assert [(row["bin"], row["examples"]) for row in data.histogram(weights, "weight")] == [("1", 1), ("12.5", 3)]
-    losses = data.rows(seeded, data.LOSSES, "r1")
+    weights = chart_rows.read_rows(seeded, chart_rows.WEIGHTS, "r1")
+    assert [(row["bin"], row["examples"]) for row in chart_rows.histogram(weights, "reward")] == [("0", 1), ("1", 3)]
+    assert [(row["bin"], row["examples"]) for row in chart_rows.histogram(weights, "weight")] == [("1", 1), ("12.5", 3)]
+    losses = chart_rows.read_rows(seeded, chart_rows.LOSSES, "r1")
     assert [(row["iteration"], row["step"], row["loss"]) for row in losses][-1] == (1, 3, 7.0)
 
 
 def test_many_values_share_twenty_bins() -> None:
     rows = [{"iteration": 1, "reward": i / 100, "examples": 1} for i in range(101)]
-    bars = data.histogram(rows, "reward")
+    bars = chart_rows.histogram(rows, "reward")
     assert len(bars) == 20
     assert sum(bar["examples"] for bar in bars) == 101
     assert {bar["bin"] for bar in bars} >= {"0 to 0.05", "0.95 to 1"}
@@ -54,7 +54,7 @@ def test_times_are_between_commits_without_the_pause_before_a_sitting(seeded: La
     mine = [row for row in commits if (row["commit_message"] or "").startswith("run=r1 ")]
     goal = next(i for i, row in enumerate(mine) if "goal=1" in row["commit_message"])
     pause = mine[goal]["at"] - mine[goal - 1]["at"]
-    found = data.stage_times(seeded, "r1")
+    found = chart_rows.stage_times(seeded, "r1")
     assert sum(row["minutes"] for row in found) == pytest.approx(mine[-1]["at"] - mine[0]["at"] - pause, abs=1e-7)
     assert {row["stage"] for row in found if row["iteration"] == 1} == {
         *("sample: training", "select", "fine-tune", "sample: turns", "sample: parallel", "evaluate")
@@ -69,16 +69,18 @@ def test_a_clock_that_was_set_back_takes_no_minutes_away(tmp_path_factory: pytes
             catalog.execute(
                 "UPDATE ducklake_snapshot SET snapshot_time = '2001-01-01 00:00:00+00' WHERE snapshot_id = 9"
             )
-        assert all(row["minutes"] >= 0 for row in data.stage_times(lake, "r1"))
+        assert all(row["minutes"] >= 0 for row in chart_rows.stage_times(lake, "r1"))
 
 
 def test_every_split_has_its_figures_and_its_own_number_of_turns(tmp_path_factory: pytest.TempPathFactory) -> None:
     with new_lake(tmp_path_factory.mktemp("splits")) as lake:
         seed(lake)
-        times = data.stage_times(lake, "r1")
+        times = chart_rows.stage_times(lake, "r1")
         evaluation(lake, 1, [letters + "cw" for letters in TURNS], split="harder")
         found = result_figures(lake, "r1")
-        assert data.stage_times(lake, "r1") == times, "an evaluation under other settings is no part of an iteration"
+        assert chart_rows.stage_times(lake, "r1") == times, (
+            "an evaluation under other settings is no part of an iteration"
+        )
     assert list(found) == ["eval", "harder"]
     depth = {split: max(int(row[1]) for row in figures[0].numbers) for split, figures in found.items()}
     assert depth == {"eval": 3, "harder": 5}
