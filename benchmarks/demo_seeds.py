@@ -19,7 +19,7 @@ from pathlib import Path
 from rise.core.config.load import load_config
 from rise.core.errors import UserError
 from rise.core.method.metrics import Metric
-from rise.flows.cli.comparison_table import load_comparison
+from rise.flows.cli.compared_runs import read_comparison
 from rise.storage import metric_rows
 from rise.storage.home import Home
 from rise.storage.lake import Lake
@@ -110,7 +110,7 @@ def measure(lake: Lake, seed: int) -> list[Line]:
 def leads(lake: Lake, first: str, second: str) -> tuple[dict[str, Metric], list[str]]:
     """The second run's leads over the first, by metric, and what is said of the comparison; BEST: of its turns over the
     first's best number."""
-    compared = load_comparison(lake, [first, second], "eval")
+    compared = read_comparison(lake, [first, second], "eval")
     found = {row.name: row.differences[second] for row in compared.rows if second in row.differences}
     return found | {BEST: next(metric for name, metric in found.items() if name.startswith(BEST))}, compared.notes
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rise.flows.cli.options import quiet_flow_logs
+from rise.flows.cli.messages import quiet_flow_logs
 from rise.flows.local import prefect_server
 from rise.flows.local.environment import use_home
 

@@ -1,1 +1,1 @@
-"""The commands of `rise`, a file each. They import what they use when they run, so that `rise --help` is quick."""
+"""Commands of `rise`, one file each. A command imports its libraries when it runs, so `rise --help` is quick."""

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from rise.core.records import EVAL_SPLIT
-from rise.flows.cli.options import Format, FormatOption, HomeOption, one_line_errors
+from rise.flows.cli.messages import one_line_errors
+from rise.flows.cli.options import Format, FormatOption, HomeOption
 from rise.flows.local.environment import use_home
 
 
@@ -23,9 +24,10 @@ def compare(
     """
     use_home(home)
     with one_line_errors():
-        from rise.flows.cli.comparison_table import load_comparison, write_comparison
+        from rise.flows.cli.compared_runs import read_comparison
+        from rise.flows.cli.comparison_table import write_comparison
         from rise.storage.home import Home
         from rise.storage.lake import Lake
 
         with Lake(Home.from_env().lake, read_only=True) as lake:
-            write_comparison(load_comparison(lake, runs, split), format.value)
+            write_comparison(read_comparison(lake, runs, split), format.value)

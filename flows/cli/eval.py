@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rise.flows.cli.options import (
-    HomeOption,
-    IterationOption,
-    OverridesArgument,
-    RunArgument,
-    one_line_errors,
-    quiet_flow_logs,
-)
+from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
+from rise.flows.cli.options import HomeOption, IterationOption, OverridesArgument, RunArgument
 from rise.flows.cli.report import print_metrics
 from rise.flows.local import services
 from rise.flows.local.environment import use_home
@@ -32,23 +26,23 @@ def evaluate(
     """Evaluate a checkpoint under other settings: eval.turns=10, eval.samples=20, problems.name=… (another family).
 
     Rollouts, problems and metrics are stored under a split of their own. The same command goes on where an interrupted
-    one stopped. Without any setting it prints what the flow's own evaluations found.
+    one stopped. Without any setting it prints what the flow's own evaluations evaluation.
     """
     use_home(home)
     if not overrides and split is None and iteration is None:
-        with one_line_errors():  # the run's own settings: evaluated by its flow
+        with one_line_errors():  # with the run's own settings, the flow has evaluated already
             print_metrics(run)
         return
     with one_line_errors():
         from rise.tasks.run.evaluation_inputs import check_evaluation
 
-        found = check_evaluation(run, overrides or [], iteration, split)
-        if found.done:
-            print(f"iteration {found.iteration} is evaluated on split {found.split} already", file=sys.stderr)
+        evaluation = check_evaluation(run, overrides or [], iteration, split)
+        if evaluation.done:
+            print(f"iteration {evaluation.iteration} is evaluated on split {evaluation.split} already", file=sys.stderr)
         else:
             quiet_flow_logs()
-            with services.started(found.inputs.config, run):
+            with services.started(evaluation.inputs.config, run):
                 from rise.flows.evaluation import rise_eval
 
-                rise_eval(run, overrides or [], found.iteration, found.split)
-        print_metrics(run, found.split)
+                rise_eval(run, overrides or [], evaluation.iteration, evaluation.split)
+        print_metrics(run, evaluation.split)

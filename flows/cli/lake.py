@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from rise.flows.cli.options import Format, FormatOption, HomeOption, one_line_errors
+from rise.flows.cli.messages import one_line_errors
+from rise.flows.cli.options import Format, FormatOption, HomeOption
 from rise.flows.local.environment import use_home
 
 
@@ -26,24 +27,9 @@ def query(
         from rise.storage.home import Home
         from rise.storage.query import run_query
 
-        with ended_by_ctrl_c():
+        with _die_at_ctrl_c():
             rows = run_query(Home.from_env().lake, sql, at)
         write_rows(rows, format.value)
-
-
-@contextmanager
-def ended_by_ctrl_c() -> Iterator[None]:
-    """DuckDB looks for Ctrl-C between two pieces of work, and an endless recursion is one piece: in this block the
-    system ends the process. Somebody who only reads has nothing to put in order first."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # ignored, as in the background, or somebody else's
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def attach(home: HomeOption = None) -> None:
@@ -65,3 +51,19 @@ def runs(format: FormatOption = Format.table, home: HomeOption = None) -> None:
         None,
         home,
     )
+
+
+@contextmanager
+def _die_at_ctrl_c() -> Iterator[None]:
+    """Let the system end the process at Ctrl-C while the block runs."""
+    # DuckDB looks for Ctrl-C between two pieces of work, and an endless recursion is one piece. A reader of the lake
+    # has nothing to put in order first.
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, as in the background, or handled by other code
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""`rise report`: what a run has reached, as a table and as a page."""
+"""`rise report`: the metrics of a run as a table, and its page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from rise.core.records import EVAL_SPLIT
-from rise.flows.cli.options import HomeOption, RunArgument, one_line_errors
+from rise.flows.cli.messages import one_line_errors
+from rise.flows.cli.options import HomeOption, RunArgument
 from rise.flows.local.environment import use_home
 
 
@@ -32,12 +33,23 @@ def report(
     use_home(home)
     with one_line_errors():
         print_metrics(run)
-        page = write(run, out, rollouts, plot)
+        page = _write_files(run, out, rollouts, plot)
         if show and not webbrowser.open(page.as_uri()):
             print(f"rise: no browser to open {page}", file=sys.stderr)
 
 
-def write(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -> Path:
+def print_metrics(run: str, split: str = EVAL_SPLIT) -> None:
+    """Print a run's metrics on a split, read from the lake of RISE_HOME."""
+    from rise.flows.cli.printing import write_metrics
+    from rise.storage.home import Home
+    from rise.storage.lake import Lake
+
+    with Lake(Home.from_env().lake, read_only=True) as lake:
+        write_metrics(lake, run, split)
+
+
+def _write_files(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -> Path:
+    """Write the page, and the plot if asked for; print both paths on standard error."""
     from rise.storage.home import Home
     from rise.storage.lake import Lake
     from rise.tasks.report.page import MAX_RESPONSES, write_page
@@ -52,12 +64,3 @@ def write(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -
         )
     print(f"page: {page}", file=sys.stderr)
     return page
-
-
-def print_metrics(run: str, split: str = EVAL_SPLIT) -> None:
-    from rise.flows.cli.printing import write_metrics
-    from rise.storage.home import Home
-    from rise.storage.lake import Lake
-
-    with Lake(Home.from_env().lake, read_only=True) as lake:
-        write_metrics(lake, run, split)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rise.core.config.load import load_config, run_name, to_yaml
-from rise.flows.cli.options import HomeOption, OverridesArgument, ProfileArgument, one_line_errors, quiet_flow_logs
+from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
+from rise.flows.cli.options import HomeOption, OverridesArgument, ProfileArgument
 from rise.flows.cli.report import print_metrics
 from rise.flows.local import services
 from rise.flows.local.environment import use_home
@@ -29,20 +30,20 @@ def run(
     """Advance a run through RISE iterations. The same command goes on where an interrupted one stopped."""
     use_home(home)
     with one_line_errors():
-        named = run_name(profile) if name is None else name
+        run_id = run_name(profile) if name is None else name
         from rise.tasks.run.inputs import check_early
 
-        inputs = check_early(named, profile, overrides or [])
+        inputs = check_early(run_id, profile, overrides or [])
         complete = inputs.complete(iterations)
         if complete is not None:
             print(f"complete at iteration {complete}; --iterations N goes on", file=sys.stderr)
         else:
             quiet_flow_logs()
-            with services.started(inputs.config, named):
+            with services.started(inputs.config, run_id):
                 from rise.flows.iterate import rise
 
-                rise(named, profile, overrides or [], iterations)
-        print_metrics(named)
+                rise(run_id, profile, overrides or [], iterations)
+        print_metrics(run_id)
 
 
 def config(profile: ProfileArgument, overrides: OverridesArgument = None) -> None:

@@ -1,4 +1,4 @@
-"""`rise solve`: a trained model answers one problem over several turns."""
+"""`rise solve`: a checkpoint answers one problem over several turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rise.core.errors import UserError
-from rise.flows.cli.options import HomeOption, IterationOption, RunArgument, one_line_errors
+from rise.flows.cli.messages import one_line_errors
+from rise.flows.cli.options import HomeOption, IterationOption, RunArgument
 from rise.flows.local.environment import use_home
 
 if TYPE_CHECKING:
@@ -39,18 +40,22 @@ def solve(
     """
     use_home(home)
     with one_line_errors():
-        text = problem_text(problem)
+        text = _problem_text(problem)
         if oracle is not None and not oracle.strip():
             raise UserError("--oracle is empty: give the right answer, or leave it out")
-        record, checkpoint, config, given = look_up(run, iteration, text, oracle)
+        record, checkpoint, config, stated = _read_inputs(run, iteration, text, oracle)
         config.seed = config.seed if seed is None else seed
         config.eval.turns = turns or config.eval.turns
         config.eval.temperature = config.eval.temperature if temperature is None else temperature
-        answer(record, checkpoint, config, given, oracle, json)
+        _solve_episode(record, checkpoint, config, stated, oracle, json)
 
 
-def problem_text(argument: str) -> str:
-    """The problem as it was given. Raises UserError where there is none, or no text."""
+def _problem_text(argument: str) -> str:
+    """Read the problem's text, from standard input for "-".
+
+    Raises:
+        UserError: The problem is empty, or no UTF-8 text.
+    """
     try:
         text = sys.stdin.read().strip() if argument == "-" else argument.strip()
         text.encode()
@@ -61,7 +66,7 @@ def problem_text(argument: str) -> str:
     return text
 
 
-def look_up(
+def _read_inputs(
     run: str, iteration: int | None, text: str, oracle: str | None
 ) -> tuple[CheckpointRecord, Checkpoint, Config, Problem]:
     """Read the checkpoint with its files verified, the run's config, and the problem as the verifier takes it."""
@@ -79,7 +84,7 @@ def look_up(
         return record, checkpoint, config, problem_by_hand(config, text, oracle, problem_rows.find(lake, run, text))
 
 
-def answer(
+def _solve_episode(
     record: CheckpointRecord,
     checkpoint: Checkpoint,
     config: Config,
@@ -87,10 +92,10 @@ def answer(
     oracle: str | None,
     as_json: bool,
 ) -> None:
-    """Sample, grade and show the turns."""
+    """Sample, grade and print the turns."""
     from rise.core.engine.local_engine import settings_here
 
-    config.engine = settings_here(config.engine)  # before anything imports torch
+    config.engine = settings_here(config.engine)  # before torch is imported: it reads the environment once
     from rise.core.answering.local_learner import LocalLearner
     from rise.core.method.solving import attempts, check_oracle
     from rise.core.verifiers.grading_pool import GradingPool

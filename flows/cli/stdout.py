@@ -1,4 +1,4 @@
-"""Standard output for results alone."""
+"""Standard output, reserved for results."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TextIO
 
 
 def claim_stdout() -> TextIO:
-    """A stream to standard output. From now on whatever else writes there goes to stderr, also below Python: vLLM logs
-    to standard output, and a program that reads the result must find nothing else."""
+    """Return a stream to standard output, and send all other output to standard error from now on.
+
+    Output below Python is redirected too: vLLM logs to standard output, and a program must find the result alone.
+    """
     sys.stdout.flush()
     try:
         own = sys.stdout.fileno() == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rise.core.method.comparison import SAMPLED
 from rise.core.records import Example
-from rise.flows.cli.comparison_table import rank, spending
+from rise.flows.cli.compared_runs import read_spending, spending_order
 from rise.storage import checkpoints, examples, rollouts
 from rise.storage.lake import Lake, LakeLocation
 from tests.storage.samples import rollout
@@ -24,7 +24,7 @@ def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:
         rollouts.append(lake, [rollout(run="sft", policy="gold", problem_id=f"p{n}") for n in range(5)])
         examples.append(lake, "mixed", 1, [Example("p0", turn, 0, [1], [2], 1.0, 1.0) for turn in (1, 2, 3)])
         examples.append(lake, "sft", 1, [Example(f"p{n}", 1, 0, [1], [2], 1.0, 1.0) for n in range(5)])
-        mixed, sft = (spending(lake, run, 1) for run in ("mixed", "sft"))
+        mixed, sft = (read_spending(lake, run, 1) for run in ("mixed", "sft"))
     assert mixed == {
         SAMPLED: 3 + 1,
         **{"  by gold": 2, "  by learner": 3, "  by wise-9b": 1},
@@ -39,4 +39,4 @@ def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:
         "trained examples": 5,
         "trained tokens, all epochs": 200,
     }
-    assert [rank(what) for what in mixed] == [0, 1, 1, 1, 2, 3, 3]
+    assert [spending_order(line) for line in mixed] == [0, 1, 1, 1, 2, 3, 3]

@@ -23,7 +23,8 @@ from rise.core.method.solving import Attempt
 from rise.core.records import Grade, Verdict
 from rise.core.verifiers.grading_pool import report_failures
 from rise.flows.cli.app import app
-from rise.flows.cli.comparison_table import Comparison, write_comparison
+from rise.flows.cli.compared_runs import Comparison
+from rise.flows.cli.comparison_table import write_comparison
 from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
 from rise.flows.cli.printing import write_metrics, write_rows
 from rise.storage import metric_rows

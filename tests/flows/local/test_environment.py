@@ -10,7 +10,7 @@ import pytest
 import typer
 from prefect.exceptions import PrefectHTTPStatusError
 
-from rise.flows.cli.options import one_line_errors
+from rise.flows.cli.messages import one_line_errors
 from rise.flows.local import prefect_server
 from rise.flows.local.environment import AUTH, SERVER_AUTH, use_home
 
