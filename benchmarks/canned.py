@@ -22,7 +22,7 @@ class Canned:
     def __init__(self, cores: tuple[int, ...]) -> None:
         self.vocabulary = 0
 
-    def ready(self, spec: EngineSpec, policy: Checkpoint) -> EngineInfo:
+    def start(self, spec: EngineSpec, policy: Checkpoint) -> EngineInfo:
         config = json.loads((Path(policy.weights_dir) / "config.json").read_text())
         self.vocabulary = int(config["vocab_size"])
         return EngineInfo(os.getpid(), 0, self.vocabulary)

@@ -79,7 +79,7 @@ def one_size(size: int, base: str) -> dict[str, Any]:
         from rise.storage.lake import Lake
 
         calls = Spans()
-        Replica.call = calls.around(Replica.call)  # type: ignore[method-assign]
+        Replica.run = calls.around(Replica.run)  # type: ignore[method-assign]
         rise(RUN, "demo", overrides, 1)
         with Lake(Home.from_env().lake, read_only=True) as lake:
             commits = lake.query(COMMITS).to_pylist()

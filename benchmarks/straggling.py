@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rise.core.engine import engine_thread
+from rise.core.engine import vllm_calls
 from rise.core.engine.actor import EngineActor
 from rise.core.records import SampleRequest, SamplingSettings
 
@@ -17,7 +17,7 @@ class Even(EngineActor):
     """Every response has SHORT tokens."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
-        engine_thread.parameters = self.parameters
+        vllm_calls.sampling_parameters = self.parameters
         super().__init__(cores)
 
     def length(self, request: SampleRequest) -> int:

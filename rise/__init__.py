@@ -145,13 +145,13 @@ def open_learner(home: str | Path | None, run: str, iteration: int | None = None
     Args:
         iteration: 0 is the base model; None takes the newest.
     """
-    from rise.core.engine.local_engine import settings_here
+    from rise.core.engine.local_engine import prepare_process
     from rise.storage import checkpoints
 
     with open_lake(home) as lake:
         config = read_config(lake, run)
         number = checkpoints.get(lake, run, iteration).iteration
-    config.engine = settings_here(config.engine)
+    config.engine = prepare_process(config.engine)
     from rise.core.answering.local_learner import LocalLearner  # after the settings stand in the environment
 
     learner = LocalLearner(config, load_checkpoint(home, run, number), number)

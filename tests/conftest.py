@@ -14,9 +14,11 @@ from tests.flows.command import TINY, finished
 # A shell starts background jobs with SIGINT ignored, and children inherit this: `make test &` could not test Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ["tests.rise_core.answering.teacher_fixtures"]  # a vLLM server for tests of two folders
+
 # Fixture → marker. A test that uses the fixture, directly or through another fixture, gets the marker.
 TIERS = {"whole": "service", "ray_session": "service", "prefect_server": "service", "chromium": "browser"}
-TIERS |= {"served": "deployment", "page": "browser"}
+TIERS |= {"teacher_server": "service", "served": "deployment", "page": "browser"}
 LAST = ("prefect_server", "ray_session")  # session services: tests without them run before, in a clean process
 
 

@@ -93,9 +93,9 @@ def _solve_episode(
     as_json: bool,
 ) -> None:
     """Sample, grade and print the turns."""
-    from rise.core.engine.local_engine import settings_here
+    from rise.core.engine.local_engine import prepare_process
 
-    config.engine = settings_here(config.engine)  # before torch is imported: it reads the environment once
+    config.engine = prepare_process(config.engine)  # before torch is imported: it reads the environment once
     from rise.core.answering.local_learner import LocalLearner
     from rise.core.method.solving import attempts, check_oracle
     from rise.core.verifiers.grading_pool import GradingPool

@@ -1,4 +1,4 @@
-"""The gate in front of a paid endpoint: a budget in requests and tokens for the whole run, and a way to stop all."""
+"""The gate in front of a paid endpoint: a budget of requests and tokens for the whole run, and a stop for all."""
 
 from __future__ import annotations
 
@@ -13,84 +13,106 @@ from rise.core.errors import UserError
 
 
 class Budget:
-    """What may still be spent. A request in flight holds the most that it may cost, so that those side by side do not
-    overdraw together. For the coroutines of one event loop.
+    """The rest of a run's budget, for the coroutines of one event loop.
 
-    A prompt is known in the learner's tokens. The endpoint's tokenizer and chat template may make more of it: as much
-    more as they ever made is held. Under a budget in tokens the first request goes alone, to be measured.
+    A request in flight reserves its highest possible cost, so that parallel requests do not overdraw together. Before
+    a request only the prompt's length in the learner's tokens is known. The endpoint's tokenizer and chat template may
+    make more of a prompt; the budget reserves as much more as any earlier prompt took. Under a budget in tokens the
+    first request runs alone, to measure this.
     """
 
     def __init__(self, config: Teacher, used: Usage) -> None:
-        self.max_requests, self.max_tokens = config.max_requests, config.max_tokens
+        """Begin with the usage of the run's earlier starts."""
         self.used = used
-        self.in_flight = self.held = 0
-        self.ratio, self.extra = 1.0, 0  # of a prompt, the endpoint's tokens to the learner's
-        self.answered = False  # since this start
-        self.stopped: str | None = None  # why no request is sent any more
-        self.changed = asyncio.Condition()
+        self._max_requests, self._max_tokens = config.max_requests, config.max_tokens
+        self._in_flight = 0  # requests
+        self._reserved = 0  # tokens of the requests in flight
+        self._token_ratio, self._extra_tokens = (
+            1.0,
+            0,
+        )  # of prompts: most endpoint tokens per, and above, learner tokens
+        self._is_measured = False  # by an answer since this start
+        self._stop_reason: str | None = None
+        self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, prompt: int, answers: int) -> AsyncIterator[tuple[int, int]]:
-        """Wait until a request fits that has a prompt of so many of the learner's tokens, and answers of at most so
-        many; hold the most tokens that it may take while the block runs, and give them (of prompt, of answers).
+    async def reserve(self, prompt_tokens: int, response_tokens: int) -> AsyncIterator[tuple[int, int]]:
+        """Reserve the budget of one request while the block runs. Waits until the request fits.
 
-        Raises UserError when it cannot fit any more: then nothing is in flight, so all that was paid for is kept. An
-        error in the block stops all that comes after it.
+        An error in the block stops all later requests.
+
+        Args:
+            prompt_tokens: Length of the prompt in the learner's tokens.
+            response_tokens: Most tokens of all responses together.
+
+        Yields:
+            The reserved tokens (prompt, responses), as the endpoint counts.
+
+        Raises:
+            UserError: The request cannot fit any more. Nothing is in flight then: all paid answers are stored.
         """
-        async with self.changed:
-            await self.changed.wait_for(
-                lambda: self.stopped or self.fits(self.most(prompt) + answers) or not self.in_flight
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: (
+                    self._stop_reason
+                    or self._fits(self.max_prompt_tokens(prompt_tokens) + response_tokens)
+                    or not self._in_flight
+                )
             )
-            tokens = self.most(prompt) + answers
-            if not self.stopped and not self.fits(tokens):
-                self.stop(self.spent(tokens))
-            if self.stopped:
-                raise UserError(self.stopped)
-            self.in_flight += 1
-            self.held += tokens
+            tokens = self.max_prompt_tokens(prompt_tokens) + response_tokens
+            if not self._stop_reason and not self._fits(tokens):
+                self.stop(self._spent_message(tokens))
+            if self._stop_reason:
+                raise UserError(self._stop_reason)
+            self._in_flight += 1
+            self._reserved += tokens
         try:
-            yield tokens - answers, answers
+            yield tokens - response_tokens, response_tokens
         except Exception as error:
             self.stop(str(error))
             raise
         finally:
-            self.in_flight -= 1
-            self.held -= tokens
-            await self.tell()
+            self._in_flight -= 1
+            self._reserved -= tokens
+            await self.wake_waiting()
 
-    def most(self, prompt: int) -> int:
-        """The most of the endpoint's tokens that a prompt may be: a template adds some, a tokenizer multiplies them."""
-        return max(math.ceil(prompt * self.ratio), prompt + self.extra)
+    def max_prompt_tokens(self, prompt_tokens: int) -> int:
+        """Bound a prompt's length in the endpoint's tokens: a template adds tokens, a tokenizer multiplies them."""
+        return max(math.ceil(prompt_tokens * self._token_ratio), prompt_tokens + self._extra_tokens)
 
-    def fits(self, tokens: int) -> bool:
-        requests_fit = self.max_requests is None or self.used.requests + self.in_flight < self.max_requests
-        tokens_fit = self.max_tokens is None or self.used.tokens + self.held + tokens <= self.max_tokens
-        known = self.max_tokens is None or self.answered or not self.in_flight
-        return requests_fit and tokens_fit and known
+    def record(self, tokens: tuple[int, int], prompt_tokens: int | None = None) -> None:
+        """Count one answered request.
 
-    def spend(self, tokens: tuple[int, int], prompt: int | None = None) -> None:
-        """Count one answered request by its tokens (of prompt, of answers); `prompt` is the prompt in the learner's
-        tokens where the endpoint said what it made of it."""
+        Args:
+            tokens: Tokens of the prompt and of the responses.
+            prompt_tokens: The prompt in the learner's tokens; None where `tokens` is a bound, not the endpoint's count.
+        """
         self.used = Usage(self.used.requests + 1, self.used.tokens + sum(tokens))
-        self.answered = True
-        if prompt is not None:
-            self.ratio = max(self.ratio, tokens[0] / max(prompt, 1))
-            self.extra = max(self.extra, tokens[0] - prompt)
+        self._is_measured = True
+        if prompt_tokens is not None:
+            self._token_ratio = max(self._token_ratio, tokens[0] / max(prompt_tokens, 1))
+            self._extra_tokens = max(self._extra_tokens, tokens[0] - prompt_tokens)
 
     def stop(self, reason: str) -> None:
-        """Send no further request; the first reason stands."""
-        self.stopped = self.stopped or reason
+        """Send no further request. The first reason stands."""
+        self._stop_reason = self._stop_reason or reason
 
-    async def tell(self) -> None:
-        """Wake up who waits."""
-        async with self.changed:
-            self.changed.notify_all()
+    async def wake_waiting(self) -> None:
+        """Let waiting requests look at the budget again."""
+        async with self._changed:
+            self._changed.notify_all()
 
-    def spent(self, tokens: int) -> str:
-        limits = {"teacher.max_requests": self.max_requests, "teacher.max_tokens": self.max_tokens}
-        given = ", ".join(f"{name} = {limit}" for name, limit in limits.items() if limit is not None)
+    def _fits(self, tokens: int) -> bool:
+        requests_fit = self._max_requests is None or self.used.requests + self._in_flight < self._max_requests
+        tokens_fit = self._max_tokens is None or self.used.tokens + self._reserved + tokens <= self._max_tokens
+        is_bounded = self._max_tokens is None or self._is_measured or not self._in_flight
+        return requests_fit and tokens_fit and is_bounded
+
+    def _spent_message(self, tokens: int) -> str:
+        keys = {"teacher.max_requests": self._max_requests, "teacher.max_tokens": self._max_tokens}
+        limits = ", ".join(f"{key} = {limit}" for key, limit in keys.items() if limit is not None)
         return (
             f"the teacher's budget is spent: {self.used.requests} requests and {self.used.tokens} tokens are used, the"
-            f" next request may take {tokens} tokens, and {given}; what was answered is kept: raise the limit and run"
+            f" next request may take {tokens} tokens, and {limits}; all answers are kept: raise the limit and run"
             " the same command to go on"
         )

@@ -1,8 +1,8 @@
-"""One request to an OpenAI-compatible endpoint, through the official client: the reply in parts, a failure in one line.
+"""One request to an OpenAI-compatible endpoint through the official client, with failures as one line.
 
-The client retries 408, 409, 429, 5xx, time-outs and lost connections with growing, jittered pauses, or as long as the
-endpoint's Retry-After says. Where that is more than two minutes it does not wait: the request fails. The key stays in
-here.
+The client retries status 408, 409, 429 and 5xx, time-outs and lost connections. It pauses between tries, longer each
+time and with jitter, or as long as the endpoint's Retry-After says. A Retry-After of more than two minutes fails the
+request. No error and no answer shows the key.
 """
 
 from __future__ import annotations
@@ -18,105 +18,132 @@ from rise.core.answering.renderer import Reply
 from rise.core.config.engine_keys import OMITTABLE, Teacher
 from rise.core.errors import UserError
 
-NO_KEY = "none"  # the client wants some string; an endpoint without authentication does not look at it
-SHORTEST_SECRET = 16  # characters; a shorter key may be an ordinary word, which stays in answers
-KEPT = "what was answered is kept: the same command goes on"
-REFUSED = f"where it refuses a parameter, of {', '.join(OMITTABLE)}, name that in teacher.omit"
-HINTS = {
-    400: REFUSED,
-    422: REFUSED,
+_NO_KEY = "none"  # the client insists on a string; an endpoint without authentication ignores it
+_MIN_SECRET_LENGTH = 16  # characters; a shorter key may be an ordinary word and stays in answers
+_MAX_MESSAGE_LENGTH = 300  # characters of an endpoint's message
+_ANSWERS_KEPT = "all answers are kept: run the same command to go on"
+_REFUSED_PARAMETER = f"if the endpoint refuses a parameter, of {', '.join(OMITTABLE)}, name it in teacher.omit"
+_CHECK_URL = "check teacher.base_url, which mostly ends in /v1"
+_REMEDIES = {  # by status code
+    400: _REFUSED_PARAMETER,
+    422: _REFUSED_PARAMETER,
     401: "check teacher.api_key",
     403: "check teacher.api_key",
-    404: "check teacher.base_url, which mostly ends in /v1, and teacher.model",
+    404: f"{_CHECK_URL}, and teacher.model",
 }
-Tokens = tuple[int, int]  # of the prompt, of the answers
 
 
 class ChatClient:
     """The client of one endpoint, for one event loop."""
 
     def __init__(self, config: Teacher, key: str | None) -> None:
-        """No request is sent yet. `key` None: the endpoint needs none."""
-        self.config, self.secret = config, key
-        self.client = AsyncOpenAI(
+        """Send nothing yet.
+
+        Args:
+            key: The endpoint's secret key; None: an endpoint without authentication.
+        """
+        self._config, self._key = config, key
+        self._client = AsyncOpenAI(
             base_url=config.base_url,
-            api_key=key or NO_KEY,
+            api_key=key or _NO_KEY,
             max_retries=config.retries,
             timeout=config.timeout,
-            http_client=Punctual(config.timeout),
+            http_client=_DeadlineTransport(config.timeout),
         )
 
     def __repr__(self) -> str:
-        return f"ChatClient({self.config.base_url})"
+        """Show the address only: a representation with all attributes would show the key."""
+        return f"ChatClient({self._config.base_url})"
 
-    async def request(self, body: dict[str, Any]) -> tuple[list[Reply], Tokens | None]:
-        """The answers to one request and the tokens that the endpoint says it took."""
-        begun = time.monotonic()
+    async def request(self, body: dict[str, Any]) -> tuple[list[Reply], tuple[int, int] | None]:
+        """Send one request.
+
+        Args:
+            body: Arguments of `chat.completions.create`.
+
+        Returns:
+            The replies, and the tokens (prompt, replies) as the endpoint counts, None where the endpoint does not say.
+
+        Raises:
+            UserError: The endpoint refuses, or fails for good. One line, without the key.
+        """
+        start = time.monotonic()
         try:
-            return self.read(await self.client.chat.completions.create(**body), begun)
+            completion = await self._client.chat.completions.create(**body)
+            return self._read_replies(completion, time.monotonic() - start), _read_usage(completion)
         except (OpenAIError, ValueError) as error:
-            reason = self.describe(error)
+            message = self._error_message(error)
         # Outside of the `except`, so that no traceback carries the client's own error, which may hold the key.
-        raise UserError(reason)
-
-    def read(self, reply: Any, begun: float) -> tuple[list[Reply], Tokens | None]:
-        """The parts of a reply. Raises ValueError where it is no chat completion (a web page, for example)."""
-        latency = time.monotonic() - begun
-        choices = getattr(reply, "choices", None)
-        if not choices or any(not isinstance(text_of(choice), str) for choice in choices):
-            raise ValueError(f"the reply is no chat completion: {reply}")
-        said = [
-            Reply(self.hide(text_of(c), SHORTEST_SECRET), c.finish_reason or "stop", latency)
-            for c in sorted(choices, key=lambda c: c.index or 0)
-        ]
-        usage = reply.usage
-        counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-        return said, (int(counts[0]), int(counts[1])) if isinstance(counts[0], int) and isinstance(
-            counts[1], int
-        ) else None
-
-    def describe(self, error: Exception) -> str:
-        """One line about why a request failed for good."""
-        place = f"teacher {self.config.base_url}, model {self.config.model}"
-        if isinstance(error, APIStatusError):
-            hint = HINTS.get(error.status_code, KEPT)
-            return f"{place}: status {error.status_code}: {self.tidy(error.message)} ({hint})"
-        if isinstance(error, APIConnectionError):
-            tries = self.config.retries + 1
-            cause = self.tidy(str(error.__cause__ or ""))
-            return f"{place}: {self.tidy(error.message)} {cause} (tried {tries} times; {KEPT})"
-        return f"{place}: {self.tidy(str(error))} (check teacher.base_url, which mostly ends in /v1)"
-
-    def tidy(self, text: str) -> str:
-        """A message as one line of bearable length. The key goes first: no part of it may stand at the cut."""
-        return " ".join(self.hide(text).split())[:300]
-
-    def hide(self, text: str, shortest: int = 1) -> str:
-        """A text without the key, should the endpoint have sent it back."""
-        return text.replace(self.secret, "***") if self.secret and len(self.secret) >= shortest else text
+        raise UserError(message)
 
     async def close(self) -> None:
-        await self.client.close()
+        """Close the connections."""
+        await self._client.close()
+
+    def _read_replies(self, completion: Any, latency: float) -> list[Reply]:
+        """Read the replies. Raises ValueError for anything but a chat completion (a web page, for example)."""
+        choices = getattr(completion, "choices", None)
+        if not choices or any(_text_of(choice) is None for choice in choices):
+            raise ValueError(f"the reply is no chat completion: {completion}")
+        return [
+            Reply(self._hide_key(_text_of(c) or "", _MIN_SECRET_LENGTH), c.finish_reason or "stop", latency)
+            for c in sorted(choices, key=lambda c: c.index or 0)
+        ]
+
+    def _error_message(self, error: Exception) -> str:
+        """Explain a failure in one line: endpoint, model, cause, remedy."""
+        prefix = f"teacher {self._config.base_url}, model {self._config.model}"
+        if isinstance(error, APIStatusError):
+            remedy = _REMEDIES.get(error.status_code, _ANSWERS_KEPT)
+            return f"{prefix}: status {error.status_code}: {self._shorten(error.message)} ({remedy})"
+        if isinstance(error, APIConnectionError):
+            tries = self._config.retries + 1
+            cause = self._shorten(str(error.__cause__ or ""))
+            return f"{prefix}: {self._shorten(error.message)} {cause} (tried {tries} times; {_ANSWERS_KEPT})"
+        return f"{prefix}: {self._shorten(str(error))} ({_CHECK_URL})"
+
+    def _shorten(self, message: str) -> str:
+        """Put a message on one short line. The key goes first, so that no part of the key stands at the cut."""
+        return " ".join(self._hide_key(message).split())[:_MAX_MESSAGE_LENGTH]
+
+    def _hide_key(self, text: str, min_length: int = 1) -> str:
+        """Remove the key from a text: an endpoint may send the key back.
+
+        Args:
+            min_length: A shorter key stays.
+        """
+        return text.replace(self._key, "***") if self._key and len(self._key) >= min_length else text
 
 
-def text_of(choice: Any) -> Any:
-    """A choice's text, "" where it has none. Half a surrogate pair, which JSON can hold and no file, becomes "?"."""
-    content = getattr(getattr(choice, "message", None), "content", None)
+def _text_of(choice: Any) -> str | None:
+    """Return a choice's text; "" for a message without content, None for content of another type.
+
+    Half a surrogate pair becomes "?": JSON can hold one, a file cannot.
+    """
+    message = getattr(choice, "message", None)
+    content = getattr(message, "content", None)
     if isinstance(content, str):
         return content.encode("utf-8", "replace").decode()
-    return "" if content is None and getattr(choice, "message", None) is not None else None
+    return "" if content is None and message is not None else None
 
 
-class Punctual(DefaultAsyncHttpxClient):
-    """The client's transport with a deadline on the whole of a try: httpx's own is on each piece of data."""
+def _read_usage(completion: Any) -> tuple[int, int] | None:
+    """Return the tokens (prompt, replies) of a completion; None where the endpoint does not say."""
+    usage = completion.usage
+    prompt, replies = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
+    return (prompt, replies) if isinstance(prompt, int) and isinstance(replies, int) else None
+
+
+class _DeadlineTransport(DefaultAsyncHttpxClient):
+    """The client's transport with a deadline for a whole try; httpx's own deadline is for each piece of data."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(timeout=seconds)
-        self.seconds = seconds
+        self._seconds = seconds
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(self._seconds):
                 return await super().send(request, **options)
         except TimeoutError as error:
-            raise httpx2.ReadTimeout(f"no whole answer within {self.seconds:g} s", request=request) from error
+            raise httpx2.ReadTimeout(f"no whole answer within {self._seconds:g} s", request=request) from error

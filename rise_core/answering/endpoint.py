@@ -1,9 +1,9 @@
-"""A teacher behind an OpenAI-compatible endpoint (a vLLM server, a hosted API), through the official client.
+"""A teacher behind an OpenAI-compatible endpoint (a vLLM server, a hosted API).
 
     teacher = Endpoint(config.teacher, key, Path("runs/x/teacher.sqlite"))
-    texts = teacher.reply(prompts, settings)
+    replies = teacher.reply(prompts, settings)
 
-The client (`chat_client`) tries again what can pass. Every answer goes into the ledger as it arrives.
+The client (`chat_client`) retries passing faults. Every answer goes into the ledger on arrival.
 """
 
 from __future__ import annotations
@@ -26,127 +26,146 @@ from rise.core.config.engine_keys import Teacher
 from rise.core.errors import EngineClosed
 from rise.core.records import SamplingSettings
 
-GRACE = 30.0  # seconds that requests in flight have to end when the teacher is closed: they may be paid for
-OPENAI = (".openai.com", ".openai.azure.com")  # hosts of OpenAI's own models
-SEED_BITS = 31  # servers other than vLLM take no more
-
-
-def limit_name(base_url: str) -> str:
-    """What the limit of a response's length is called: OpenAI's newer models refuse the old name, several other servers
-    know no other."""
-    host = urlsplit(base_url).hostname or ""
-    return "max_completion_tokens" if host.endswith(OPENAI) else "max_tokens"
+GRACE = 30.0  # seconds that `close` leaves to requests in flight: the endpoint may charge for them
+_OPENAI_HOSTS = (".openai.com", ".openai.azure.com")  # of OpenAI's own models
+_SEED_BITS = 31  # servers other than vLLM take no more
 
 
 class Endpoint:
-    """Asks one endpoint. Thread-safe: the requests of all callers share one event loop, its limits and its budget."""
+    """A client of one endpoint. Thread-safe: all callers share one event loop, its limits and its budget."""
 
     def __init__(self, config: Teacher, key: str | None, ledger: Path) -> None:
-        """No request is sent yet. `key` None: the endpoint needs none."""
-        self.config, self.name = config, f"teacher:{config.model}"
-        self.ledger = Ledger(ledger)
-        self.budget = Budget(config, self.ledger.used())
-        self.slots = asyncio.Semaphore(config.concurrency)
-        self.client = ChatClient(config, key)
-        self.asking: set[asyncio.Task[Any] | None] = set()  # calls of `say`, as tasks
-        self.opening, self.closed = threading.Lock(), False
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="teacher", daemon=True)
-        self.thread.start()
+        """Send nothing yet.
+
+        Args:
+            key: The endpoint's secret key; None: an endpoint without authentication.
+            ledger: The run's ledger file.
+        """
+        self.name = f"teacher:{config.model}"
+        self._config = config
+        self._ledger = Ledger(ledger)
+        self._budget = Budget(config, self._ledger.usage())
+        self._slots = asyncio.Semaphore(config.concurrency)
+        self._client = ChatClient(config, key)
+        self._calls: set[asyncio.Task[Any] | None] = set()  # the calls of `reply` in flight
+        self._submitting, self._is_closed = threading.Lock(), False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="teacher", daemon=True)
+        self._thread.start()
 
     def __repr__(self) -> str:
-        return f"Endpoint({self.config.base_url}, {self.config.model})"
+        return f"Endpoint({self._config.base_url}, {self._config.model})"
 
     @property
     def used(self) -> Usage:
         """Answered requests of the whole run and their tokens."""
-        return self.budget.used
+        return self._budget.used
 
     @property
     def account(self) -> str:
-        """What the teacher cost, for people."""
+        """The cost so far, as text for the log."""
         return f"{self.name}, {self.used.requests:,} requests and {self.used.tokens:,} tokens in this run so far"
 
     def reply(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
-        """The texts of every prompt, in order; those that the ledger holds cost nothing.
+        """Sample the replies to every prompt. Blocks. Replies in the ledger cost nothing.
 
-        Raises UserError when the endpoint refuses, fails for good, or the budget is spent.
+        Returns:
+            Replies [prompts][n], in the order of the prompts, then by sample.
+
+        Raises:
+            UserError: The endpoint refuses or fails for good, or the budget is spent.
+            EngineClosed: The teacher is closed.
         """
-        with self.opening:
-            if self.closed:
+        with self._submitting:
+            if self._is_closed:
                 raise EngineClosed("the teacher is closed")
-            asked = asyncio.run_coroutine_threadsafe(self.reply_all(prompts, settings), self.loop)
+            future = asyncio.run_coroutine_threadsafe(self._reply_all(prompts, settings), self._loop)
         try:
-            return asked.result()
+            return future.result()
         except CancelledError as error:
-            raise EngineClosed("the teacher was closed while it was asked") from error
-
-    async def reply_all(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
-        """All prompts at once; every request ends before the first error is raised, since it may be paid for."""
-        task = asyncio.current_task()
-        self.asking.add(task)
-        try:
-            ended = await asyncio.gather(*(self.ask(q, settings) for q in prompts), return_exceptions=True)
-        finally:
-            self.asking.discard(task)
-        for failure in ended:
-            if isinstance(failure, BaseException):
-                raise failure
-        return [said for said in ended if not isinstance(said, BaseException)]
-
-    async def ask(self, prompt: Prompt, settings: SamplingSettings) -> list[Reply]:
-        """All answers to a prompt: from the ledger, and one request for the rest (some endpoints give one answer a
-        request whatever `n` says, or do not take `n`: then several)."""
-        # The fingerprint is of the whole body, so that an answer is found again when teacher.omit has changed.
-        body = self.body(prompt, settings)
-        fingerprint = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
-        wanted = prompt.n if settings.temperature > 0 else 1  # at temperature 0 all would be the same
-        while len(said := self.ledger.answers(fingerprint)) < wanted:
-            count = 1 if "n" in self.config.omit else wanted - len(said)
-            seed = (body["seed"] + len(said)) % 2**SEED_BITS
-            length = len(prompt.prompt_ids)
-            async with self.slots, self.budget.hold(length, count * settings.max_new_tokens) as most:
-                answers, told = await self.client.request(self.sent(body | {"n": count, "seed": seed}))
-                self.ledger.write(fingerprint, answers, told or most)  # the most, where the endpoint does not say
-                self.budget.spend(told or most, length if told else None)
-        return said[:wanted] * (prompt.n // wanted)
-
-    def body(self, prompt: Prompt, settings: SamplingSettings) -> dict[str, Any]:
-        """What is asked, without `n`."""
-        return {
-            "model": self.config.model,
-            "messages": prompt.messages,
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
-            limit_name(self.config.base_url or ""): settings.max_new_tokens,
-            "seed": prompt.seed % 2**SEED_BITS,
-        }
-
-    def sent(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A request's body without what teacher.omit names, and without an `n` of 1. A `top_p` of 1 stays: without it
-        vLLM would sample with the one in the model's generation_config.json."""
-        omitted = {*self.config.omit, *(["n"] if body["n"] == 1 else [])}
-        return {name: value for name, value in body.items() if name not in omitted}
+            raise EngineClosed("the teacher was closed during a request") from error
 
     def close(self) -> None:
-        """Send nothing more, give what is in flight a moment to end, then end it."""
-        with self.opening:
-            if self.closed:
+        """Send nothing more, and end requests in flight after GRACE seconds."""
+        with self._submitting:
+            if self._is_closed:
                 return
-            self.closed = True
-        asyncio.run_coroutine_threadsafe(self.finish(), self.loop).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-        self.ledger.close()
+            self._is_closed = True
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._ledger.close()
 
-    async def finish(self) -> None:
-        self.budget.stop("the teacher was closed")
-        await self.budget.tell()
-        calls = [task for task in self.asking if task is not None]
+    async def _reply_all(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
+        """Ask for all prompts in parallel. Every request ends before the first error is raised: it may cost money."""
+        task = asyncio.current_task()
+        self._calls.add(task)
+        try:
+            results = await asyncio.gather(*(self._reply_to(p, settings) for p in prompts), return_exceptions=True)
+        finally:
+            self._calls.discard(task)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if not isinstance(result, BaseException)]
+
+    async def _reply_to(self, prompt: Prompt, settings: SamplingSettings) -> list[Reply]:
+        """Return the replies to a prompt: from the ledger, and from one request for the rest.
+
+        An endpoint that ignores or refuses `n` gives one reply per request, and gets several requests.
+        """
+        # The fingerprint is of the whole body, so that a change of teacher.omit loses no stored reply.
+        body = _request_body(self._config, prompt, settings)
+        fingerprint = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
+        needed = prompt.n if settings.temperature > 0 else 1  # at temperature 0 all replies are equal
+        while len(replies := self._ledger.replies(fingerprint)) < needed:
+            n = 1 if "n" in self._config.omit else needed - len(replies)
+            body |= {"n": n, "seed": (prompt.seed + len(replies)) % 2**_SEED_BITS}
+            length = len(prompt.prompt_ids)
+            async with self._slots, self._budget.reserve(length, n * settings.max_new_tokens) as reserved:
+                new, tokens = await self._client.request(_without(self._config.omit, body))
+                self._ledger.append(fingerprint, new, tokens or reserved)  # an unknown cost counts as the highest
+                self._budget.record(tokens or reserved, length if tokens else None)
+        return replies[:needed] * (prompt.n // needed)
+
+    async def _finish(self) -> None:
+        self._budget.stop("the teacher was closed")
+        await self._budget.wake_waiting()
+        calls = [task for task in self._calls if task is not None]
         if calls:
             _, late = await asyncio.wait(calls, timeout=GRACE)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self.client.close()
+        await self._client.close()
+
+
+def limit_name(base_url: str) -> str:
+    """Return the name of the parameter that limits a response's length.
+
+    OpenAI's newer models refuse the old name `max_tokens`; several other servers know no other name.
+    """
+    host = urlsplit(base_url).hostname or ""
+    return "max_completion_tokens" if host.endswith(_OPENAI_HOSTS) else "max_tokens"
+
+
+def _request_body(config: Teacher, prompt: Prompt, settings: SamplingSettings) -> dict[str, Any]:
+    """Build the body of a request, without `n`. The ledger's fingerprints hash this body: a change loses replies."""
+    return {
+        "model": config.model,
+        "messages": prompt.messages,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        limit_name(config.base_url or ""): settings.max_new_tokens,
+        "seed": prompt.seed % 2**_SEED_BITS,
+    }
+
+
+def _without(omit: Sequence[str], body: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the parameters of teacher.omit, and an `n` of 1.
+
+    A `top_p` of 1 stays: without `top_p` vLLM would sample with the value in the model's generation_config.json.
+    """
+    omitted = {*omit, *(["n"] if body["n"] == 1 else [])}
+    return {name: value for name, value in body.items() if name not in omitted}

@@ -1,7 +1,7 @@
-"""What a teacher's endpoint was paid for: every answer and its bill, on disk before anything else happens with it.
+"""The ledger of a teacher's endpoint: every answer and its bill, on disk before any other use of the answer.
 
-A resumed run finds its answers here instead of paying for them again, also those of a shard that was never finished,
-and counts from here what it has used of its budget. SQLite; one process at a time (the run's lock sees to it).
+A resumed run reads its answers here, also those of an unfinished shard, and pays for no answer twice. The budget counts
+from the bills. SQLite; one process at a time (the run's lock ensures this).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rise.core.answering.renderer import Reply
 
-TABLES = """
+# Column `question` holds the fingerprint of a request, column `at` the time in UTC.
+_TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
     question TEXT, sample INTEGER, text TEXT, finish_reason TEXT, latency REAL, PRIMARY KEY (question, sample));
 CREATE TABLE IF NOT EXISTS bills (
@@ -30,39 +31,44 @@ class Usage:
 
 
 class Ledger:
-    """The answers and bills of one run, under a question's fingerprint: all that was asked, its seed included."""
+    """The answers and bills of one run, by the fingerprint of a request: a hash of its content, seed included."""
 
     def __init__(self, path: Path) -> None:
+        """Open the ledger, or create it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Opened in one thread and used in the event loop's; never in two at once.
-        self.connection = sqlite3.connect(path, check_same_thread=False)
-        self.connection.executescript(TABLES)
+        # Opened in one thread and used in the event loop's thread; never in two at once.
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection.executescript(_TABLES)
 
-    def answers(self, question: str) -> list[Reply]:
-        """What a question was answered already, by sample."""
-        found = self.connection.execute(
-            "SELECT text, finish_reason, latency FROM answers WHERE question = ? ORDER BY sample", (question,)
+    def replies(self, fingerprint: str) -> list[Reply]:
+        """Read the stored replies to a request, ordered by sample."""
+        rows = self._connection.execute(
+            "SELECT text, finish_reason, latency FROM answers WHERE question = ? ORDER BY sample", (fingerprint,)
         )
-        return [Reply(*row) for row in found]
+        return [Reply(*row) for row in rows]
 
-    def write(self, question: str, answers: Sequence[Reply], tokens: tuple[int, int]) -> None:
-        """Add one request's answers behind those that the question has, and its bill (tokens of the prompt, of the
-        answers): both or neither."""
-        with self.connection:
-            held = len(self.answers(question))
-            self.connection.executemany(
+    def append(self, fingerprint: str, replies: Sequence[Reply], tokens: tuple[int, int]) -> None:
+        """Store the replies of one request, after the earlier ones, and its bill. Both are stored, or neither.
+
+        Args:
+            tokens: Tokens of the prompt and of the replies.
+        """
+        with self._connection:
+            first = len(self.replies(fingerprint))
+            self._connection.executemany(
                 "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
-                [(question, held + i, s.text, s.finish_reason, s.latency) for i, s in enumerate(answers)],
+                [(fingerprint, first + i, r.text, r.finish_reason, r.latency) for i, r in enumerate(replies)],
             )
-            self.connection.execute(
+            self._connection.execute(
                 "INSERT INTO bills (question, prompt_tokens, completion_tokens) VALUES (?, ?, ?)",
-                (question, *tokens),
+                (fingerprint, *tokens),
             )
 
-    def used(self) -> Usage:
-        """All that was ever paid for in this run."""
+    def usage(self) -> Usage:
+        """Sum the bills of the whole run."""
         sums = "SELECT count(*), coalesce(sum(prompt_tokens + completion_tokens), 0) FROM bills"
-        return Usage(*self.connection.execute(sums).fetchone())
+        return Usage(*self._connection.execute(sums).fetchone())
 
     def close(self) -> None:
-        self.connection.close()
+        """Close the file."""
+        self._connection.close()

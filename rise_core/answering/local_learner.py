@@ -18,7 +18,7 @@ from rise.core.records import EVAL_SPLIT, Checkpoint, Problem, Purpose, SampleRe
 
 
 class LocalLearner:
-    """One checkpoint on one vLLM engine in this process, set up as the run evaluates it.
+    """One checkpoint on one vLLM engine in this process, set up as the run evaluates the checkpoint.
 
     learner = LocalLearner(config, checkpoint, iteration)
     learner.start()
@@ -27,8 +27,13 @@ class LocalLearner:
     """
 
     def __init__(self, config: Config, checkpoint: Checkpoint, iteration: int) -> None:
-        """Load the tokenizer. The engine starts with `start`."""
-        from transformers.utils.logging import set_verbosity_error
+        """Load the tokenizer. The engine starts with `start`.
+
+        Args:
+            config: The run's config: dialogue, lengths, seed, and the sampling of `eval`.
+            iteration: The checkpoint's iteration, part of every seed.
+        """
+        from transformers.utils.logging import set_verbosity_error  # here: the import takes seconds
 
         set_verbosity_error()  # transformers warns of a long problem; `check_length` refuses it in one line
         self.config, self.checkpoint, self.iteration = config, checkpoint, iteration
@@ -46,21 +51,29 @@ class LocalLearner:
             )
 
     def start(self) -> None:
-        """Start the engine; blocks for seconds."""
+        """Start the engine. Blocks for seconds. Raises EngineLost for an engine that cannot start."""
         self._engine = LocalEngine(checkpoint=self.checkpoint, **learner_options(self.config))
 
     def respond(self, problem: Problem, earlier: Sequence[str] = ()) -> str:
-        """Sample the next response to a problem, after the earlier responses, oldest first."""
+        """Sample the next response to a problem.
+
+        Args:
+            earlier: The responses of the earlier turns, oldest first.
+
+        Raises:
+            UserError: A problem too long to leave room for a response.
+        """
         if self._engine is None:
             raise RuntimeError("no engine: call start before respond")
         self.check_length(problem)
-        [(_, prompt)] = self.renderer.render([State(problem, tuple(earlier))])
+        [(_, prompt_ids)] = self.renderer.render([State(problem, tuple(earlier))])
         unit = WorkUnit(self.iteration, Purpose.EVAL_SEQUENTIAL, EVAL_SPLIT, 0, turn=len(earlier) + 1)
         seed = request_seed(self.config.seed, unit, problem.problem_id)
-        [[completion]] = self._engine.sample([SampleRequest(prompt, 1, seed)], self._sampling())
-        return self.renderer.decode([completion])[0].text
+        [completions] = self._engine.sample([SampleRequest(prompt_ids, 1, seed)], self._sampling_settings())
+        [response] = self.renderer.decode(completions)
+        return response.text
 
-    def _sampling(self) -> SamplingSettings:
-        ev = self.config.eval
+    def _sampling_settings(self) -> SamplingSettings:
+        evaluation = self.config.eval
         stop = folder.stop_token_ids(Path(self.checkpoint.weights_dir), self.tokenizer)
-        return SamplingSettings(ev.temperature, ev.top_p, self.config.collect.max_new_tokens, stop)
+        return SamplingSettings(evaluation.temperature, evaluation.top_p, self.config.collect.max_new_tokens, stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from rise.core import models
 from rise.core.answering.renderer import Prompt, Reply
+from rise.core.atomic import atomic_folder
 from rise.core.config.keys import Config, Model
 from rise.core.engine.pool import EnginePool
 from rise.core.errors import UserError
@@ -19,72 +19,92 @@ from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
 from rise.core.seeds import seed_of
 
 
-def as_base(config: Config) -> Config:
-    """The config with the teacher's model in the place of the learner's, for rise.core.models."""
-    teacher = config.teacher
-    model = Model(name=str(teacher.model), revision=teacher.revision, dtype=config.model.dtype)
-    return replace(config, model=model)
-
-
-def check(config: Config) -> None:
-    """Refuse a teacher's model that cannot work, before anything is started. Raises UserError."""
+def check_teacher_model(config: Config) -> None:
+    """Raise UserError for a teacher's model that cannot work, before anything starts."""
     try:
-        models.check(as_base(config))
+        models.check(_with_teacher_model(config))
     except UserError as error:
         raise UserError(f"config: teacher.model = {config.teacher.model}: {error}") from error
 
 
-class LocalTeacher:
-    """Engines that serve `teacher.model`, sized by `teacher.engine`. Ray must be connected. Thread-safe."""
+def build_teacher(config: Config, weights_dir: Path) -> None:
+    """Write the teacher's model as a folder of weights, unless the folder is there."""
+    if not weights_dir.is_dir():
+        with atomic_folder(weights_dir) as unfinished:
+            models.build(_with_teacher_model(config), [], unfinished)
 
-    def __init__(self, config: Config, weights: Path, name: str) -> None:
-        """Put the model into folder `weights`, unless it is there, and start the engines."""
-        self.longest = config.teacher.engine.max_model_len
+
+class LocalTeacher:
+    """Engines that serve `teacher.model`, sized by `teacher.engine`. Thread-safe."""
+
+    def __init__(self, config: Config, weights_dir: Path, name: str) -> None:
+        """Build the model and start the engines. Ray must be connected.
+
+        Args:
+            weights_dir: Folder of the model; written unless there.
+            name: Prefix of the actors' names.
+
+        Raises:
+            UserError: A model or settings that cannot work.
+            EngineError: An engine that does not start.
+        """
+        build_teacher(config, weights_dir)
         self.name = f"teacher:{config.teacher.model}"
-        if not weights.is_dir():
-            unfinished = weights.with_suffix(".part")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            models.build(as_base(config), [], unfinished)
-            unfinished.rename(weights)
-        self.tokenizer = folder.load_tokenizer(weights)
-        self.stop = folder.stop_token_ids(weights, self.tokenizer)
-        self.lock = threading.Lock()  # a tokenizer serves one thread at a time
-        self.engines = EnginePool(
+        self._max_model_len = config.teacher.engine.max_model_len
+        self._tokenizer = folder.load_tokenizer(weights_dir)
+        self._stop_token_ids = folder.stop_token_ids(weights_dir, self._tokenizer)
+        self._lock = threading.Lock()  # a tokenizer serves one thread at a time
+        self._engines = EnginePool(
             config.teacher.engine,
-            as_base(config).model,
-            Checkpoint(self.name, str(weights)),
+            _with_teacher_model(config).model,
+            Checkpoint(self.name, str(weights_dir)),
             lora_rank=None,
             seed=seed_of(config.seed, "teacher") % 2**31,
             name=name,
         )
 
-    def reply(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
-        """The texts of every prompt, in order, each state in the teacher's own chat template.
-
-        Raises UserError for a state that exceeds the teacher's length, EngineError when no engine answers.
-        """
-        with self.lock:
-            rendered = render(self.tokenizer, [prompt.messages for prompt in prompts])
-        for prompt, ids in zip(prompts, rendered, strict=True):
-            if len(ids) + settings.max_new_tokens > self.longest:
-                raise UserError(
-                    f"problem {prompt.problem.problem_id}: its state has {len(ids)} of the teacher's tokens, which"
-                    f" with collect.max_new_tokens = {settings.max_new_tokens} exceeds teacher.engine.max_model_len ="
-                    f" {self.longest}: raise that"
-                )
-        requests = [SampleRequest(ids, q.n, q.seed) for ids, q in zip(rendered, prompts, strict=True)]
-        answered = self.engines.sample(requests, replace(settings, stop_token_ids=self.stop))
-        with self.lock:
-            return [
-                [Reply(response_text(self.tokenizer, c.token_ids), c.finish_reason, c.latency) for c in completions]
-                for completions in answered
-            ]
-
     @property
     def account(self) -> str:
-        """What the teacher cost, for people."""
-        return f"{self.name}, in {len(self.engines.replicas)} engine(s) of its own"
+        """The cost so far, as text for the log."""
+        return f"{self.name}, in {len(self._engines.replicas)} engine(s) of its own"
+
+    def reply(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
+        """Sample the replies to every prompt, each state in the teacher's own chat template. Blocks.
+
+        Returns:
+            Replies [prompts][n], in the order of the prompts, then by sample.
+
+        Raises:
+            UserError: A state that exceeds the teacher's length.
+            EngineError: No engine answers.
+        """
+        with self._lock:
+            states = render(self._tokenizer, [prompt.messages for prompt in prompts])
+        for prompt, ids in zip(prompts, states, strict=True):
+            self._check_length(prompt, ids, settings)
+        requests = [SampleRequest(ids, p.n, p.seed) for ids, p in zip(states, prompts, strict=True)]
+        sampled = self._engines.sample(requests, replace(settings, stop_token_ids=self._stop_token_ids))
+        with self._lock:
+            return [
+                [Reply(response_text(self._tokenizer, c.token_ids), c.finish_reason, c.latency) for c in completions]
+                for completions in sampled
+            ]
 
     def close(self) -> None:
         """End the engines."""
-        self.engines.close()
+        self._engines.close()
+
+    def _check_length(self, prompt: Prompt, ids: list[int], settings: SamplingSettings) -> None:
+        if len(ids) + settings.max_new_tokens > self._max_model_len:
+            raise UserError(
+                f"problem {prompt.problem.problem_id}: its state has {len(ids)} of the teacher's tokens, which with "
+                f"collect.max_new_tokens = {settings.max_new_tokens} exceeds teacher.engine.max_model_len = "
+                f"{self._max_model_len}: raise that"
+            )
+
+
+def _with_teacher_model(config: Config) -> Config:
+    """Put the teacher's model in the place of the learner's, for rise.core.models."""
+    teacher = config.teacher
+    model = Model(name=str(teacher.model), revision=teacher.revision, dtype=config.model.dtype)
+    return replace(config, model=model)

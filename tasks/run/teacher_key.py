@@ -25,7 +25,7 @@ def check(config: Config) -> None:
     """Refuse a teacher that cannot work, before anything is started. A key in a Prefect block is looked for when the
     flow starts and there is a server to ask."""
     if config.teacher.base_url is None:
-        local_teacher.check(config)
+        local_teacher.check_teacher_model(config)
     elif config.teacher.api_key.startswith("env:"):
         check_key(config.teacher)
 

@@ -38,7 +38,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "tests/rise_core/problems/test_hub_dataset.py::test_parquet_with_a_card_and_its_configurations",
     ),
     "rise run mistral-7b-gsm8k collect.turns=[{policy: learner, n: 1}, {policy: teacher": (
-        "tests/flows/teacher/test_flow.py::test_a_flow_run_learns_from_its_teacher_within_the_budget",
+        "tests/flows/test_endpoint_teacher.py::test_a_flow_run_learns_from_its_teacher_within_the_budget",
     ),
     "rise run demo+rft": (  # what rft learns from, with no engine; `rise run` with another baseline
         "tests/tasks/test_baselines.py::test_rft_of_the_demo_weighs_a_guess_by_its_quarter",

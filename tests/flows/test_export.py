@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rise.core.config.load import load_config
 from tests.flows.adapted import RUN
 from tests.flows.command import TINY, finished, query, rise
-from tests.flows.teacher.server import free_port, healthy
+from tests.rise_core.answering.teacher_server import free_port, healthy
 
 QUESTION = "which two of 3 9 14 sum to 12 ?"
 

@@ -1,20 +1,12 @@
 """What a config may say about turns that are not the learner's; no secret is stored or repeated."""
 
 import re
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from rise.core.answering.endpoint import limit_name
-from rise.core.answering.renderer import Prompt, Renderer, Reply
 from rise.core.config.changes import differences
-from rise.core.config.keys import Config
 from rise.core.config.load import load_config
 from rise.core.errors import UserError
-from rise.core.method.dialogue import solution_ids
-from rise.core.models import folder, scratch
-from rise.core.records import Problem
 
 TAUGHT = ["collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 4}]", "teacher.model=big"]
 ENDPOINT = [*TAUGHT, "teacher.base_url=http://127.0.0.1:8000/v1"]
@@ -25,19 +17,6 @@ def refused(*overrides: str) -> str:
         load_config("demo", list(overrides))
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("base_url", "name"),
-    [
-        ("https://api.openai.com/v1", "max_completion_tokens"),
-        ("https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
-        ("http://127.0.0.1:8000/v1", "max_tokens"),
-        ("https://openai.com.example/v1", "max_tokens"),
-    ],
-)
-def test_the_limit_has_the_name_that_the_endpoint_knows(base_url: str, name: str) -> None:
-    assert limit_name(base_url) == name
 
 
 def test_teacher_and_gold_turns_load() -> None:
@@ -102,31 +81,3 @@ def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_
     assert re.match(r"teacher\.model: stored big, now other", found)
     [found] = differences(load_config("demo", TAUGHT), load_config("demo", [*TAUGHT, "teacher.revision=v2"]))
     assert re.match(r"teacher\.revision: stored None, now v2", found)
-
-
-@pytest.mark.parametrize(
-    ("said", "reason", "cut"),
-    [(Reply(" one two ", "stop", 1.0), "stop", 3), (Reply("one two", "length", 1.0), "length", 2)],
-)
-def test_a_text_is_adopted_with_its_end_token_only_where_it_ended(
-    tmp_path: Path, said: Reply, reason: str, cut: int
-) -> None:
-    renderer = learner(tmp_path)
-    response = renderer.retokenize(Prompt(Problem("p", "train", "", ""), [], [1] * 10, 1, 0), said)
-    assert response.text == "one two"
-    assert response.completion.finish_reason == reason
-    assert response.completion.token_ids == solution_ids(renderer.tokenizer, "one two")[:cut]
-
-
-def test_a_text_beyond_the_learners_length_is_cut_and_says_so(tmp_path: Path) -> None:
-    renderer = learner(tmp_path)
-    prompt = Prompt(Problem("p", "train", "", ""), [], [1] * (renderer.max_model_len - 2), 1, 0)
-    response = renderer.retokenize(prompt, Reply("two one two one", "stop", 1.0))
-    assert (response.text, response.completion.finish_reason) == ("two one", "length")
-    assert len(response.completion.token_ids) == 2
-
-
-def learner(tmp_path: Path) -> Renderer:
-    config = Config()
-    scratch.build(config, ["one two"], tmp_path / "learner")
-    return Renderer(folder.load_tokenizer(tmp_path / "learner"), replace(config))

@@ -1,63 +1,27 @@
-"""Tiny models with random weights, and what transformers makes of a prompt with them."""
+"""Models and engines for the tests of this folder: one set for the whole session."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
-import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+import ray
 
-VOCABULARY = 100
-CONTEXT = 128
-LORA_RANK = 4
-
-
-def make_model(folder: Path, seed: int, heads: int = 2, tied: bool = False) -> str:
-    """Save a Llama of 0.2M parameters; large weights make its greedy answers long and varied. `tied`: its output layer
-    shares the embeddings' weights."""
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=3,
-        num_attention_heads=heads,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=tied,
-        initializer_range=0.3,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return str(folder)
-
-
-def make_adapter(folder: Path, weights_dir: str, seed: int) -> str:
-    """Save a LoRA adapter on every linear layer; its second matrix is random too, so that it changes the answers."""
-    torch.manual_seed(seed)
-    config = LoraConfig(r=LORA_RANK, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
-    get_peft_model(LlamaForCausalLM.from_pretrained(weights_dir), config).save_pretrained(folder)
-    return str(folder)
-
-
-@torch.no_grad()
-def greedy(weights_dir: str, prompt_ids: list[int], tokens: int, adapter_dir: str | None = None) -> list[int]:
-    """The likeliest next token, `tokens` times, by transformers (and peft)."""
-    model = LlamaForCausalLM.from_pretrained(weights_dir, dtype=torch.float32)
-    if adapter_dir:
-        model = PeftModel.from_pretrained(model, adapter_dir)
-    model.eval()
-    ids = list(prompt_ids)
-    for _ in range(tokens):
-        ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
-    return ids[len(prompt_ids) :]
+from rise.core.config.engine_keys import Engine
+from rise.core.config.keys import Model
+from rise.core.engine.actor import EngineActor
+from rise.core.engine.pool import EnginePool
+from rise.core.engine.settings import actor_options
+from rise.core.records import Checkpoint
+from tests.rise_core.engine.tiny import CONFIG, LORA_RANK, make_adapter, make_model
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Folders: two models and two adapters on the first one, one on the second; two more with tied weights."""
+    """Folders of two models, two adapters on the first, one on the second, and two models with tied weights."""
     home = tmp_path_factory.mktemp("models")
     first, second = make_model(home / "first", 1), make_model(home / "second", 2)
     return {
@@ -69,3 +33,37 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "adapter_later": make_adapter(home / "adapter_later", first, 4),
         "adapter_on_second": make_adapter(home / "adapter_on_second", second, 5),
     }
+
+
+@pytest.fixture(scope="session")
+def pools(models: dict[str, str], ray_session: None) -> Iterator[tuple[EnginePool, EnginePool]]:
+    """Pool `full`, two engines of tied weights, and pool `lora`, one engine in a spare actor, started in parallel."""
+    options = actor_options(CONFIG, "lora-engine-0-spare")
+    spares = [ray.remote(EngineActor).options(**options).remote(())]
+
+    def spare(config: Engine, cores: tuple[int, ...]) -> Any:
+        return spares.pop() if spares else None
+
+    def start(name: str, replicas: int, lora_rank: int | None) -> EnginePool:
+        weights = "first" if lora_rank else "tied"
+        config, checkpoint = replace(CONFIG, replicas=replicas), Checkpoint(weights, models[weights])
+        take = spare if lora_rank else None
+        return EnginePool(config, Model(), checkpoint, lora_rank=lora_rank, seed=0, name=name, spare=take)
+
+    with ThreadPoolExecutor(2) as threads:
+        full, lora = threads.map(start, ("full", "lora"), (2, 1), (None, LORA_RANK))
+    with full, lora:
+        yield full, lora
+
+
+@pytest.fixture
+def pool(pools: tuple[EnginePool, EnginePool], models: dict[str, str]) -> EnginePool:
+    """Pool `full`, serving model `tied`."""
+    pools[0].use(Checkpoint("tied", models["tied"]))
+    return pools[0]
+
+
+@pytest.fixture
+def lora_pool(pools: tuple[EnginePool, EnginePool]) -> EnginePool:
+    """Pool `lora`."""
+    return pools[1]

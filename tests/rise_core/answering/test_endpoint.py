@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from rise.core.answering import endpoint as module
+from rise.core.answering import endpoint as endpoint_module
 from rise.core.errors import EngineError, UserError
-from tests.flows.teacher.asking import SETTINGS, Ask, questions, texts
-from tests.flows.teacher.server import (
+from tests.rise_core.answering.asking import SETTINGS, OpenEndpoint, make_prompts, reply_texts
+from tests.rise_core.answering.teacher_server import (
     Fault,
     Proxy,
     crowd,
@@ -21,7 +21,18 @@ from tests.flows.teacher.server import (
     web_page,
 )
 
-pytestmark = pytest.mark.slow
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("https://mine.openai.azure.com/openai/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:8000/v1", "max_tokens"),
+        ("https://openai.com.example/v1", "max_tokens"),
+    ],
+)
+def test_the_limit_has_the_name_that_the_endpoint_knows(base_url: str, name: str) -> None:
+    assert endpoint_module.limit_name(base_url) == name
 
 
 @pytest.mark.parametrize(
@@ -35,71 +46,71 @@ pytestmark = pytest.mark.slow
     ],
     ids=["429", "5xx", "dropped", "slow", "drip"],
 )
-def test_a_passing_fault_is_tried_again(endpoint: Ask, proxy: Proxy, faults: list[Fault]) -> None:
+def test_a_passing_fault_is_tried_again(endpoint: OpenEndpoint, proxy: Proxy, faults: list[Fault]) -> None:
     proxy.faults = list(faults)
     teacher = endpoint(timeout=1.5)
-    assert len(texts(teacher, questions(1))) == 1
+    assert len(reply_texts(teacher, make_prompts(1))) == 1
     assert len(proxy.bodies) == len(faults) + 1
     assert teacher.used.requests == 1, "only an answer counts"
 
 
-def test_the_pause_that_the_endpoint_asks_for_is_kept(endpoint: Ask, proxy: Proxy) -> None:
+def test_the_pause_that_the_endpoint_asks_for_is_kept(endpoint: OpenEndpoint, proxy: Proxy) -> None:
     """Without the header the client would be back within half a second. A lower bound, which no busy machine breaks."""
     proxy.faults = [status(429, Retry_After="1")]
-    texts(endpoint(), questions(1))
+    reply_texts(endpoint(), make_prompts(1))
     refused, answered = proxy.arrivals
     assert answered - refused >= 1
 
 
-def test_a_pause_of_more_than_two_minutes_is_not_waited_for(endpoint: Ask, proxy: Proxy) -> None:
+def test_a_pause_of_more_than_two_minutes_is_not_waited_for(endpoint: OpenEndpoint, proxy: Proxy) -> None:
     proxy.faults = [status(429, "come back later", Retry_After="121")]
     with pytest.raises(UserError, match=r"status 429: .*come back later.*same command"):
-        endpoint().reply(questions(1), SETTINGS)
+        endpoint().reply(make_prompts(1), SETTINGS)
     assert len(proxy.bodies) == 1
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404])
-def test_a_refusal_is_not_tried_again_and_ends_all(endpoint: Ask, proxy: Proxy, code: int) -> None:
+def test_a_refusal_is_not_tried_again_and_ends_all(endpoint: OpenEndpoint, proxy: Proxy, code: int) -> None:
     proxy.always = status(code, "this is why")
     teacher = endpoint(concurrency=2)
     with pytest.raises(UserError) as caught:
-        teacher.reply(questions(8), SETTINGS)
+        teacher.reply(make_prompts(8), SETTINGS)
     assert str(code) in str(caught.value)
     assert "this is why" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert 1 <= len(proxy.bodies) <= 2, "no request is sent after a refusal"
 
 
-def test_a_lasting_fault_ends_in_one_line_and_keeps_what_was_answered(endpoint: Ask, proxy: Proxy) -> None:
+def test_a_lasting_fault_ends_in_one_line_and_keeps_what_was_answered(endpoint: OpenEndpoint, proxy: Proxy) -> None:
     proxy.faults = [slow(0), slow(0)]
     proxy.always = status(500, "out of order")
     teacher = endpoint(concurrency=1, retries=1)
     with pytest.raises(UserError, match=r"status 500.*out of order.*same command"):
-        teacher.reply(questions(4), SETTINGS)
+        teacher.reply(make_prompts(4), SETTINGS)
     assert len(proxy.bodies) == 4, "two answers, and one request tried twice"
 
     proxy.reset()
-    texts(endpoint(), questions(4))
+    reply_texts(endpoint(), make_prompts(4))
     assert len(proxy.bodies) == 2
 
 
 @pytest.mark.parametrize(("fault", "tries"), [(slow(2), 2), (drip, 2), (web_page, 1)], ids=["slow", "drip", "web page"])
 def test_no_answer_in_time_and_no_chat_completion_are_one_line(
-    endpoint: Ask, proxy: Proxy, fault: Fault, tries: int
+    endpoint: OpenEndpoint, proxy: Proxy, fault: Fault, tries: int
 ) -> None:
     proxy.always = fault
     with pytest.raises(UserError) as caught:
-        endpoint(timeout=0.7, retries=1).reply(questions(1), SETTINGS)
+        endpoint(timeout=0.7, retries=1).reply(make_prompts(1), SETTINGS)
     assert proxy.url in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(proxy.bodies) == tries
 
 
-def test_no_more_requests_run_side_by_side_than_allowed(endpoint: Ask, proxy: Proxy) -> None:
+def test_no_more_requests_run_side_by_side_than_allowed(endpoint: OpenEndpoint, proxy: Proxy) -> None:
     proxy.always = crowd(3)
     teacher = endpoint(concurrency=3)
-    shards = [questions(12)[start : start + 6] for start in (0, 6)]
-    threads = [threading.Thread(target=teacher.say, args=(shard, SETTINGS)) for shard in shards]
+    shards = [make_prompts(12)[start : start + 6] for start in (0, 6)]
+    threads = [threading.Thread(target=teacher.reply, args=(shard, SETTINGS)) for shard in shards]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -108,15 +119,15 @@ def test_no_more_requests_run_side_by_side_than_allowed(endpoint: Ask, proxy: Pr
     assert proxy.most_side_by_side == 3
 
 
-def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRACE", 0.2)
+def test_closing_ends_what_hangs(endpoint: OpenEndpoint, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_module, "GRACE", 0.2)
     proxy.always = slow(20)
     teacher = endpoint()
     failures: list[Exception] = []
 
     def ask() -> None:
         try:
-            teacher.reply(questions(2), SETTINGS)
+            teacher.reply(make_prompts(2), SETTINGS)
         except EngineError as error:
             failures.append(error)
 
@@ -129,4 +140,4 @@ def test_closing_ends_what_hangs(endpoint: Ask, proxy: Proxy, monkeypatch: pytes
     thread.join(timeout=10)
     assert len(failures) == 1
     with pytest.raises(EngineError):
-        teacher.reply(questions(1), SETTINGS)
+        teacher.reply(make_prompts(1), SETTINGS)

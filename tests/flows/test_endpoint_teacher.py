@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from rise.core.config.load import load_config
 from rise.core.method.dialogue import states
 from tests.flows.command import ROOT, TINY, environment, finished, query, rise
 from tests.flows.taught import TURNS, check_taught, places_of
-from tests.flows.teacher.asking import CONFIG, KEY
-from tests.flows.teacher.server import MODEL, Fault, Proxy
+from tests.rise_core.answering.asking import KEY
+from tests.rise_core.answering.teacher_server import MODEL, Fault, Proxy
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +23,8 @@ SAVE_BLOCK = """
 import os
 from rise.flows.local.environment import use_home
 use_home(None)
-from rise.flows import embedded
-with embedded.serving() as wait_until_up:
+from rise.flows.local import prefect_server
+with prefect_server.serving() as wait_until_up:
     wait_until_up()
     from prefect.blocks.system import Secret
     Secret(value=os.environ["PLANTED"]).save("teacher-key")
@@ -86,5 +87,5 @@ def check_what_was_asked(home: Path, proxy: Proxy, tokenizer: Any) -> None:
         " WHERE purpose = 'collect' AND turn = 1",
     )
     wanted = [(row["problem"], [row["response"]]) for row in attempts]
-    chats = [chat for chat, _ in states(tokenizer, wanted, CONFIG.dialogue)]
+    chats = [chat for chat, _ in states(tokenizer, wanted, load_config(TINY).dialogue)]
     assert sorted(map(str, (body["messages"] for body in proxy.bodies))) == sorted(map(str, chats))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rise.core import cluster, models
-from rise.core.answering.local_teacher import LocalTeacher, as_base, check
+from rise.core.answering.local_teacher import LocalTeacher, build_teacher, check_teacher_model
 from rise.core.answering.policies import TeacherPolicy
 from rise.core.answering.renderer import Prompt, Renderer
 from rise.core.config.engine_keys import Engine
@@ -45,11 +44,10 @@ def renderer(config: Config) -> Renderer:
 
 
 @pytest.fixture(scope="module")
-def teacher(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTeacher]:
-    with cluster.connect(logical_cpus=1):
-        teacher = LocalTeacher(config, tmp_path_factory.mktemp("run") / "teacher", "x-engine-teacher")
-        yield teacher
-        teacher.close()
+def teacher(config: Config, tmp_path_factory: pytest.TempPathFactory, ray_session: None) -> Iterator[LocalTeacher]:
+    teacher = LocalTeacher(config, tmp_path_factory.mktemp("run") / "teacher", "x-engine-teacher")
+    yield teacher
+    teacher.close()
 
 
 def prompts(renderer: Renderer, n: int) -> list[Prompt]:
@@ -61,9 +59,9 @@ def prompts(renderer: Renderer, n: int) -> list[Prompt]:
 
 
 def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: LocalTeacher, renderer: Renderer) -> None:
-    checkpoint = TeacherPolicy(teacher, renderer)
-    answers = checkpoint.answer(prompts(renderer, 3), SETTINGS)
-    assert checkpoint.name == f"teacher:{config.teacher.model}"
+    policy = TeacherPolicy(teacher, renderer)
+    answers = policy.answer(prompts(renderer, 3), SETTINGS)
+    assert policy.name == f"teacher:{config.teacher.model}"
     assert [len(several) for several in answers] == [3] * 6
     flat = [answer for several in answers for answer in several]
     assert {answer.completion.finish_reason for answer in flat} == {"stop", "length"}, "its own end token stops it"
@@ -72,8 +70,8 @@ def test_its_texts_are_stored_in_the_learners_tokens(config: Config, teacher: Lo
         ended = answer.completion.finish_reason == "stop"
         assert answer.completion.token_ids == (ids if ended else ids[:-1])
         assert "zebra" not in renderer.decode([answer.completion])[0].text
-    spoken = teacher.reply(prompts(renderer, 3), SETTINGS)
-    assert [[said.text for said in several] for several in spoken] == [[a.text for a in several] for several in answers]
+    replies = teacher.reply(prompts(renderer, 3), SETTINGS)
+    assert [[r.text for r in several] for several in replies] == [[a.text for a in several] for several in answers]
 
 
 def test_a_state_beyond_its_length_is_refused_by_name(
@@ -95,7 +93,7 @@ def test_a_model_of_the_hub_can_be_pinned(config: Config, tmp_path: Path, monkey
         scratch.build(replace(config, seed=seed), ["one two"], cached / "snapshots" / (str(seed) * 40))
     for pinned, seed in (("v1", "0"), (None, "1")):
         other = replace(config, teacher=replace(config.teacher, model="some/teacher", revision=pinned))
-        models.build(as_base(other), [], tmp_path / f"built{seed}")
+        build_teacher(other, tmp_path / f"built{seed}")
         taken = (tmp_path / f"built{seed}" / "model.safetensors").read_bytes()
         assert taken == (cached / "snapshots" / (seed * 40) / "model.safetensors").read_bytes()
 
@@ -103,4 +101,4 @@ def test_a_model_of_the_hub_can_be_pinned(config: Config, tmp_path: Path, monkey
 def test_a_model_that_is_not_there_is_refused_before_anything_starts(config: Config, tmp_path: Path) -> None:
     absent = replace(config, teacher=replace(config.teacher, model=str(tmp_path / "absent")))
     with pytest.raises(UserError, match=r"teacher\.model.*absent.*does not exist"):
-        check(absent)
+        check_teacher_model(absent)
