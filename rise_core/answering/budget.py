@@ -15,10 +15,10 @@ from rise.core.errors import UserError
 class Budget:
     """The rest of a run's budget, for the coroutines of one event loop.
 
-    A request in flight reserves its highest possible cost, so that parallel requests do not overdraw together. Before
+    A request in flight reserves the highest possible cost: parallel requests must not overdraw together. Before
     a request only the prompt's length in the learner's tokens is known. The endpoint's tokenizer and chat template may
     make more of a prompt; the budget reserves as much more as any earlier prompt took. Under a budget in tokens the
-    first request runs alone, to measure this.
+    first request runs alone, as a measurement.
     """
 
     def __init__(self, config: Teacher, used: Usage) -> None:
@@ -37,7 +37,7 @@ class Budget:
 
     @asynccontextmanager
     async def reserve(self, prompt_tokens: int, response_tokens: int) -> AsyncIterator[tuple[int, int]]:
-        """Reserve the budget of one request while the block runs. Waits until the request fits.
+        """Reserve the budget of a request while the block runs. Waits until the request fits.
 
         An error in the block stops all later requests.
 
@@ -77,11 +77,11 @@ class Budget:
             await self.wake_waiting()
 
     def max_prompt_tokens(self, prompt_tokens: int) -> int:
-        """Bound a prompt's length in the endpoint's tokens: a template adds tokens, a tokenizer multiplies them."""
+        """Bound a prompt's length in the endpoint's tokens. A template adds tokens, a tokenizer multiplies."""
         return max(math.ceil(prompt_tokens * self._token_ratio), prompt_tokens + self._extra_tokens)
 
     def record(self, tokens: tuple[int, int], prompt_tokens: int | None = None) -> None:
-        """Count one answered request.
+        """Count an answered request.
 
         Args:
             tokens: Tokens of the prompt and of the responses.

@@ -1,7 +1,7 @@
-"""One request to an OpenAI-compatible endpoint through the official client, with failures as one line.
+"""Requests to an OpenAI-compatible endpoint through the official client, with failures as one line.
 
-The client retries status 408, 409, 429 and 5xx, time-outs and lost connections. It pauses between tries, longer each
-time and with jitter, or as long as the endpoint's Retry-After says. A Retry-After of more than two minutes fails the
+The client retries status 408, 409, 429 and 5xx, time-outs and lost connections. The pauses between tries
+grow, with jitter, or are as long as the endpoint's Retry-After says. A Retry-After of more than two minutes fails the
 request. No error and no answer shows the key.
 """
 
@@ -34,7 +34,7 @@ _REMEDIES = {  # by status code
 
 
 class ChatClient:
-    """The client of one endpoint, for one event loop."""
+    """The client of an endpoint, for a single event loop."""
 
     def __init__(self, config: Teacher, key: str | None) -> None:
         """Send nothing yet.
@@ -56,7 +56,7 @@ class ChatClient:
         return f"ChatClient({self._config.base_url})"
 
     async def request(self, body: dict[str, Any]) -> tuple[list[Reply], tuple[int, int] | None]:
-        """Send one request.
+        """Send a request.
 
         Args:
             body: Arguments of `chat.completions.create`.
@@ -103,7 +103,7 @@ class ChatClient:
         return f"{prefix}: {self._shorten(str(error))} ({_CHECK_URL})"
 
     def _shorten(self, message: str) -> str:
-        """Put a message on one short line. The key goes first, so that no part of the key stands at the cut."""
+        """Put a message on one short line. The key is hidden first: no part of the key may stand at the cut."""
         return " ".join(self._hide_key(message).split())[:_MAX_MESSAGE_LENGTH]
 
     def _hide_key(self, text: str, min_length: int = 1) -> str:
@@ -118,7 +118,7 @@ class ChatClient:
 def _text_of(choice: Any) -> str | None:
     """Return a choice's text; "" for a message without content, None for content of another type.
 
-    Half a surrogate pair becomes "?": JSON can hold one, a file cannot.
+    Half a surrogate pair becomes "?": JSON can hold half a pair, a file cannot.
     """
     message = getattr(choice, "message", None)
     content = getattr(message, "content", None)
@@ -142,6 +142,7 @@ class _DeadlineTransport(DefaultAsyncHttpxClient):
         self._seconds = seconds
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request. Raises httpx2.ReadTimeout without a whole answer in time."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await super().send(request, **options)

@@ -32,7 +32,7 @@ _SEED_BITS = 31  # servers other than vLLM take no more
 
 
 class Endpoint:
-    """A client of one endpoint. Thread-safe: all callers share one event loop, its limits and its budget."""
+    """A client of an endpoint. Thread-safe: all callers share the event loop, the limits and the budget."""
 
     def __init__(self, config: Teacher, key: str | None, ledger: Path) -> None:
         """Send nothing yet.
@@ -98,7 +98,7 @@ class Endpoint:
         self._ledger.close()
 
     async def _reply_all(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Reply]]:
-        """Ask for all prompts in parallel. Every request ends before the first error is raised: it may cost money."""
+        """Ask for all prompts in parallel. Every request ends before an error is raised: answers may cost money."""
         task = asyncio.current_task()
         self._calls.add(task)
         try:
@@ -111,9 +111,9 @@ class Endpoint:
         return [result for result in results if not isinstance(result, BaseException)]
 
     async def _reply_to(self, prompt: Prompt, settings: SamplingSettings) -> list[Reply]:
-        """Return the replies to a prompt: from the ledger, and from one request for the rest.
+        """Return the replies to a prompt: from the ledger, and from a request for the rest.
 
-        An endpoint that ignores or refuses `n` gives one reply per request, and gets several requests.
+        An endpoint without `n` gives one reply per request, and gets several requests.
         """
         # The fingerprint is of the whole body, so that a change of teacher.omit loses no stored reply.
         body = _request_body(self._config, prompt, settings)
@@ -142,7 +142,7 @@ class Endpoint:
 
 
 def limit_name(base_url: str) -> str:
-    """Return the name of the parameter that limits a response's length.
+    """Return the name of the parameter for the length limit of a response.
 
     OpenAI's newer models refuse the old name `max_tokens`; several other servers know no other name.
     """
@@ -151,7 +151,7 @@ def limit_name(base_url: str) -> str:
 
 
 def _request_body(config: Teacher, prompt: Prompt, settings: SamplingSettings) -> dict[str, Any]:
-    """Build the body of a request, without `n`. The ledger's fingerprints hash this body: a change loses replies."""
+    """Build the body of a request, without `n`. The ledger's fingerprints hash the body: a change loses replies."""
     return {
         "model": config.model,
         "messages": prompt.messages,

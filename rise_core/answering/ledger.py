@@ -1,7 +1,7 @@
 """The ledger of a teacher's endpoint: every answer and its bill, on disk before any other use of the answer.
 
-A resumed run reads its answers here, also those of an unfinished shard, and pays for no answer twice. The budget counts
-from the bills. SQLite; one process at a time (the run's lock ensures this).
+A resumed run reads earlier answers here, also of an unfinished shard, and pays for no answer twice. The budget counts
+from the bills. SQLite; one process at a time, by the run's lock.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Usage:
 
 
 class Ledger:
-    """The answers and bills of one run, by the fingerprint of a request: a hash of its content, seed included."""
+    """The answers and bills of a run, by the fingerprint of a request: a hash of the content, seed included."""
 
     def __init__(self, path: Path) -> None:
-        """Open the ledger, or create it."""
+        """Open the ledger, or create a new file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         # Opened in one thread and used in the event loop's thread; never in two at once.
         self._connection = sqlite3.connect(path, check_same_thread=False)
@@ -48,7 +48,7 @@ class Ledger:
         return [Reply(*row) for row in rows]
 
     def append(self, fingerprint: str, replies: Sequence[Reply], tokens: tuple[int, int]) -> None:
-        """Store the replies of one request, after the earlier ones, and its bill. Both are stored, or neither.
+        """Store the replies of a request, after earlier replies, and the bill. Both are stored, or neither.
 
         Args:
             tokens: Tokens of the prompt and of the replies.

@@ -1,4 +1,4 @@
-"""A checkpoint that answers problems in this process: states rendered, seeded and sampled as in evaluation."""
+"""A checkpoint answers problems in the calling process: states rendered, seeded and sampled as in evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rise.core.records import EVAL_SPLIT, Checkpoint, Problem, Purpose, SampleRe
 
 
 class LocalLearner:
-    """One checkpoint on one vLLM engine in this process, set up as the run evaluates the checkpoint.
+    """A checkpoint on a vLLM engine in the calling process, as in the run's evaluation.
 
     learner = LocalLearner(config, checkpoint, iteration)
     learner.start()
@@ -51,7 +51,7 @@ class LocalLearner:
             )
 
     def start(self) -> None:
-        """Start the engine. Blocks for seconds. Raises EngineLost for an engine that cannot start."""
+        """Start the engine. Blocks for seconds. Raises EngineLost when the engine cannot start."""
         self._engine = LocalEngine(checkpoint=self.checkpoint, **learner_options(self.config))
 
     def respond(self, problem: Problem, earlier: Sequence[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""A teacher that is a second local model, in an engine pool of its own."""
+"""A second local model as the teacher, in a separate engine pool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rise.core.seeds import seed_of
 
 
 def check_teacher_model(config: Config) -> None:
-    """Raise UserError for a teacher's model that cannot work, before anything starts."""
+    """Raise UserError for an unusable teacher's model, before anything starts."""
     try:
         models.check(_with_teacher_model(config))
     except UserError as error:
@@ -35,7 +35,7 @@ def build_teacher(config: Config, weights_dir: Path) -> None:
 
 
 class LocalTeacher:
-    """Engines that serve `teacher.model`, sized by `teacher.engine`. Thread-safe."""
+    """Engines with `teacher.model`, sized by `teacher.engine`. Thread-safe."""
 
     def __init__(self, config: Config, weights_dir: Path, name: str) -> None:
         """Build the model and start the engines. Ray must be connected.
@@ -45,8 +45,8 @@ class LocalTeacher:
             name: Prefix of the actors' names.
 
         Raises:
-            UserError: A model or settings that cannot work.
-            EngineError: An engine that does not start.
+            UserError: Unusable settings or model.
+            EngineError: An engine does not start.
         """
         build_teacher(config, weights_dir)
         self.name = f"teacher:{config.teacher.model}"
@@ -75,7 +75,7 @@ class LocalTeacher:
             Replies [prompts][n], in the order of the prompts, then by sample.
 
         Raises:
-            UserError: A state that exceeds the teacher's length.
+            UserError: A state longer than the teacher's limit.
             EngineError: No engine answers.
         """
         with self._lock:

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Policy(Protocol):
-    """Answers the open states of a turn. Its `name` is column `policy` of the rollouts."""
+    """Answers the open states of a turn. Column `policy` of the rollouts holds the name."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The checkpoint's id, `teacher:MODEL`, or `gold`."""
 
     def answer(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[Response]]:
         """Sample the responses of every prompt. Blocks; several threads may call at once.
@@ -28,10 +29,11 @@ class Policy(Protocol):
 
 
 class TextTeacher(Protocol):
-    """A model that replies in text: an endpoint, or a second local model."""
+    """A model with replies in text: an endpoint, or a second local model."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """`teacher:MODEL`."""
 
     @property
     def account(self) -> str:
@@ -78,7 +80,7 @@ class TeacherPolicy:
 
 
 class GoldPolicy:
-    """The worked solutions: supervised fine-tuning on them, in place of sampling."""
+    """The worked solutions: supervised fine-tuning on the solutions, in place of sampling."""
 
     name = "gold"
 

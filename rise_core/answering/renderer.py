@@ -35,7 +35,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response to a prompt, as text and as a completion in the learner's tokens."""
+    """A response to a prompt, as text and as a completion in the learner's tokens."""
 
     text: str
     completion: Completion

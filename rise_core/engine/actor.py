@@ -1,4 +1,4 @@
-"""The Ray actor around one engine. Ray calls the actor in several threads; one engine thread does the work."""
+"""The Ray actor around an engine. Ray calls the actor in several threads; the engine thread does the work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EngineInfo:
 
 
 class EngineActor:
-    """One engine with its current checkpoint. Errors travel back to the caller."""
+    """An engine with the current checkpoint. Errors travel back to the caller."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
         """Begin to import vLLM.
@@ -49,7 +49,7 @@ class EngineActor:
         return self._thread.submit(batch, settings, self._lora).result()
 
     def use(self, checkpoint: Checkpoint) -> None:
-        """Serve another checkpoint. Blocks until the shards before this call are done and the weights are loaded."""
+        """Serve another checkpoint. Blocks until earlier shards are done and the weights are loaded."""
         self._thread.submit_command(lambda engine: self._load(engine, checkpoint)).result()
 
     def sleep(self) -> None:

@@ -1,7 +1,7 @@
-"""The thread that owns a vLLM engine: every touch of the engine happens here.
+"""The thread of a vLLM engine: every touch of the engine happens here.
 
 Other threads put work into a queue and wait for a future. The engine's batches interleave the requests of several
-shards. A command (a change of weights) runs after all shards before it. With nothing to do the thread blocks on its
+shards. A command (a change of weights) runs after all earlier shards. With nothing to do the thread blocks on the
 queue, and an idle engine uses no processor time.
 """
 
@@ -46,7 +46,7 @@ class _Command:
 
 
 class EngineThread:
-    """Imports vLLM in a thread of its own, builds one engine there, and serves it until the process ends."""
+    """Imports vLLM in a new thread, builds an engine there, and serves the engine."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
         """Begin to import vLLM.
@@ -82,7 +82,7 @@ class EngineThread:
         return shard.future
 
     def submit_command(self, action: Callable[[Any], Any]) -> Future[Any]:
-        """Call `action(engine)` after all shards before it. A failed engine puts EngineLost into the future."""
+        """Call `action(engine)` after all earlier shards. A failed engine puts EngineLost into the future."""
         command = _Command(action, Future())
         self._inbox.put(command)
         return command.future
@@ -135,7 +135,7 @@ class EngineThread:
             self._engine.add_request(request_id, prompt, parameters, lora_request=shard.lora)
 
     def _step(self) -> None:
-        """Run one step of the engine: one more token of every running sequence."""
+        """Run a step of the engine: another token of every running sequence."""
         try:
             outputs = self._engine.step()
             now = time.monotonic()
@@ -146,7 +146,7 @@ class EngineThread:
             self._fail(error)
 
     def _collect(self, output: Any, now: float) -> None:
-        """Store the completions of a finished request, and hand out the shard after its last request."""
+        """Store the completions of a finished request. The last request completes the shard's future."""
         shard, position = self._running.pop(output.request_id)
         latency = now - shard.started
         sampled = [Completion(list(sample.token_ids), sample.finish_reason, latency) for sample in output.outputs]

@@ -1,4 +1,4 @@
-"""One engine in the calling process, without Ray: for a single caller with one request at a time."""
+"""An engine in the calling process, without Ray: for a single caller with a single request at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSet
 
 
 class LocalEngine:
-    """A vLLM engine with one checkpoint, in a thread of this process. Ends with the process."""
+    """A vLLM engine with a fixed checkpoint, in a thread of the calling process."""
 
     def __init__(
         self, config: Engine, model: Model, checkpoint: Checkpoint, *, lora_rank: int | None, seed: int
@@ -27,7 +27,7 @@ class LocalEngine:
         """Start the engine. Blocks until the engine is up. Call `prepare_process` before anything imports torch.
 
         Raises:
-            UserError: Settings that cannot work.
+            UserError: Impossible settings.
             EngineLost: The engine cannot start.
         """
         arguments = engine_arguments(config, model, checkpoint, lora_rank=lora_rank, seed=seed)
@@ -36,7 +36,7 @@ class LocalEngine:
         self._vocabulary_size = self._actor.start(EngineSpec(arguments, cores=()), checkpoint).vocabulary_size
 
     def sample(self, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[list[Completion]]:
-        """Sample completions [requests][n]. Raises UserError for a request that the engine cannot serve."""
+        """Sample completions [requests][n]. Raises UserError for a request beyond the engine's limits."""
         check_requests(requests, settings, self._max_model_len)
         batch = RequestBatch.pack(requests)
         check_tokens(batch, self._vocabulary_size)
@@ -44,15 +44,15 @@ class LocalEngine:
 
 
 def prepare_process(config: Engine) -> Engine:
-    """Prepare this process for one engine, before anything imports torch or vLLM.
+    """Prepare the calling process for an engine, before anything imports torch or vLLM.
 
-    Sets the environment variables that both read at their import; a VLLM_LOGGING_LEVEL of the user's stays.
+    Sets the environment variables for the import of both; a VLLM_LOGGING_LEVEL of the user's stays.
 
     Args:
         config: The run's engine settings.
 
     Returns:
-        The settings of one engine here: on the CPU where vLLM's CPU build is installed.
+        The settings of a single engine, on the CPU where vLLM's CPU build is installed.
     """
     local = replace(config, replicas=1, gpus=0.0 if _is_cpu_build() else config.gpus)
     # A person watches: a page of warnings would bury the answer.

@@ -1,4 +1,4 @@
-"""The pool of engines. One call samples a shard on the engine with the fewest shards.
+"""The pool of engines. A call samples a shard on the engine with the fewest shards.
 
     with EnginePool(config.engine, config.model, checkpoint, lora_rank=None, seed=0, name=run) as pool:
         completions = pool.sample(requests, settings)
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class EnginePool:
-    """Engines that serve the same checkpoint. Thread-safe; every wait has a deadline and ends in an EngineError."""
+    """Engines with the same checkpoint. Thread-safe; every wait has a deadline and ends in an EngineError."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class EnginePool:
         Args:
             lora_rank: Rank of the adapters to serve; None: no adapters.
             name: Prefix of the actors' names: a run or a flow run.
-            spare: Gives actors that were started before the pool; see `Spare`.
+            spare: Gives actors started before the pool; see `Spare`.
 
         Raises:
-            UserError: Settings that cannot work.
-            EngineError: An engine that does not start.
+            UserError: Impossible settings.
+            EngineError: An engine does not start.
         """
         arguments = engine_arguments(config, model, checkpoint, lora_rank=lora_rank, seed=seed)
         check_gpus(config)
@@ -78,13 +78,13 @@ class EnginePool:
         self.close()
 
     def sample(self, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[list[Completion]]:
-        """Sample a shard. Blocks. A dead engine is replaced, and its shard is sent once more.
+        """Sample a shard. Blocks. A dead engine is replaced, and the shard is sent once more.
 
         Returns:
             Completions [requests][n], in the order of the requests, then by sample.
 
         Raises:
-            UserError: A request that no engine can serve.
+            UserError: A request beyond the engines' limits.
             EngineError: No engine answered within `engine.timeout` seconds, or two in a row failed.
         """
         if not requests:
@@ -101,8 +101,11 @@ class EnginePool:
     def use(self, checkpoint: Checkpoint) -> None:
         """Serve another checkpoint: wait for the shards in flight, then swap the weights in the live engines.
 
-        Does nothing for the checkpoint that is served already. Raises UserError for a checkpoint that the engines
-        cannot serve, EngineError for a failure; then every engine starts again with the earlier checkpoint.
+        Does nothing for the current checkpoint. After an EngineError every engine starts again with the earlier one.
+
+        Raises:
+            UserError: A checkpoint without weights, or an adapter for engines without LoRA.
+            EngineError: An engine failed, or did not answer in time.
         """
         if checkpoint == self.checkpoint:
             return

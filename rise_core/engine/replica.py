@@ -1,4 +1,4 @@
-"""The driver's side of one engine: starts the actor, calls it with deadlines, and replaces a dead actor."""
+"""The driver's side of an engine: starts the actor, sets deadlines for calls, and replaces a dead actor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PendingCall:
+class _PendingCall:
     """A call to an actor, submitted and not yet answered."""
 
     method: str
@@ -45,7 +45,7 @@ class Replica:
 
         Args:
             name: Prefix of the actor's name, and the engine's name in errors.
-            spare: Gives actors that were started before the pool.
+            spare: Gives actors started before the pool; see `Spare`.
         """
         self.name = name
         self.config = config
@@ -57,11 +57,11 @@ class Replica:
         self._failed: tuple[Any, str] | None = None  # the actor that failed last, and the reason
         self._starting = threading.Lock()
 
-    def submit_load(self, checkpoint: Checkpoint) -> PendingCall:
+    def submit_load(self, checkpoint: Checkpoint) -> _PendingCall:
         """Begin to serve a checkpoint, in a new actor where none is alive. Await with `await_load`."""
         return self.submit("use", checkpoint) if self.actor else self._launch(checkpoint)
 
-    def await_load(self, call: PendingCall) -> None:
+    def await_load(self, call: _PendingCall) -> None:
         """Wait until the checkpoint is served. Raises EngineLost or EngineError, like `await_result`."""
         info = self.await_result(call)
         if info is not None:  # of an engine that has just started
@@ -69,7 +69,7 @@ class Replica:
             _log.info("engine %s is up, process %d", self.name, info.pid)
 
     def start_if_dead(self, checkpoint: Checkpoint) -> None:
-        """Start a new actor where none is alive. One thread starts the actor, the others wait."""
+        """Start a new actor where none is alive. The first thread starts the actor, the others wait."""
         with self._starting:
             if self.actor is None:
                 _log.warning("engine %s is started again", self.name)
@@ -79,7 +79,7 @@ class Replica:
         """Call a method of the actor and wait. Raises EngineLost or EngineError, like `await_result`."""
         return self.await_result(self.submit(method, *arguments))
 
-    def submit(self, method: str, *arguments: Any, timeout: float | None = None) -> PendingCall:
+    def submit(self, method: str, *arguments: Any, timeout: float | None = None) -> _PendingCall:
         """Call a method of the actor without waiting.
 
         Args:
@@ -93,10 +93,10 @@ class Replica:
             raise EngineLost(f"engine {self.name} is dead, {method}() was not sent")
         timeout = self.config.timeout if timeout is None else timeout
         deadline = time.monotonic() + timeout
-        return PendingCall(method, actor, getattr(actor, method).remote(*arguments), timeout, deadline)
+        return _PendingCall(method, actor, getattr(actor, method).remote(*arguments), timeout, deadline)
 
-    def await_result(self, call: PendingCall) -> Any:
-        """Wait for a call. A failure ends the actor, because the state of its engine is unknown.
+    def await_result(self, call: _PendingCall) -> Any:
+        """Wait for a call. A failure ends the actor: the state of the engine is unknown.
 
         Raises:
             EngineLost: The engine is dead or has failed.
@@ -138,8 +138,8 @@ class Replica:
         except RayError as error:
             _log.info("engine %s was dead already: %s", self.name, error_line(error))
 
-    def _launch(self, checkpoint: Checkpoint) -> PendingCall:
-        """Start an actor that serves a checkpoint."""
+    def _launch(self, checkpoint: Checkpoint) -> _PendingCall:
+        """Start an actor with a checkpoint."""
         # The name of a dead actor may linger, also that of a killed driver on a shared Ray, so every start has its own.
         options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
         spec = replace(self._spec, arguments={**self._spec.arguments, "model": checkpoint.weights_dir})

@@ -1,4 +1,4 @@
-"""Checks before an engine is asked: requests that do not fit, unknown tokens, and more GPUs than Ray has."""
+"""Checks before an engine is asked: requests beyond the limits, unknown tokens, and more GPUs than Ray has."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_requests(requests: Sequence[SampleRequest], settings: SamplingSettings
         max_model_len: Longest prompt and response together, in tokens.
 
     Raises:
-        UserError: Names the first request that no engine can serve, with its lengths.
+        UserError: Names the first request beyond a limit, with the lengths.
     """
     if not 0 < settings.top_p <= 1:
         raise UserError(f"config: top_p = {settings.top_p:g} must be above 0 and at most 1")
@@ -58,7 +58,7 @@ def check_gpus(config: Engine, beside: Engine | None = None) -> None:
 
     Args:
         config: The engines to start.
-        beside: For a teacher's engines: the learner's engines, which hold their GPUs at the same time.
+        beside: For a teacher's engines: the learner's engines, with GPUs of their own at the same time.
     """
     needed, available = config.gpus * config.replicas, ray.cluster_resources().get("GPU", 0.0)
     if needed > available:

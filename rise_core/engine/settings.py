@@ -1,4 +1,4 @@
-"""Settings of an engine: vLLM's arguments, the environment of its process, and the Ray options of its actor."""
+"""Settings of an engine: vLLM's arguments, the process's environment, and the actor's Ray options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONCURRENT_CALLS = 16  # calls that an actor takes at once: shards wait in the 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Everything an actor needs to build its engine."""
+    """Everything an actor needs to build the engine."""
 
     arguments: dict[str, Any]  # of vllm.EngineArgs
     cores: tuple[int, ...]  # to run on; empty: any core
@@ -49,7 +49,7 @@ def engine_arguments(
         lora_rank: Rank of the adapters to serve; None: no adapters.
 
     Raises:
-        UserError: Settings that cannot work.
+        UserError: Impossible settings.
     """
     _check_model(config, checkpoint)
     arguments: dict[str, Any] = {
@@ -75,7 +75,7 @@ def engine_arguments(
 
 
 def environment(config: Engine) -> dict[str, str]:
-    """Return the environment variables of an engine's process; vLLM and torch read them at their import."""
+    """Return the environment variables of an engine's process, for the import of vLLM and torch."""
     variables = {
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_LOGGING_LEVEL": "WARNING",
@@ -92,9 +92,9 @@ def environment(config: Engine) -> dict[str, str]:
 def cores_of(config: Engine, replica: int) -> tuple[int, ...]:
     """Return the cores of an engine, empty for any core.
 
-    Each of several CPU engines gets its own cores: an engine step ends with its slowest thread, and the kernel
-    sometimes puts threads of two engines on one core. A lone engine, or one of more threads than cores, gets no fixed
-    cores and can move out of the way of other processes.
+    Several CPU engines get separate cores: an engine step ends with the slowest thread, and the kernel sometimes puts
+    threads of two engines on the same core. A lone engine, or more threads than cores, gets no fixed cores and can
+    move out of the way of other processes.
     """
     cores, threads = sorted(os.sched_getaffinity(0)), _num_threads(config)
     if config.gpus > 0 or config.replicas == 1 or threads * config.replicas > len(cores):
@@ -141,7 +141,7 @@ def _gpu_arguments(config: Engine) -> dict[str, Any]:
 
 
 def _check_model(config: Engine, checkpoint: Checkpoint) -> None:
-    """Raise UserError for a model that the engine cannot serve here, before anything starts."""
+    """Raise UserError for a model beyond the engine's abilities here, before anything starts."""
     path = Path(checkpoint.weights_dir) / "config.json"
     if not path.is_file():
         raise UserError(

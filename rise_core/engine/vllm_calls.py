@@ -1,4 +1,4 @@
-"""The calls into vLLM. Each imports vLLM itself: the import takes seconds, and the driver must not pay for them."""
+"""The calls into vLLM. Each imports vLLM itself: the import takes seconds, and the driver needs no vLLM."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
 
 
 def import_vllm(cores: tuple[int, ...]) -> None:
-    """Import vLLM in the calling thread, which will run the engine.
+    """Import vLLM in the calling thread, the later thread of the engine.
 
     Args:
-        cores: Cores to run on; empty: any core. OpenMP's threads belong to the calling thread and inherit its cores.
+        cores: Cores to run on; empty: any core. OpenMP's threads belong to the calling thread and inherit the cores.
     """
     if cores:
         os.sched_setaffinity(0, cores)
@@ -21,7 +21,7 @@ def import_vllm(cores: tuple[int, ...]) -> None:
 
 
 def build_engine(spec: EngineSpec) -> Any:
-    """Build the engine (a vllm.LLMEngine) in the calling thread, which will run the engine."""
+    """Build the engine (a vllm.LLMEngine) in the calling thread."""
     from vllm import EngineArgs, LLMEngine
     from vllm.usage.usage_lib import UsageContext
 
@@ -31,7 +31,7 @@ def build_engine(spec: EngineSpec) -> Any:
 def sampling_parameters(request: SampleRequest, settings: SamplingSettings) -> Any:
     """Return vLLM's parameters of a request. vLLM gives sample j the seed `seed + j`.
 
-    At temperature 0 all samples are equal, so vLLM samples one.
+    At temperature 0 all samples are equal, so vLLM samples only the first.
     """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
@@ -49,7 +49,7 @@ def sampling_parameters(request: SampleRequest, settings: SamplingSettings) -> A
 
 
 def add_adapter(engine: Any, checkpoint: Checkpoint, number: int) -> Any:
-    """Load a checkpoint's LoRA adapter, and return the request that selects the adapter.
+    """Load a checkpoint's LoRA adapter, and return vLLM's selector of the adapter.
 
     Args:
         number: Id of the adapter, never used before. Under a known id vLLM would serve the old adapter, and cache
