@@ -1,4 +1,4 @@
-"""The training log: a JSON line per optimiser step for whoever watches, a thinned list for the lake."""
+"""The training log: a file with one JSON line per optimiser step, its reader, and a thinned list for the lake."""
 
 from __future__ import annotations
 
@@ -9,35 +9,33 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-ENTRIES = 500
-REPORT_SECONDS = 1.0
+_ENTRIES = 500  # kept for the lake, about
+_REPORT_SECONDS = 1.0
 
 
 class TrainLog:
-    """Writes entries to a file as they come, keeps every n-th of them, and reports at most one a second.
-
-    Without a path (workers but the first) it only keeps.
-    """
+    """Writes every entry to a file, keeps every n-th in `entries`, and reports at most one a second."""
 
     def __init__(self, path: str | None, steps: int, report: Callable[[dict[str, Any]], None]) -> None:
+        """Open the log of a training of `steps` optimiser steps; without a path (all workers but the first) no file."""
         if path is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "w", buffering=1) if path is not None else None  # noqa: SIM115
         self._steps = steps
-        self._stride = -(-steps // ENTRIES)
+        self._stride = -(-steps // _ENTRIES)
         self._report = report
         self._reported = 0.0
         self.entries: list[dict[str, Any]] = []
 
     def add(self, entry: dict[str, Any]) -> None:
-        """One optimiser step; the first and the last are always kept and reported."""
+        """Log one optimiser step. The first and the last step are always kept and reported."""
         last = entry["step"] == self._steps
         if self._file is not None:
             self._file.write(json.dumps(entry) + "\n")
         if (entry["step"] - 1) % self._stride == 0 or last:
             self.entries.append(entry)
         now = time.monotonic()
-        if last or now - self._reported >= REPORT_SECONDS:
+        if last or now - self._reported >= _REPORT_SECONDS:
             self._reported = now
             self._report(entry)
 
@@ -47,3 +45,31 @@ class TrainLog:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self._file is not None:
             self._file.close()
+
+
+class LogReader:
+    """Reads a growing log file and hands on the latest entry."""
+
+    def __init__(self, path: Path, progress: Callable[[dict[str, Any]], None] | None) -> None:
+        """Begin at the start of `path`, which need not exist yet; `progress` gets the entries."""
+        self._path = path
+        self._progress = progress
+        self._position = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether any entry was read."""
+        return self._position > 0
+
+    def read(self) -> None:
+        """Read on from the end of the last call, and hand on the last entry of the new ones."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            text = file.read()
+        lines = text[: text.rfind(b"\n") + 1]  # the last line may be half written
+        if lines:
+            self._position += len(lines)
+            if self._progress is not None:
+                self._progress(json.loads(lines.splitlines()[-1]))

@@ -11,14 +11,13 @@ from typing import Any
 
 import psutil
 import pytest
-import ray
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from rise.core.cluster import connect
 from rise.core.config.training_keys import Optim
 from rise.core.errors import UserError
-from rise.core.training.ray_train import fit, warm_up
+from rise.core.training.ray_train import fit
 from rise.core.training.spec import TrainSpec
 from rise.core.training.trainer import train
 
@@ -48,26 +47,34 @@ def assert_nothing_left() -> None:
     assert alive == []
 
 
-def with_torch() -> set[int]:
-    """The ids of this Ray's processes that have loaded torch."""
-    found = set()
-    for process in processes("ray::"):
-        with suppress(psutil.Error):
-            if any("libtorch_cpu" in mapped.path for mapped in process.memory_maps()):
-                found.add(process.pid)
-    return found
+def nature_of(process: psutil.Process) -> tuple[int, str | None]:
+    """A process's niceness, and its setting for OpenMP threads that wait."""
+    return process.nice(), process.environ().get("OMP_WAIT_POLICY")
 
 
-def test_the_warm_process_is_the_one_that_trains(cluster: None, spec: TrainSpec) -> None:
-    assert with_torch() == set(), "this test has to be the first of the module"
-    assert warm_up(workers=2, gpus=0) is None
-    warm = warm_up(workers=1, gpus=0)
-    assert warm is not None
-    ray.get(warm, timeout=300)
-    before = with_torch()
-    assert len(before) == 1, "the warm process has loaded torch, and no training did"
-    fit(spec, workers=1, gpus=0, timeout=300, warm=warm)
-    assert with_torch() == before
+@pytest.mark.parametrize("workers", [1, 2])
+def test_training_waits_passively_at_the_callers_niceness(cluster: None, spec: TrainSpec, workers: int) -> None:
+    """In every process that loads torch. Ray's own settings are niceness 15 and threads that spin while they wait."""
+    seen: set[tuple[int, str | None]] = set()
+    long = dataclasses.replace(spec, optim=Optim(epochs=100, batch_size=5))
+
+    def look(_: dict[str, Any]) -> None:
+        seen.update(nature_of(process) for process in processes("fine_tune" if workers == 1 else "RayTrainWorker"))
+
+    fit(long, workers=workers, gpus=0, timeout=300, progress=look)
+    assert seen == {(psutil.Process().nice(), "PASSIVE")}
+
+
+def test_a_later_training_finds_the_process_of_the_earlier_one(cluster: None, spec: TrainSpec) -> None:
+    pids: list[set[int]] = [set(), set()]
+    for number in range(2):
+
+        def look(_: dict[str, Any], number: int = number) -> None:
+            pids[number] |= {process.pid for process in processes("fine_tune")}
+
+        fit(spec, workers=1, gpus=0, timeout=300, progress=look)
+    assert pids[0] == pids[1]
+    assert len(pids[0]) == 1
 
 
 def test_one_worker_trains_as_the_plain_loop_does(
