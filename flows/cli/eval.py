@@ -26,7 +26,7 @@ def evaluate(
     """Evaluate a checkpoint under other settings: eval.turns=10, eval.samples=20, problems.name=… (another family).
 
     Rollouts, problems and metrics are stored under a split of their own. The same command goes on where an interrupted
-    one stopped. Without any setting it prints what the flow's own evaluations evaluation.
+    one stopped. Without any setting it prints what the flow's own evaluations found.
     """
     use_home(home)
     if not overrides and split is None and iteration is None:
