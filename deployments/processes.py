@@ -1,4 +1,9 @@
-"""A process that outlives the command that started it: found again by its recorded id, ended with its group."""
+"""Processes that outlive the command that started them, each found again by a record on disk.
+
+No supervisor (supervisord, circus, honcho) was taken: a supervisor is one more daemon to find again and to end, and
+supervisord fixes the environment of every program (password, port) when the daemon starts. The order of `make server`
+(wait for health, deploy, end flow runs before the worker) would stay as own code beside a supervisor.
+"""
 
 from __future__ import annotations
 
@@ -7,84 +12,98 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 
-class Recorded:
-    """`<place>.pid` holds the process's id, its stamp (which tells it from a later process of that id) and a note;
-    `<place>.log` what it prints."""
+_POLL_SECONDS = 0.2
 
-    def __init__(self, place: Path) -> None:
-        self.name, self.file, self.log = place.name, place.with_suffix(".pid"), place.with_suffix(".log")
-        self.pid, self.stamp, self.note = 0, "", ""
-        if self.file.exists():
-            pid, self.stamp, self.note = [*self.file.read_text().split("\n"), "", ""][:3]
+
+class RecordedProcess:
+    """A background process with a record `<name>.pid` and a log `<name>.log` in a folder.
+
+    The record holds the process id, a note, and a stamp, because a later process may get the same id.
+
+    Args:
+        path: Folder and name, without a suffix.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name, self.log = path.name, path.with_suffix(".log")
+        self.pid, self.note = 0, ""
+        self._record, self._stamp = path.with_suffix(".pid"), ""
+        if self._record.exists():
+            pid, self._stamp, self.note = [*self._record.read_text().split("\n"), "", ""][:3]
             self.pid = int(pid or 0)
 
-    def alive(self) -> bool:
-        return bool(self.stamp) and stamp(self.pid) == self.stamp
+    def is_alive(self) -> bool:
+        """Tell whether the recorded process still runs."""
+        return bool(self._stamp) and process_stamp(self.pid) == self._stamp
 
-    def has(self, env: Mapping[str, str], *names: str) -> bool:
-        """Whether it lives and was started with these variables as they are in `env`."""
+    def was_started_with(self, env: Mapping[str, str], *names: str) -> bool:
+        """Tell whether the process runs, started with the values of `env` for some variables."""
         try:
-            lines = os.fsdecode(Path(f"/proc/{self.pid}/environ").read_bytes()).split("\0")
-        except OSError:  # it is gone
+            own = psutil.Process(self.pid).environ()
+        except psutil.Error:
             return False
-        began = dict(line.split("=", 1) for line in lines if "=" in line)
-        return self.alive() and all(began.get(name) == env.get(name) for name in names)
+        return self.is_alive() and all(own.get(name) == env.get(name) for name in names)
 
     def start(self, command: list[str], env: dict[str, str], folder: Path, note: str = "") -> None:
-        """Start it in a session of its own, out of reach of the terminal's Ctrl-C."""
+        """Start and record the process, in a separate session, out of reach of the terminal's Ctrl-C.
+
+        Args:
+            env: The whole environment of the process.
+            folder: The working directory.
+            note: A line to read back as `note`.
+        """
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self.pid, self.stamp, self.note = process.pid, stamp(process.pid), note
-        self.file.write_text(f"{self.pid}\n{self.stamp}\n{self.note}\n")
+        self.pid, self._stamp, self.note = process.pid, process_stamp(process.pid), note
+        self._record.write_text(f"{self.pid}\n{self._stamp}\n{self.note}\n")
 
     def end(self, seconds: float, children_first: bool = False) -> None:
-        """Ask it to end, wait, and end by force what has not; its record goes."""
-        if self.alive():
+        """End the process, by force after a while, and remove the record.
+
+        Args:
+            seconds: Time until SIGKILL, for the process and its children together.
+            children_first: End the children before the process.
+        """
+        if self.is_alive():
             print(f"stopping the {self.name} (process {self.pid})", flush=True)
-            children = {pid: stamp(pid) for pid in children_of(self.pid)} if children_first else {}
             deadline = time.monotonic() + seconds
-            for pid, known in children.items():
-                send(pid, known, signal.SIGTERM)
-            while any(stamp(pid) == known for pid, known in children.items()) and time.monotonic() < deadline:
-                time.sleep(0.2)
-            send(self.pid, self.stamp, signal.SIGTERM)
-            while self.alive() and time.monotonic() < deadline:
-                time.sleep(0.2)
-            for pid, known in children.items():
-                send(pid, known, signal.SIGKILL)
-            if self.alive():
+            process = psutil.Process(self.pid)
+            children = process.children() if children_first else []
+            _send(children, signal.SIGTERM)
+            _, children = psutil.wait_procs(children, timeout=seconds)
+            _send([process], signal.SIGTERM)
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+            _send(children, signal.SIGKILL)
+            if self.is_alive():
                 os.killpg(self.pid, signal.SIGKILL)
-        self.file.unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
 
 
-def stamp(pid: int) -> str:
-    """When a process began, in this boot of the machine; "" where it is gone."""
+def process_stamp(pid: int) -> str:
+    """Return the id of the boot and the start time of a process, or "" after its end.
+
+    Time counts in clock ticks since boot, so a change of the wall clock (as in psutil's create_time) has no effect.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return ""
-    state, *fields = text.rpartition(")")[2].split()  # the name before it may hold anything
-    # The first thread may have ended before the others, which still hold the process's ports.
+    state, *fields = text.rpartition(")")[2].split()  # the name in front may hold any character
+    # The first thread may end before the others, which still hold the process's ports: a zombie with threads is alive.
     return "" if state == "Z" and len(threads) == 1 else f"{boot} {fields[18]}"
 
 
-def children_of(pid: int) -> list[int]:
-    """Also those that another of its threads has started."""
-    try:
-        lists = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        return []
-    return [int(child) for text in lists for child in text.split()]
-
-
-def send(pid: int, known: str, sign: signal.Signals) -> None:
-    """Signal a process, if it is still the one that was meant."""
-    if stamp(pid) == known:
-        os.kill(pid, sign)
+def _send(processes: list[psutil.Process], sign: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # psutil never signals a later process with the same id
+            process.send_signal(sign)

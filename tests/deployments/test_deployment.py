@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from deployments.server import healthy, shown_at
+from deployments.server import is_healthy, pages_url
 from rise.core.config.load import profiles
 from rise.flows.local.environment import QUIET
 from tests.deployments.served import BIN, Served, free_port
@@ -97,7 +97,7 @@ def test_a_second_start_says_that_it_runs(served: Served) -> None:
 
 def kill_server(served: Served) -> None:
     os.kill(served.pid("server"), signal.SIGKILL)
-    served.until(lambda: not healthy(served.url), "end of the server")
+    served.until(lambda: not is_healthy(served.url), "end of the server")
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_another_program_on_a_port_is_named(tmp_path: Path, behind: int) -> None
     ],
 )
 def test_the_address_of_the_pages_is_their_own_where_no_other_is_set(given: dict[str, str], expected: str) -> None:
-    assert shown_at(given, 4301) == expected
+    assert pages_url(given, 4301) == expected
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from deployments.processes import stamp
+from deployments.processes import process_stamp
 
 # Its first thread ends at once, another one at the end of stdin.
 HALF_GONE = """
@@ -33,11 +33,11 @@ def test_a_process_is_not_gone_while_one_of_its_threads_lives() -> None:
     with subprocess.Popen([sys.executable, "-c", HALF_GONE], stdin=subprocess.PIPE) as process:
         assert process.stdin
         until_zombie(process.pid)
-        began = stamp(process.pid)
+        began = process_stamp(process.pid)
         assert began
         process.stdin.close()
         deadline = time.monotonic() + 60
-        while stamp(process.pid):
+        while process_stamp(process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-    assert not stamp(process.pid)
+    assert not process_stamp(process.pid)

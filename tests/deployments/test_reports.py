@@ -46,7 +46,9 @@ def shown(home: Path, **extra: str) -> Iterator[tuple[int, int]]:
     """The port of the pages, and the id of the process that serves them."""
     port = free_port()
     command = [sys.executable, "-m", "deployments.reports", "--port", str(port)]
-    with subprocess.Popen(command, env=environment(home) | extra, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, env=environment(home) | extra, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         try:
             deadline = time.monotonic() + 60
             while not listens("127.0.0.1", port):
@@ -121,6 +123,20 @@ def test_nothing_else_of_the_home_is_shown(port: int, target: str) -> None:
     status, text = sent(port, target)
 
     assert (status, text) == (404, "There is no such page.\n")
+
+
+def test_every_reply_keeps_browsers_from_framing_sniffing_and_keeping_it(port: int) -> None:
+    """A page, no page, and a method that is refused."""
+    url = f"http://127.0.0.1:{port}/runs/demo/report.html"
+    page, missing, refused = httpx.get(url), httpx.get(f"{url}x"), httpx.post(url)
+
+    for reply in (page, missing, refused):
+        assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
+        assert reply.headers["cross-origin-resource-policy"] == "same-origin"
+        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers.get_list("server") == ["RISE"]
+    assert missing.headers["cache-control"] == refused.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from subprocess import Popen
 
-from deployments.processes import Recorded
-from deployments.server import PREFECT, call, environment, healthy, wait_until
+from deployments.processes import RecordedProcess
+from deployments.server import PREFECT, deploy, is_healthy, run_command, server_environment, wait_until
 from tests.faults.profile import OVERRIDES, RUN
 from tests.faults.suite import fault
 from tests.faults.trial import PATIENCE, Trial
@@ -42,22 +42,22 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         folder.mkdir(parents=True)
-        self.process = Recorded(folder / "server")
+        self.process = RecordedProcess(folder / "server")
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = environment(folder, self.url)
+        self.environment = server_environment(folder, self.url)
         self.start()
 
     def start(self) -> None:
         command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.process.start(command, self.environment, ROOT)
-        wait_until(lambda: healthy(self.url), self.process)
+        wait_until(lambda: is_healthy(self.url), self.process)
 
     def signal(self, sign: signal.Signals) -> None:
         os.killpg(self.process.pid, sign)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
-        while self.process.alive():
+        while self.process.is_alive():
             time.sleep(0.1)
 
     @property
@@ -98,11 +98,10 @@ def prefect_away(trial: Trial) -> None:
 def worker_terminated(trial: Trial) -> None:
     server = served(trial)
     env = server.environment | {"RISE_HOME": str(trial.home)}
-    call(env, sys.executable, "-c", "from rise.flows.local.provision import make_pool; make_pool()")
-    call(env, PREFECT, "--no-prompt", "deploy", "--all")
+    deploy(env)
     parameters = {"run": RUN, "profile": TINY, "overrides": OVERRIDES}
     given = [word for name, value in parameters.items() for word in ("-p", f"{name}={json.dumps(value)}")]
-    call(env, PREFECT, "deployment", "run", "rise/iterate", *given)
+    run_command(env, PREFECT, "deployment", "run", "rise/iterate", *given)
     worker = ("worker", "start", "--pool", "rise")
     trial.process = started(trial.home, trial.log, *worker, program=(PREFECT,), extra=server.address)
     trial.until(sampled(RUN, "collect-1-*"), after=3.0)
