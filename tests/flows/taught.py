@@ -1,4 +1,4 @@
-"""A run of the tiny profile whose second turn is a teacher's: the teacher, and what the run has to leave behind."""
+"""A run of the tiny profile with a teacher's second turn: the teacher's model, and checks of the finished run."""
 
 from __future__ import annotations
 
@@ -20,30 +20,37 @@ TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"
 
 
 def make_teacher(weights: Path) -> Path:
-    """A teacher that knows the learner's words under other numbers, in the folder `weights`."""
+    """Write a teacher's model into the folder `weights`: the learner's words under other token ids."""
     words = " ".join(str(number) for number in range(30, 0, -1))
     scratch.build(load_config(TINY), [f"zebra zebra zebra {words} of of sum to which two ? no"], weights)
     return weights
 
 
 def places_of(text: str, home: Path) -> list[str]:
-    """Where a text stands in a home: files as they lie, and the two places that hold text compressed."""
+    """Search a home for a text: in all files, in the lake's tables, and in the compressed data of the report."""
     files = [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
-    found = [str(path.relative_to(home)) for path in files]
+    places = [str(path.relative_to(home)) for path in files]
     with duckdb.connect() as session:
         session.execute(finished(home, "attach"))
-        for table in TABLES:  # a row as text holds every column of it
+        for table in TABLES:  # a row as text holds every column
             rows = session.execute(f"FROM {table} t WHERE contains(t::VARCHAR, ?)", [text]).fetchall()
-            found.extend([f"table {table}"] if rows else [])
+            places.extend([f"table {table}"] if rows else [])
     packed = re.search(r'id="rollout-data">([^<]+)<', (home / "runs/taught/report.html").read_text())
     assert packed
     if text in gzip.decompress(base64.b64decode(packed[1])).decode():
-        found.append("rollouts of the page")
-    return found
+        places.append("rollouts of the page")
+    return places
 
 
 def check_taught(home: Path, teacher: str) -> Any:
-    """What the teacher said stands in the learner's tokens, is graded, selected and trained on. The tokenizer."""
+    """Check that the teacher's turns are stored in the learner's tokens, graded, selected and trained on.
+
+    Args:
+        teacher: The policy's name in the rollouts.
+
+    Returns:
+        The learner's tokenizer.
+    """
     taught = query(home, "FROM rollouts WHERE purpose = 'collect' AND turn = 2 ORDER BY problem_id, sample")
     assert len(taught) == 32
     assert {row["policy"] for row in taught} == {teacher}

@@ -1,4 +1,4 @@
-"""The whole flow with a teacher: what is stored, what it costs, where the key goes."""
+"""A run with a teacher behind an endpoint: the rows, the cost, and the places of the key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.flows.taught import TURNS, check_taught, places_of
 from tests.rise_core.answering.asking import KEY
 from tests.rise_core.answering.teacher_server import MODEL, Fault, Proxy
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.run, pytest.mark.slow]
 
 SAVE_BLOCK = """
 import os
@@ -31,17 +31,17 @@ with prefect_server.serving() as wait_until_up:
 """
 
 
-def look_at_command_lines(found: list[str]) -> Fault:
-    """While the run asks its teacher, look for the key in every process's arguments."""
+def look_at_command_lines(leaks: list[str]) -> Fault:
+    """Search every process's arguments for the key, during the run's requests."""
 
     def fault(_: object) -> bool:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
                     command = (entry / "cmdline").read_bytes().decode(errors="replace")
-                except OSError:  # gone meanwhile
+                except OSError:  # the process has ended
                     continue
-                found.extend([command] if KEY in command else [])
+                leaks.extend([command] if KEY in command else [])
         return False
 
     return fault

@@ -1,8 +1,8 @@
-"""A program that test_cluster ends in bad ways: it starts a Ray and an engine and samples for ever.
+"""A driver for test_cluster to kill and interrupt: starts a Ray and an engine, and samples without end.
 
     python driver.py WEIGHTS_DIR
 
-It prints the engine's process id once the engine samples.
+Prints the engine's process id after each shard.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A real vLLM server on loopback as a teacher, and a proxy in front of it that misbehaves on demand."""
+"""A real vLLM server on loopback as a teacher, and a proxy in front of the server with faults on demand."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 MODEL = "tiny-teacher"
-# As rise.core.engine.settings has it for the CPU.
+# As in rise.core.engine.settings, for the CPU.
 CPU = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 OPTIONS = (
     *("--dtype", "float32", "--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", "50000000"),
     *("--no-enable-chunked-prefill", "--max-model-len", "96", "--max-num-batched-tokens", "2048"),
-    # As the generation_config.json of a model may have it: who sends no top_p gets nearly the same text every time.
+    # A model's generation_config.json may hold such a top_p: without a top_p, requests get nearly the same text.
     *("--max-num-seqs", "32", "--generation-config", "vllm", "--override-generation-config", '{"top_p": 0.001}'),
 )
 
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def vllm_server(weights: Path, key: str, log: Path) -> Iterator[str]:
-    """`vllm serve` of a model folder that asks for a key; gives its address, without /v1."""
+    """Serve a model folder by `vllm serve` with a key. Yields the address, without /v1."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_API_KEY": key}
@@ -67,11 +67,11 @@ def healthy(address: str) -> bool:
         return False
 
 
-Fault = Callable[["Handler"], bool]  # True: it has answered, False: the server shall
+Fault = Callable[["Handler"], bool]  # True: the fault has answered; False: the server answers
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Passes a request on, unless a fault is due."""
+    """Passes requests on, unless a fault is due."""
 
     proxy: Proxy
     protocol_version = "HTTP/1.1"
@@ -100,12 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: pytest's output is for the tests."""
+        """Log nothing: pytest's output is for the tests."""
 
 
 class Proxy:
-    """Counts the requests that reach it, and those side by side; `faults` happen to the next requests, in order, then
-    `always` to all others."""
+    """Passes requests on and counts them. `faults` meet the next requests, in order, and `always` all later ones."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
@@ -121,7 +120,7 @@ class Proxy:
         self.always: Fault | None = None
         self.bodies: list[dict[str, Any]] = []
         self.arrivals: list[float] = []  # monotonic seconds
-        self.inside: set[object] = set()  # a new set: what an earlier test left behind does not count
+        self.inside: set[object] = set()  # a new set: requests of an earlier test do not count
         self.most_side_by_side = 0
 
     @contextmanager
@@ -145,6 +144,7 @@ class Proxy:
 
 @contextmanager
 def proxy_to(upstream: str) -> Iterator[Proxy]:
+    """Run a proxy in front of the server at `upstream`."""
     proxy = Proxy(upstream)
     thread = threading.Thread(target=proxy.server.serve_forever, daemon=True)
     thread.start()
@@ -160,6 +160,8 @@ def proxy_to(upstream: str) -> Iterator[Proxy]:
 
 
 def status(code: int, message: str = "no", **headers: str) -> Fault:
+    """Answer with an error status."""
+
     def fault(handler: Handler) -> bool:
         handler.reply(code, json.dumps({"error": {"message": message}}).encode(), **headers)
         return True
@@ -168,6 +170,8 @@ def status(code: int, message: str = "no", **headers: str) -> Fault:
 
 
 def slow(seconds: float) -> Fault:
+    """Answer late."""
+
     def fault(_: Handler) -> bool:
         time.sleep(seconds)
         return False
@@ -176,7 +180,7 @@ def slow(seconds: float) -> Fault:
 
 
 def crowd(count: int) -> Fault:
-    """Hold requests back until `count` are there side by side (at most 20 s), and a moment longer for one too many."""
+    """Hold requests back until `count` run in parallel (at most 20 s), and a moment longer for a surplus request."""
 
     def fault(handler: Handler) -> bool:
         deadline = time.monotonic() + 20
@@ -196,7 +200,7 @@ def drop(handler: Handler) -> bool:
 
 
 def drip(handler: Handler) -> bool:
-    """An answer that begins at once and grows by a byte now and then, for a minute."""
+    """Begin the answer at once, and add a byte every tenth of a second, for a minute."""
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", "600")
@@ -206,40 +210,41 @@ def drip(handler: Handler) -> bool:
         for _ in range(600):
             handler.wfile.write(b" ")
             time.sleep(0.1)
-    except OSError:  # the client has had enough
+    except OSError:  # the client has hung up
         pass
     return True
 
 
 def web_page(handler: Handler) -> bool:
+    """Answer with HTML."""
     handler.reply(200, b"<html>Welcome</html>", kind="text/html")
     return True
 
 
 def one_choice(handler: Handler) -> bool:
-    """An endpoint that does not know `n`."""
+    """Ignore `n`."""
     handler.body.pop("n", None)
     return False
 
 
 def refuse(code: int, *names: str) -> Fault:
-    """An endpoint that knows none of these parameters, or no `n` but 1, and says so."""
+    """Refuse requests with any of these parameters; an `n` of 1 passes."""
 
     def fault(handler: Handler) -> bool:
-        given = [name for name in names if handler.body.get(name, 1 if name == "n" else None) not in (None, 1)]
-        return bool(given) and status(code, f"unsupported parameter: {given[0]}")(handler)
+        refused = [name for name in names if handler.body.get(name, 1 if name == "n" else None) not in (None, 1)]
+        return bool(refused) and status(code, f"unsupported parameter: {refused[0]}")(handler)
 
     return fault
 
 
 def wordy(handler: Handler) -> bool:
-    """An endpoint whose chat template says more than the learner's."""
+    """Add words, like a longer chat template."""
     handler.body["messages"].insert(0, {"role": "system", "content": "zebra " * 30})
     return False
 
 
 def odd(content: object, usage: object) -> Fault:
-    """An endpoint whose reply is a chat completion in name only."""
+    """Answer with a malformed chat completion."""
 
     def fault(handler: Handler) -> bool:
         choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
@@ -250,12 +255,12 @@ def odd(content: object, usage: object) -> Fault:
 
 
 def tell_key(code: int, padding: int = 0) -> Fault:
-    """An endpoint that sends the caller's key back, in an error or as the answer."""
+    """Send the caller's key back, in an error or as the answer."""
 
     def fault(handler: Handler) -> bool:
-        told = f"{'x' * padding}you said {handler.headers['Authorization']}"
-        choice = {"index": 0, "message": {"role": "assistant", "content": told}, "finish_reason": "stop"}
-        handler.reply(code, json.dumps({"choices": [choice], "error": {"message": told}}).encode())
+        text = f"{'x' * padding}you said {handler.headers['Authorization']}"
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        handler.reply(code, json.dumps({"choices": [choice], "error": {"message": text}}).encode())
         return True
 
     return fault

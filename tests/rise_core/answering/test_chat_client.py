@@ -1,4 +1,4 @@
-"""Where the key does not go."""
+"""The key stays out of errors, answers and representations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import pytest
 
 from rise.core.errors import UserError
 from tests.rise_core.answering.asking import KEY, SETTINGS, OpenEndpoint, make_prompts, reply_texts
-from tests.rise_core.answering.teacher_server import (
-    Proxy,
-    tell_key,
-)
+from tests.rise_core.answering.teacher_server import Proxy, tell_key
 
 
 def test_the_key_is_hidden_should_the_endpoint_send_it_back(endpoint: OpenEndpoint, proxy: Proxy) -> None:

@@ -1,4 +1,4 @@
-"""Faults of an endpoint, and how many requests run at once."""
+"""An endpoint's faults, limits and end, with a real server behind a faulty proxy."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ import pytest
 from rise.core.answering import endpoint as endpoint_module
 from rise.core.errors import EngineError, UserError
 from tests.rise_core.answering.asking import SETTINGS, OpenEndpoint, make_prompts, reply_texts
-from tests.rise_core.answering.teacher_server import (
-    Fault,
-    Proxy,
-    crowd,
-    drip,
-    drop,
-    slow,
-    status,
-    web_page,
-)
+from tests.rise_core.answering.teacher_server import Fault, Proxy, crowd, drip, drop, slow, status, web_page
 
 
 @pytest.mark.parametrize(
@@ -55,7 +46,7 @@ def test_a_passing_fault_is_tried_again(endpoint: OpenEndpoint, proxy: Proxy, fa
 
 
 def test_the_pause_that_the_endpoint_asks_for_is_kept(endpoint: OpenEndpoint, proxy: Proxy) -> None:
-    """Without the header the client would be back within half a second. A lower bound, which no busy machine breaks."""
+    """Without the header the client would return within half a second. A busy machine keeps this lower bound."""
     proxy.faults = [status(429, Retry_After="1")]
     reply_texts(endpoint(), make_prompts(1))
     refused, answered = proxy.arrivals

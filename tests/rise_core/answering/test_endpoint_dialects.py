@@ -1,4 +1,4 @@
-"""Endpoints that answer, or want to be asked, in their own way."""
+"""Endpoints with dialects: answers in other numbers, refused parameters, own defaults."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import pytest
 
 from rise.core.errors import UserError
 from tests.rise_core.answering.asking import SETTINGS, OpenEndpoint, make_prompts, reply_texts
-from tests.rise_core.answering.teacher_server import (
-    Proxy,
-    odd,
-    one_choice,
-    refuse,
-)
+from tests.rise_core.answering.teacher_server import Proxy, odd, one_choice, refuse
 
 
 def test_an_endpoint_that_gives_one_choice_is_asked_again(endpoint: OpenEndpoint, proxy: Proxy) -> None:
     proxy.always = one_choice
-    [said] = reply_texts(endpoint(), make_prompts(1, n=3))
-    assert len(said) == 3
+    [replies] = reply_texts(endpoint(), make_prompts(1, n=3))
+    assert len(replies) == 3
     assert [body.get("n") for body in proxy.bodies] == [3, 2, None], "an n of 1 says nothing"
     assert len({body["seed"] for body in proxy.bodies}) == 3
 
@@ -32,23 +27,23 @@ def test_a_refused_parameter_is_named_and_can_be_left_out(
     assert "\n" not in str(caught.value)
 
     proxy.bodies.clear()
-    said = reply_texts(endpoint(omit=omit), make_prompts(4, n=3))
-    assert [len(set(several)) for several in said] == [3] * 4
+    replies = reply_texts(endpoint(omit=omit), make_prompts(4, n=3))
+    assert [len(set(several)) for several in replies] == [3] * 4
     assert len(proxy.bodies) == (12 if "n" in omit else 4)
     assert not any(name in body for name in omit for body in proxy.bodies)
     if "seed" not in omit:
         assert len({body["seed"] for body in proxy.bodies}) == 12, "every sample has a seed of its own"
 
-    assert reply_texts(endpoint(), make_prompts(4, n=3)) == said, "what was paid for stays when teacher.omit changes"
+    assert reply_texts(endpoint(), make_prompts(4, n=3)) == replies, "what was paid for stays when teacher.omit changes"
 
 
 def test_what_is_left_out_is_the_endpoints_own_choice(endpoint: OpenEndpoint, proxy: Proxy) -> None:
-    """The server's own top_p is close to 0: a top_p of 1 is said where it is not left out."""
-    [said] = reply_texts(endpoint(omit=["top_p"]), make_prompts(1, n=8))
-    assert len(set(said)) == 1
+    """The server's own top_p is close to 0. Unless omitted, a top_p of 1 is sent."""
+    [replies] = reply_texts(endpoint(omit=["top_p"]), make_prompts(1, n=8))
+    assert len(set(replies)) == 1
     assert "top_p" not in proxy.bodies[0]
-    [said] = reply_texts(endpoint(), make_prompts(2, n=8)[1:])
-    assert len(set(said)) > 1
+    [replies] = reply_texts(endpoint(), make_prompts(2, n=8)[1:])
+    assert len(set(replies)) > 1
 
 
 @pytest.mark.parametrize("content", [["a", "list"], {"text": "a"}, 7])

@@ -1,4 +1,4 @@
-"""A second local model as the teacher: its own tokenizer, chat template and engine, the learner's tokens in the end."""
+"""A second local model as the teacher, with its own tokenizer, chat template and engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATES = [State(Problem(str(i), "train", f"one two {i}", "3"), ("five", "six")[:
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """A learner, and a teacher that knows the same words under other numbers; lengths that a state must fit."""
+    """A learner and a teacher with the same words under other token ids, and tight lengths."""
     home = tmp_path_factory.mktemp("models")
     config = Config()
     config.model.scratch = Scratch(hidden_size=32, intermediate_size=64, layers=1, heads=1, context=96)
@@ -83,7 +83,7 @@ def test_a_state_beyond_its_length_is_refused_by_name(
 
 
 def test_a_model_of_the_hub_can_be_pinned(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two revisions in the hub's own cache, where the newer one is `main`; the hub itself is not reached."""
+    """Two revisions in the hub's local cache; the newer is `main`. The hub itself is not reached."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     cached = tmp_path / "models--some--teacher"

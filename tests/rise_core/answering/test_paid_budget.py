@@ -1,4 +1,4 @@
-"""What a teacher costs: answers are paid for once, and budgets in requests and tokens hold over restarts."""
+"""A teacher's cost: no answer is paid for twice, and budgets in requests and tokens hold over restarts."""
 
 from __future__ import annotations
 
@@ -8,29 +8,25 @@ import pytest
 
 from rise.core.errors import UserError
 from tests.rise_core.answering.asking import SETTINGS, OpenEndpoint, make_prompts, reply_texts
-from tests.rise_core.answering.teacher_server import (
-    Proxy,
-    odd,
-    wordy,
-)
+from tests.rise_core.answering.teacher_server import Proxy, odd, wordy
 
 
 def test_answers_come_by_seed_and_are_paid_for_once(endpoint: OpenEndpoint, proxy: Proxy, tmp_path: Path) -> None:
     first = endpoint()
-    said = reply_texts(first, make_prompts(4, n=3))
-    assert [len(several) for several in said] == [3] * 4
-    assert len({text for several in said for text in several}) == 12, "samples and problems differ"
+    replies = reply_texts(first, make_prompts(4, n=3))
+    assert [len(several) for several in replies] == [3] * 4
+    assert len({text for several in replies for text in several}) == 12, "samples and problems differ"
     assert [body["n"] for body in proxy.bodies] == [3] * 4, "one request pays the prompt once"
     assert first.used.requests == 4
     assert first.used.tokens > 4 * 8
 
     again = endpoint()
     assert again.used == first.used, "what was spent is known after a restart"
-    assert reply_texts(again, make_prompts(4, n=3)) == said
+    assert reply_texts(again, make_prompts(4, n=3)) == replies
     assert len(proxy.bodies) == 4, "the ledger answered"
 
     (tmp_path / "teacher.sqlite").rename(tmp_path / "away.sqlite")
-    assert reply_texts(endpoint(), make_prompts(4, n=3)) == said, "the same seeds give the same reply_texts"
+    assert reply_texts(endpoint(), make_prompts(4, n=3)) == replies, "the same seeds give the same reply_texts"
     assert len(proxy.bodies) == 8
 
 
@@ -58,7 +54,7 @@ def test_a_budget_in_tokens_is_not_overdrawn(endpoint: OpenEndpoint, proxy: Prox
 
 
 def test_a_budget_in_tokens_holds_what_the_endpoints_template_adds(endpoint: OpenEndpoint, proxy: Proxy) -> None:
-    """Each request takes about twice what it would in the learner's tokens."""
+    """Each request takes about twice its number of the learner's tokens."""
     proxy.always = wordy
     teacher = endpoint(max_tokens=300)
     with pytest.raises(UserError, match=r"max_tokens = 300"):

@@ -17,6 +17,7 @@ from rise.core.errors import EngineError, EngineLost
 from rise.core.records import SampleRequest
 from tests.rise_core.engine.tiny import CONFIG, GREEDY, RANDOM, greedy, random_prompt, token_ids
 
+pytestmark = pytest.mark.fault
 LONG = replace(RANDOM, max_new_tokens=60)
 
 
