@@ -19,7 +19,7 @@ import ray
 
 from rise.core import cluster
 from rise.core.errors import UserError
-from tests.rise_core.engine.conftest import make_model
+from tests.rise_core.engine.tiny import make_model
 
 DRIVER = Path(__file__).with_name("driver.py")
 

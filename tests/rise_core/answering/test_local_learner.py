@@ -1,4 +1,4 @@
-"""What a checkpoint in this process refuses. Its answers are tested with `rise solve`."""
+"""Refusals of a checkpoint in the calling process. The tests of `rise solve` cover the answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process needs before it holds an engine. The engine itself is tested with `rise solve`."""
+"""The preparation of a process for an engine. The tests of `rise solve` cover the engine."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_engines_carry_the_pools_name(pool: EnginePool) -> None:
 
 
 def test_a_late_engine_is_ended_and_its_name_was_free(pool: EnginePool) -> None:
-    """A second pool of the name `full`: its engine begins beside the first one's, and misses its deadline."""
+    """A second pool of the name `full` starts an engine beside the first pool's, too late for the deadline."""
     config = replace(CONFIG, start_timeout=0.5)
     with pytest.raises(EngineError, match=r"engine full-engine-0 did not finish start\(\) within 0.5 s and was ended"):
         EnginePool(config, Model(), pool.checkpoint, lora_rank=None, seed=0, name="full")

@@ -1,4 +1,4 @@
-"""Requests, tokens and GPUs that no engine can serve, each named."""
+"""Requests, tokens and GPUs beyond the limits are named."""
 
 from __future__ import annotations
 

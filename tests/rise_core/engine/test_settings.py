@@ -1,4 +1,4 @@
-"""Settings of engines: what reaches vLLM and Ray, and what is refused first."""
+"""Settings of engines on their way to vLLM and Ray, and refusals before a start."""
 
 from __future__ import annotations
 
