@@ -1,7 +1,7 @@
-"""Grading processes with a hard deadline for every answer.
+"""Grades responses in processes, with a hard deadline for every response.
 
-A verifier may hang (`9**9**9**9`), eat memory or crash on what a model writes, so it never runs in the caller's
-process: it runs in the main thread of a spawned one, interrupted at the deadline and, where that fails, killed.
+A verifier may hang (`9**9**9**9`), exhaust the memory or crash on a model's response. So verifiers never run in the
+caller's process but in spawned ones, interrupted at the deadline and ended where no interrupt helps.
 
     with GradingPool("math", workers=2, timeout=5.0) as pool:
         grades = pool.grade([(response, problem), ...])
@@ -13,107 +13,103 @@ import itertools
 import logging
 import multiprocessing
 import time
-import weakref
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from functools import partial
-from threading import Lock
+from dataclasses import dataclass
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired
 
-from rise.core.errors import Closed, UserError
+from rise.core.errors import UserError
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.text import one_line
-from rise.core.verifiers import NAMES, get, grading_process
-from rise.core.verifiers.grading_process import Graded, Pair
+from rise.core.verifiers import NAMES, get
+from rise.core.verifiers.grading_process import GRACE, Graded, Pair, ProgressBoard, grade_chunk, start, timed_out
+from rise.core.verifiers.restarting_pool import Call, RestartingPool
 
-CHUNK = 64  # answers in one message to a process: the hop costs more than a cheap verifier
-STARTS = 3  # of the processes, before they count as unable to start
-STUCK = 60.0  # seconds beyond which processes that finish nothing are replaced, on top of a job's deadline
+CHUNK = 64  # pairs in one message to a process: a message costs more than a cheap grade
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, weakref_slot=True)
-class Job:
-    """Pairs on their way through a grading process; `_schedule` fills in the latest try."""
+class Chunk:
+    """Pairs on their way through one call of a grading process."""
 
-    places: list[int]  # of the pairs among all that are graded
-    pairs: list[Pair]
-    alone: bool  # one pair whose process died before: if it dies again, its answer is to blame
-    number: int = field(init=False)
-    pool: ProcessPool = field(init=False)
-    future: Future[list[Graded]] = field(init=False)
-    ended: float = field(init=False)  # on the monotonic clock; 0 before
+    number: int  # from 1, on the progress board
+    positions: list[int]  # of the pairs in the whole batch
+    suspect: bool  # a single pair of a chunk whose process died; if its process dies again, this response is at fault
+    call: Call
 
 
 class GradingPool:
-    """Grades answers with one verifier. Threads may share it. Processes start with the first answers."""
+    """Grades responses with one verifier. Threads may share a pool. Processes start with the first responses."""
 
     def __init__(self, verifier: str, workers: int = 1, timeout: float = 5.0) -> None:
-        """`timeout`: seconds that one answer may take. Raises UserError for an unknown verifier."""
+        """
+        Args:
+            verifier: Name of a verifier, or `module:function`.
+            workers: Number of processes.
+            timeout: Seconds for one response.
+
+        Raises:
+            UserError: There is no such verifier, or the timeout is not above 0.
+        """
         if verifier not in NAMES:
             get(verifier)
         if timeout <= 0:
             raise UserError(f"config: verify.timeout must be above 0, not {timeout}")
-        self.verifier, self.workers, self.timeout = verifier, workers, timeout
-        # A process keeps every answer's deadline itself; this one is for a process that cannot.
-        self._job_deadline = 2 * (timeout + 2 * grading_process.GRACE)
-        self._context = multiprocessing.get_context("spawn")
-        self._in_hand = grading_process.InHand(self._context)
+        self.verifier = verifier
+        self._timeout = timeout
+        context = multiprocessing.get_context("spawn")
+        self._board = ProgressBoard(context)
         self._numbers = itertools.count(1)
-        self._lock = Lock()
-        self._pool: ProcessPool | None = None
-        self._pending: set[Future[list[Graded]]] = set()
-        self._moved = 0.0  # when a job last came or went, on the monotonic clock
-        self._closed = False
+        # The processes enforce the deadlines themselves. The pool's deadline, above that of any chunk, is for a process
+        # unable to do so.
+        self._pool = RestartingPool(workers, 2 * (timeout + 2 * GRACE), context, start, (verifier, self._board))
 
-    def grade(self, items: Sequence[Pair]) -> list[Grade]:
-        """One grade for each (response, problem), in order. Blocks; never raises for what a response does.
+    def grade(self, pairs: Sequence[Pair]) -> list[Grade]:
+        """Grade (response, problem) pairs; equal pairs are graded once. Never raises for a response's content.
 
-        A response that takes too long gets verdict `timeout`, one on which the verifier raises or dies `error`: both
-        with reward 0.0 and no answer. Equal pairs are graded once. Raises Closed where the pool is closed.
+        Returns:
+            One grade a pair, in order. A response beyond the deadline gets verdict `timeout`; a response on which the
+            verifier raises or dies gets `error`. Both have reward 0.0 and no answer.
+
+        Raises:
+            Closed: The pool is closed.
         """
-        keys = [(response, problem.split, problem.problem_id, problem.answer) for response, problem in items]
-        unique = dict(zip(keys, items, strict=True))
+        keys = [(response, problem.split, problem.problem_id, problem.answer) for response, problem in pairs]
+        unique = dict(zip(keys, pairs, strict=True))
         graded = dict(zip(unique, self._grade_all(list(unique.values())), strict=True))
         report_failures(graded.values())
-        return [graded[key][0] for key in keys]
+        return [graded[key].grade for key in keys]
 
     def check_golds(self, problems: Sequence[Problem]) -> None:
-        """Grade the gold answers of some problems as responses. Raises UserError where that fails on all, or where not
-        one of them can be read: such a verifier can grade nothing."""
+        """Check that the verifier can read gold answers, by grading some as responses.
+
+        Raises:
+            UserError: Grading fails for every gold answer, or no gold answer can be read.
+        """
         first = problems[0].problem_id
         try:
-            found = self._grade_all([(problem.answer, problem) for problem in problems])
+            graded = self._grade_all([(problem.answer, problem) for problem in problems])
         except RuntimeError as error:
             raise UserError(f"config: verify.verifier={self.verifier} cannot be loaded: {error}") from error
-        grade, why = found[0]
-        if all(reason is not None for _, reason in found):
+        grade, failure = graded[0]
+        if all(each.failure is not None for each in graded):
             raise UserError(
                 f"config: verify.verifier={self.verifier} gives verdict {grade.verdict.value} for the gold answer of "
-                f"problem {first}: {why}"
+                f"problem {first}: {failure}"
             )
-        if all(grade.verdict is Verdict.GOLD_UNPARSEABLE for grade, _ in found):
+        if all(each.grade.verdict is Verdict.GOLD_UNPARSEABLE for each in graded):
             raise UserError(
-                f"config: verify.verifier={self.verifier} can read no gold answer of {len(found)} problems, from "
+                f"config: verify.verifier={self.verifier} can read no gold answer of {len(graded)} problems, from "
                 f"{first} on ({one_line(problems[0].answer)[:60]!r}): name another verifier, or the right column in "
                 "problems.fields.answer"
             )
 
     def close(self) -> None:
-        """End the processes at once; a `grade` still waiting in another thread raises RuntimeError."""
-        with self._lock:
-            self._closed = True
-            pool, self._pool = self._pool, None
-            for future in list(self._pending):
-                future.cancel()
-        if pool is not None:
-            pool.stop()
-            pool.join()
+        """End the processes at once; a `grade` in another thread raises Closed."""
+        self._pool.close()
 
     def __enter__(self) -> GradingPool:
         return self
@@ -122,107 +118,47 @@ class GradingPool:
         self.close()
 
     def _grade_all(self, pairs: list[Pair]) -> list[Graded]:
-        """The grades of all pairs, in order. What a process leaves undone goes to the end of the line."""
-        places = list(range(len(pairs)))
-        waiting = deque(self._submit(places[at : at + CHUNK], pairs) for at in places[::CHUNK])
+        """Grade all pairs, in order. Pairs left ungraded by a process go to the end of the queue."""
+        positions = list(range(len(pairs)))
+        queue = deque(self._submit(positions[at : at + CHUNK], pairs) for at in positions[::CHUNK])
         graded: dict[int, Graded] = {}
-        while waiting:
-            job = waiting.popleft()
-            found, alone = self._outcome(job)
-            graded |= found
-            left = [place for place in job.places if place not in found]
-            parts = [[place] for place in left] if alone else [left] if left else []
-            waiting += [self._submit(part, pairs, alone) for part in parts]
-        return [graded[place] for place in places]
+        while queue:
+            chunk = queue.popleft()
+            grades, one_by_one = self._wait(chunk)
+            graded |= grades
+            rest = [position for position in chunk.positions if position not in grades]
+            parts = [[position] for position in rest] if one_by_one else [rest] if rest else []
+            queue += [self._submit(part, pairs, suspect=one_by_one) for part in parts]
+        return [graded[position] for position in positions]
 
-    def _outcome(self, job: Job) -> tuple[dict[int, Graded], bool]:
-        """The grades that a job gave, by place, and whether its other pairs must now go one by one, so that only the
-        answer to blame for the death of a process pays."""
+    def _submit(self, positions: list[int], pairs: list[Pair], suspect: bool = False) -> Chunk:
+        number = next(self._numbers)
+        part = [pairs[position] for position in positions]
+        call = self._pool.submit(grade_chunk, self.verifier, part, self._timeout, number)
+        return Chunk(number, positions, suspect, call)
+
+    def _wait(self, chunk: Chunk) -> tuple[dict[int, Graded], bool]:
+        """Wait for a chunk.
+
+        Returns:
+            Grades by position, and whether the remaining pairs must go one by one. The latter follows the death of a
+            process with an unknown culprit, so that no innocent response gets verdict error.
+        """
         try:
-            return dict(zip(job.places, self._wait(job), strict=False)), False
+            return dict(zip(chunk.positions, self._pool.result(chunk.call), strict=False)), False
         except TimeoutError:
-            blamed = grading_process.out_of_time(self.timeout)
+            blame = timed_out(self._timeout)
         except ProcessExpired as death:
-            late = self._in_hand.late(job.number, job.ended or time.monotonic(), self.timeout)
-            if late is not None:
-                return {job.places[late]: grading_process.out_of_time(self.timeout)}, False
-            blamed = (Grade(Verdict.ERROR, 0.0), f"the grading process died (exit code {death.exitcode})")
-        return ({job.places[0]: blamed}, False) if job.alone else ({}, True)
-
-    def _submit(self, places: list[int], pairs: list[Pair], alone: bool = False) -> Job:
-        job = Job(places, [pairs[place] for place in places], alone)
-        self._schedule(job)
-        return job
-
-    def _schedule(self, job: Job) -> None:
-        with self._lock:
-            if self._closed:
-                raise Closed("the grading pool is closed")
-            if self._pool is not None and not self._pool.active:
-                self._pool.join()  # broken: end what is left of it and start anew
-                self._pool = None
-            if self._pool is None:
-                self._pool = ProcessPool(
-                    max_workers=self.workers,
-                    initializer=grading_process.start,
-                    initargs=(self.verifier, self._in_hand),
-                    context=self._context,
-                )
-            job.number, job.pool, job.ended = next(self._numbers), self._pool, 0.0
-            arguments = (self.verifier, job.pairs, self.timeout, job.number)
-            job.future = self._pool.schedule(grading_process.grade_all, args=arguments, timeout=self._job_deadline)
-            self._pending.add(job.future)
-            self._moved = time.monotonic()
-        # Weakly: a future keeps its callbacks, so that the job's answers would wait in memory for the cycle collector.
-        job.future.add_done_callback(partial(self._left, weakref.ref(job)))
-
-    def _left(self, of: weakref.ref[Job], future: Future[list[Graded]]) -> None:
-        self._pending.discard(future)
-        self._moved = time.monotonic()
-        job = of()
-        if job is not None and future is job.future:  # and not an earlier try
-            job.ended = self._moved
-
-    def _wait(self, job: Job) -> list[Graded]:
-        """The job's grades. Raises TimeoutError or ProcessExpired where an answer is to blame."""
-        for tries in range(1, STARTS + 1):
-            try:
-                self._watch(job)
-                return job.future.result()
-            except (BrokenProcessPool, CancelledError):  # a process died or stopped between two jobs: no answer's fault
-                if tries < STARTS or self._closed:
-                    self._schedule(job)
-        raise RuntimeError(
-            "the grading processes die as soon as they start (see what is logged above); a script that grades needs an "
-            '`if __name__ == "__main__":` guard'
-        )
-
-    def _watch(self, job: Job) -> None:
-        """Wait for a job. pebble counts a deadline from the moment that a process takes the job and ends the process
-        between two messages, so one that stops before or in a message is noticed here."""
-        while not job.future.done():
-            try:
-                job.future.exception(timeout=1.0)
-            except TimeoutError:
-                if time.monotonic() - self._moved > STUCK + self._job_deadline:
-                    self._replace(job.pool)
-
-    def _replace(self, pool: ProcessPool) -> None:
-        """End the processes; the next job starts new ones. The jobs that they had are cancelled."""
-        with self._lock:
-            done = self._pool is not pool  # by another thread
-            if done:
-                return
-            self._pool = None
-            for future in list(self._pending):
-                future.cancel()
-        log.warning("the grading processes have stopped: they are replaced")
-        pool.stop()
-        pool.join()
+            ended = chunk.call.ended or time.monotonic()
+            overdue = self._board.overdue(chunk.number, chunk.call.submitted, ended, self._timeout)
+            if overdue is not None:
+                return {chunk.positions[overdue]: timed_out(self._timeout)}, False
+            blame = Graded(Grade(Verdict.ERROR, 0.0), f"the grading process died (exit code {death.exitcode})")
+        return ({chunk.positions[0]: blame}, False) if chunk.suspect else ({}, True)
 
 
-def report_failures(graded: Iterable[Graded]) -> None:
-    """Log why answers could not be graded, one line a reason: a failing verifier must not look like failing answers."""
-    reasons = Counter((grade.verdict, why) for grade, why in graded if why is not None)
-    for (verdict, why), count in reasons.most_common(5):
-        log.warning("%d answer(s) got verdict %s: %s", count, verdict, one_line(why))
+def report_failures(graded: Iterable[tuple[Grade, str | None]]) -> None:
+    """Log the reasons for failed grading, one line each: a failing verifier must not look like failing responses."""
+    reasons = Counter((grade.verdict, failure) for grade, failure in graded if failure is not None)
+    for (verdict, failure), count in reasons.most_common(5):
+        _log.warning("%d answer(s) got verdict %s: %s", count, verdict, one_line(failure))

@@ -1,4 +1,8 @@
-"""What runs in a grading process: in its main thread, with a memory limit and an alarm that no answer can block."""
+"""Grades chunks of responses inside a grading process, each response within a deadline and a memory limit.
+
+Two guards enforce the deadline. At the deadline a signal raises an exception in Python code. Soon after, an alarm ends
+the process, for code that no signal can interrupt (a long big-integer product in C).
+"""
 
 from __future__ import annotations
 
@@ -13,77 +17,79 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing.context import BaseContext
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from rise.core.records import Grade, Problem, Verdict
+from rise.core.text import error_line
 from rise.core.verifiers import get
 
-GRACE = 0.25  # the process ends one to two of these seconds after a deadline that a signal could not enforce
-MEMORY = 2 << 30  # bytes that grading may take on top of what the loaded libraries hold
+GRACE = 0.25  # seconds; the alarm ends the process one to two of them after a missed deadline
+_MEMORY = 2 << 30  # bytes for grading, on top of the loaded libraries
 
-Pair = tuple[str, Problem]
-Graded = tuple[Grade, str | None]  # a grade, and why grading failed where it did
+Pair = tuple[str, Problem]  # a response and its problem
 
 
-class InHand:
-    """What a pool's processes are grading, in memory that they share: it outlives a process that had to end."""
+class Graded(NamedTuple):
+    """A grade, and the reason where grading failed (verdicts timeout and error)."""
 
-    SLOTS = 1024  # jobs at work are few and have numbers close to each other
+    grade: Grade
+    failure: str | None
+
+
+class ProgressBoard:
+    """Shared memory with the pair under grading in every chunk; the entries survive the death of a process."""
+
+    _SLOTS = 1024  # far more than chunks in progress, whose numbers lie close together
 
     def __init__(self, context: BaseContext) -> None:
-        self._slots: Any = context.RawArray("d", 3 * self.SLOTS)
+        self._slots: Any = context.RawArray("d", 3 * self._SLOTS)
 
-    def note(self, job: int, index: int, now: float) -> None:
-        """Answer `index` of job `job` (from 1 on) is taken in hand `now`, by the monotonic clock."""
-        place = 3 * (job % self.SLOTS)
-        self._slots[place : place + 3] = (job, index, now)
+    def note(self, chunk: int, index: int) -> None:
+        """Record the start of a pair: `index` in chunk number `chunk` (from 1)."""
+        slot = 3 * (chunk % self._SLOTS)
+        self._slots[slot : slot + 3] = (chunk, index, time.monotonic())
 
-    def late(self, job: int, ended: float, deadline: float) -> int | None:
-        """The answer that the job's process had in hand for longer than `deadline` when it ended; None: none known."""
-        place = 3 * (job % self.SLOTS)
-        number, index, taken = self._slots[place : place + 3]
-        return int(index) if number == job and ended - taken > deadline else None
+    def overdue(self, chunk: int, since: float, until: float, deadline: float) -> int | None:
+        """Find the pair under grading for longer than `deadline` seconds when the process of a chunk ended.
 
+        Args:
+            since: Start of the chunk's latest attempt; entries of earlier attempts are ignored (monotonic clock).
+            until: End of the process (monotonic clock).
 
-class Overtime(BaseException):
-    """The deadline is over. No Exception: libraries that swallow every Exception must not swallow this one."""
-
-
-def interrupt(*_: object) -> None:
-    raise Overtime
-
-
-load = lru_cache(get)  # a user's own is imported and checked once, not at every answer
-in_hand: InHand  # the pool's, of a process that has started
+        Returns:
+            The pair's index in the chunk; None where no pair was late.
+        """
+        slot = 3 * (chunk % self._SLOTS)
+        number, index, started = self._slots[slot : slot + 3]
+        return int(index) if number == chunk and started >= since and until - started > deadline else None
 
 
-def start(verifier: str, shared: InHand) -> None:
-    """Load the verifier (outside any deadline) and limit the memory, so that 10**10**10 fails here and nowhere else."""
-    global in_hand
-    in_hand = shared
-    # pebble takes a process that ends with status 0 for one that was told to, and waits for its answers in vain.
-    os._exit = partial(leave, os._exit)  # type: ignore[assignment]
-    os.dup2(2, 1)  # standard output carries results only: what a user's own verifier prints is not one
-    # pebble's own handler is Python code, which a long big-integer product would keep waiting.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGALRM, interrupt)
-    load(verifier)
+def start(verifier: str, board: ProgressBoard) -> None:
+    """Prepare a new process: load the verifier (outside any deadline), install the guards, limit the memory."""
+    global _board
+    _board = board
+    # pebble takes exit status 0 for an ordered exit and would wait for the results forever. A user's verifier may call
+    # `os._exit(0)`, so every direct exit gets a status above 0, and pebble reports the death.
+    os._exit = partial(_exit_with_failure, os._exit)  # type: ignore[assignment]
+    os.dup2(2, 1)  # standard output is for results; prints of a user's verifier go to standard error
+    signal.signal(signal.SIGALRM, _raise_overtime)
+    _load(verifier)
     if sys.platform == "linux":
         with open("/proc/self/statm", encoding="ascii") as statm:
             held = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        resource.setrlimit(resource.RLIMIT_AS, (held + _MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def leave(end: Callable[[int], NoReturn], status: int) -> NoReturn:
-    end(status or 1)
+def grade_chunk(verifier: str, pairs: list[Pair], deadline: float, chunk: int) -> list[Graded]:
+    """Grade pairs in order, each within `deadline` seconds, and stop early once all together took longer.
 
+    The caller sends the remaining pairs again. So the end of a process destroys few finished grades.
 
-def grade_all(verifier: str, pairs: list[Pair], deadline: float, job: int) -> list[Graded]:
-    """Grade the pairs one after another, each within `deadline` seconds, until all of them took longer than that: the
-    others are left for another job, so that the end of a process costs little that was graded already.
+    Args:
+        chunk: Number of the chunk on the progress board.
 
-    A signal interrupts Python code, but has to wait while a long big-integer product is computed. So soon after the
-    deadline the process ends: faulthandler's alarm is a C thread, which fires even then, and where the parent is gone.
+    Returns:
+        Grades of the first pairs, at least one.
     """
     graded: list[Graded] = []
     began = time.monotonic()
@@ -94,38 +100,56 @@ def grade_all(verifier: str, pairs: list[Pair], deadline: float, job: int) -> li
                 now = time.monotonic()
                 if graded and now - began > deadline:
                     break
-                # Arming starts a thread, which costs more than a cheap verifier: one alarm serves many quick answers.
+                # faulthandler's alarm is a C thread: it ends the process in the middle of C code, and after the death
+                # of the parent. Starting the thread costs more than a cheap grade, so one alarm serves many pairs.
                 if now - armed > GRACE:
                     armed = now
                     faulthandler.dump_traceback_later(deadline + 2 * GRACE, exit=True, file=nowhere)
-                in_hand.note(job, index, now)
-                graded.append(grade_in_time(verifier, *pair, deadline))
+                _board.note(chunk, index)
+                graded.append(_grade_in_time(verifier, *pair, deadline))
         finally:
             faulthandler.cancel_dump_traceback_later()
     return graded
 
 
-def grade_in_time(verifier: str, response: str, problem: Problem, deadline: float) -> Graded:
+def timed_out(deadline: float) -> Graded:
+    """Return the grade of a response with no verdict within `deadline` seconds."""
+    return Graded(Grade(Verdict.TIMEOUT, 0.0), f"no verdict within {deadline:g} s")
+
+
+class _Overtime(BaseException):
+    """Raised at the deadline. No Exception, so that no library's `except Exception` can swallow the deadline."""
+
+
+_board: ProgressBoard  # of the pool, set at the start of the process
+_load = lru_cache(get)  # a user's verifier is imported and checked once, not for every response
+
+
+def _raise_overtime(*_: object) -> None:
+    raise _Overtime
+
+
+def _exit_with_failure(exit_process: Callable[[int], NoReturn], status: int) -> NoReturn:
+    exit_process(status or 1)
+
+
+def _grade_in_time(verifier: str, response: str, problem: Problem, deadline: float) -> Graded:
     try:
         signal.setitimer(signal.ITIMER_REAL, deadline)
         try:
-            return storable(load(verifier).grade(response, problem)), None
-        except Overtime:
+            return Graded(_storable(_load(verifier).grade(response, problem)), None)
+        except _Overtime:
             raise
-        except BaseException as error:  # noqa: BLE001  whatever a verifier raises, exit() too, is reported
-            return Grade(Verdict.ERROR, 0.0), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        except BaseException as error:  # noqa: BLE001  every exception of a verifier is reported, exit() too
+            return Graded(Grade(Verdict.ERROR, 0.0), error_line(error, with_type=True, limit=200))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except Overtime:
-        return out_of_time(deadline)
+    except _Overtime:
+        return timed_out(deadline)
 
 
-def storable(grade: Grade) -> Grade:
-    """The grade with an answer that is valid Unicode: half a surrogate pair could not be written to the lake."""
+def _storable(grade: Grade) -> Grade:
+    """Make the answer valid Unicode: the lake cannot store half a surrogate pair."""
     if grade.answer is None or grade.answer.isascii():
         return grade
     return replace(grade, answer=grade.answer.encode("utf-8", "replace").decode("utf-8"))
-
-
-def out_of_time(deadline: float) -> Graded:
-    return Grade(Verdict.TIMEOUT, 0.0), f"no verdict within {deadline:g} s"

@@ -1,4 +1,4 @@
-"""A user's own verifiers, good and bad ones, as the tests of own verifiers name them."""
+"""Verifiers of a user, good and bad ones, for the tests by dotted path."""
 
 import ctypes
 import itertools
@@ -23,7 +23,7 @@ def last_word(response: str, problem: Problem) -> Grade:
 
 
 def obeys(response: str, problem: Problem) -> Any:
-    """Does what the response says; the gold answer "18" is an honest one."""
+    """Obey the response as a command; the gold answer "18" is correct."""
     if response == problem.answer:
         return True
     return {
@@ -49,25 +49,31 @@ def obeys(response: str, problem: Problem) -> Any:
 
 
 def slow(response: str, problem: Problem) -> Grade:
-    """As gsm8k, but a response that begins with "slow" outlasts any deadline, however fast the machine is."""
+    """Grade like gsm8k, but a response beginning with "slow" outlasts any deadline."""
     if response.startswith("slow"):
         time.sleep(1000)
     return get("gsm8k").grade(response, problem)
 
 
 def counting(response: str, problem: Problem) -> bool:
-    """Notes in the file that the problem's answer names that the response is graded, then does what it says."""
+    """Append the response to the file named by the gold answer, then obey the response."""
     with open(problem.answer, "a", encoding="utf-8") as file:
         file.write(f"{response}\n")
     if response.startswith("deaf"):
-        sum(itertools.repeat(0))  # in C for ever: no signal is looked at
+        sum(itertools.repeat(0))  # in C without end: no signal handler runs
     if response.startswith("slow"):
         time.sleep(1000)
     return True
 
 
+def reporting(response: str, problem: Problem) -> bool:
+    """Write the id of this process to the file named by the gold answer, then compute in C without end."""
+    Path(problem.answer).write_text(f"{os.getpid()}\n")
+    return bool(sum(itertools.repeat(0)))
+
+
 def meeting(response: str, problem: Problem) -> bool:
-    """True once another response is graded at the same time, in the folder that the problem's answer names."""
+    """Wait for another response under grading at the same time; both meet in the folder named by the gold answer."""
     if response.startswith("slow"):
         time.sleep(1000)
     (Path(problem.answer) / response).touch()

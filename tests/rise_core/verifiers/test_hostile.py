@@ -1,10 +1,9 @@
-"""Hostile answers to every shipped verifier, in real grading processes: an honest verdict, or timeout or error."""
+"""Hostile responses to every shipped verifier, in real grading processes: an honest verdict, or timeout or error."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import NAMES, math
 from rise.core.verifiers.grading_pool import GradingPool
+from tests.rise_core.verifiers.grading import shared_pool
 
 TIMEOUT = 2.0
 GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
@@ -49,26 +49,17 @@ def right(verifier: str) -> str:
     return "18" if verifier in ("exact", "reasoning_gym") else "\\boxed{18}"
 
 
-@pytest.fixture(scope="module")
-def pools() -> Iterator[dict[str, GradingPool]]:
-    made = {name: GradingPool(name, workers=1, timeout=TIMEOUT) for name in NAMES}
-    yield made
-    for pool in made.values():
-        pool.close()
-
-
 @pytest.mark.parametrize("verifier", NAMES)
-def test_a_hostile_answer_gets_an_honest_verdict(pools: dict[str, GradingPool], verifier: str) -> None:
-    pool, asked = pools[verifier], problem(verifier)
-    items = [(right(verifier), asked)]
+def test_a_hostile_answer_gets_an_honest_verdict(verifier: str) -> None:
+    asked = problem(verifier)
+    pairs = [(right(verifier), asked)]
     for text in HOSTILE.values():
-        items += [(text, asked), (right(verifier), asked)]
-    grades = pool.grade(items)
+        pairs += [(text, asked), (right(verifier), asked)]
+    grades = shared_pool(verifier).grade(pairs)
     assert [grade.verdict for grade in grades[::2]] == [Verdict.CORRECT] * (len(HOSTILE) + 1)
     for name, grade in zip(HOSTILE, grades[1::2], strict=True):
         assert is_honest(verifier, name, grade), (name, grade.verdict, grade.reward, (grade.answer or "")[:80])
-        (grade.answer or "").encode()  # raises where it could not be stored
-    pool.close()
+        (grade.answer or "").encode()  # raises where the lake could not store the answer
 
 
 def test_an_answer_that_hangs_math_costs_its_deadline_once(tmp_path: Path) -> None:
@@ -86,8 +77,8 @@ def test_an_answer_that_hangs_math_costs_its_deadline_once(tmp_path: Path) -> No
 
 
 def noted(response: str, problem: Problem) -> Grade:
-    """As `math`; that it begins stands in the file that the problem names."""
-    with open(problem.metadata["tries"], "a") as file:
+    """Grade like `math`, after an entry in the file named by the problem."""
+    with open(problem.metadata["tries"], "a", encoding="utf-8") as file:
         file.write(f"{name_of(response)}\n")
     return math.grade(response, problem)
 
@@ -97,11 +88,11 @@ def name_of(response: str) -> str:
 
 
 def is_honest(verifier: str, name: str, grade: Grade) -> bool:
-    """No hostile answer is right, but where its digits are 18 to Python's int(), which the published code uses."""
+    """Return whether a verdict is true: no hostile response is right, except other digits to int() (published code)."""
     if grade.verdict is Verdict.CORRECT:
         return verifier == "gsm8k_reference" and name == "other digits"
     if grade.verdict is Verdict.NO_ANSWER:
         return grade.reward == (-1.0 if verifier.startswith("gsm8k") else 0.0) and grade.answer is None
-    if grade.verdict is Verdict.WRONG:  # it did answer something
+    if grade.verdict is Verdict.WRONG:
         return grade.reward == 0.0 and bool(grade.answer)
     return grade.verdict in (Verdict.TIMEOUT, Verdict.ERROR) and grade.reward == 0.0 and grade.answer is None

@@ -1,10 +1,9 @@
-"""A user's own verifier by dotted path: found, refused, and graded with like any other, in real grading processes."""
+"""A user's own verifier by dotted path: imports, refusals, and grades in real grading processes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,15 @@ from rise.core.errors import UserError
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import get
 from rise.core.verifiers.grading_pool import GradingPool
-from tests.rise_core.verifiers.test_grading_pool import run_python
+from tests.rise_core.verifiers.grading import OWN as RULES
+from tests.rise_core.verifiers.grading import REPOSITORY, RIGHT, run_python, shared_pool
 
-RULES = "tests.rise_core.verifiers.own_rules"
 PROBLEM = Problem("p7", "train", "q", "18")
-RIGHT = Grade(Verdict.CORRECT, 1.0, "18")
 
 
-@pytest.fixture(scope="module")
-def obeying() -> Iterator[GradingPool]:
-    with GradingPool(f"{RULES}:obeys", workers=1, timeout=2.0) as pool:
-        yield pool
+@pytest.fixture
+def obeying() -> GradingPool:
+    return shared_pool(f"{RULES}:obeys")
 
 
 def test_a_grade_is_taken_as_it_is() -> None:
@@ -94,14 +91,6 @@ def test_a_module_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
         get("exiting_rules:grade")
 
 
-def test_gold_answers_are_refused_where_not_one_can_be_read() -> None:
-    unread = Problem("p1", "train", "q", "eighteen")
-    with GradingPool("gsm8k") as pool:
-        pool.check_golds([unread, PROBLEM])
-        with pytest.raises(UserError, match=r"gsm8k can read no gold answer of 2 problems, from p1 on \('eighteen'\)"):
-            pool.check_golds([unread, Problem("p2", "train", "q", "nineteen")])
-
-
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -111,12 +100,12 @@ def test_gold_answers_are_refused_where_not_one_can_be_read() -> None:
     ],
 )
 def test_a_verifier_that_fails_at_a_gold_answer_is_refused(path: str, reason: str | None) -> None:
-    with GradingPool(f"{RULES}:{path}") as pool:
-        if reason is None:
-            pool.check_golds([PROBLEM])
-            return
-        with pytest.raises(UserError) as caught:
-            pool.check_golds([PROBLEM])
+    pool = shared_pool(f"{RULES}:{path}")
+    if reason is None:
+        pool.check_golds([PROBLEM])
+        return
+    with pytest.raises(UserError) as caught:
+        pool.check_golds([PROBLEM])
     assert str(caught.value) == (
         f"config: verify.verifier={RULES}:{path} gives verdict error for the gold answer of problem p7: {reason}"
     )
@@ -152,7 +141,7 @@ def test_a_failing_verifier_costs_only_the_answer_it_fails_at(
 
 
 def test_an_answer_can_be_stored(obeying: GradingPool) -> None:
-    ((grade),) = obeying.grade([("surrogate", PROBLEM)])
+    (grade,) = obeying.grade([("surrogate", PROBLEM)])
     assert grade == Grade(Verdict.WRONG, 0.0, "a?b")
 
 
@@ -174,6 +163,25 @@ def grade(response: str, problem: Problem) -> Grade:
     right = response == problem.answer
     return Grade(Verdict.CORRECT if right else Verdict.WRONG, float(right), response)
 """
+
+
+OLD_RULE = RULE.replace("rise.core.records", "rise_core.records")
+
+
+@pytest.mark.parametrize("beside", ["the repository", "the package alone"])
+def test_a_verifier_with_the_old_import_grades(tmp_path: Path, beside: str) -> None:
+    """Verifiers from before the package `rise` import `rise_core.records`, which only the repository has."""
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script" / "main.py").write_text(SCRIPT)
+    (tmp_path / "my_rules.py").write_text(OLD_RULE)
+    path = tmp_path / "packages"
+    path.mkdir()
+    (path / "rise").symlink_to(REPOSITORY / "rise", target_is_directory=True)
+    if beside == "the package alone":
+        assert run_python(tmp_path, "-c", "import rise_core", path=path).returncode == 1, "not importable by itself"
+    done = run_python(tmp_path, "script/main.py", path=REPOSITORY if beside == "the repository" else path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[('correct', '18'), ('wrong', '17')]"
 
 
 def test_the_current_folder_is_searched_also_by_grading_processes(tmp_path: Path) -> None:
