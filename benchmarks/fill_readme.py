@@ -1,10 +1,10 @@
-"""Put what the commands print into README.md: run it with the home that holds runs `demo` and `smollm2`.
+"""Put the output of commands into README.md, docs/lake.md and docs/results.md. The home has runs `demo` and `smollm2`.
 
     RISE_HOME=rise-home .venv/bin/python benchmarks/fill_readme.py
 
-Every ```sql block that is followed by an output block is asked of the lake, every ```sh block with one `rise` command
-that reads (compare, query, report, runs) is run, and the output block after it is replaced. A block about a run
-that the home lacks stays as it is.
+Two kinds of blocks are filled, where an output block follows: a ```sql block is asked of the lake, and a ```sh block
+with one reading `rise` command (compare, query, report, runs) is run. A block about a run missing from the home stays
+as it is.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ import sys
 from functools import cache
 from pathlib import Path
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/lake.md", "docs/results.md")
 RISE = str(Path(sys.executable).parent / "rise")
 PAIR = re.compile(r"```(?P<kind>sql|sh)\n(?P<body>[^`]*)```\n```\n(?P<output>[^`]*)```")
 READS = ("compare", "query", "report", "runs")
 
 
 def main() -> None:
-    README.write_text(PAIR.sub(filled, README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(PAIR.sub(filled, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def filled(pair: re.Match[str]) -> str:
+    """Return a pair of blocks with the output of today."""
     body = pair["body"]
     if any(run in body and run not in runs() for run in ("demo", "smollm2")):
         return pair[0]
@@ -44,8 +48,9 @@ def filled(pair: re.Match[str]) -> str:
 
 @cache
 def runs() -> set[str]:
-    asked = [RISE, "query", "SELECT run FROM runs", "--format", "csv"]
-    return set(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split())
+    """Read the names of the home's runs."""
+    command = [RISE, "query", "SELECT run FROM runs", "--format", "csv"]
+    return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
 
 if __name__ == "__main__":
