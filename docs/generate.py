@@ -23,7 +23,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from rise.core.config.changes import FREE_KEYS
 from rise.core.config.keys import Config
-from rise.core.config.load import BASELINES_DIR, CONF_DIR, baselines, load_config, profiles
+from rise.core.config.load import load_config
+from rise.core.config.profiles import BASELINES_DIR, CONF_DIR, baselines, profiles
 from rise.storage.lake import Lake, LakeLocation
 from rise.storage.meanings import TABLES, VIEWS, Relation, meaning
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from rise.core.config.load import baselines, profiles
+from rise.core.config.profiles import baselines, profiles
 from rise.storage.home import RUN_NAME
 
 MOST_ITERATIONS = 1000  # a slip of the finger would otherwise hold a machine for months

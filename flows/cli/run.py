@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rise.core.config.load import load_config, run_name, to_yaml
+from rise.core.config.load import load_config, to_yaml
+from rise.core.config.profiles import default_run_name
 from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
 from rise.flows.cli.options import HomeOption, OverridesArgument, ProfileArgument
 from rise.flows.cli.report import print_metrics
@@ -30,7 +31,7 @@ def run(
     """Advance a run through RISE iterations. The same command goes on where an interrupted one stopped."""
     use_home(home)
     with one_line_errors():
-        run_id = run_name(profile) if name is None else name
+        run_id = default_run_name(profile) if name is None else name
         from rise.tasks.run.inputs import check_early
 
         inputs = check_early(run_id, profile, overrides or [])

@@ -1,97 +1,113 @@
-"""A stored checkpoint under other settings: which keys may differ, and what the split is called. Pure."""
+"""The difference of two configs: a run's stored one and another.
+
+A later `rise run` may change the keys marked LATER, `rise eval` those marked AT_EVALUATION (`rise.core.config.keys`).
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
 from rise.core.config.choices import SourceKind
+from rise.core.config.field_types import AT_EVALUATION, LATER, Moment
 from rise.core.config.keys import Config
-from rise.core.config.load import flat, overridden, parse_override
+from rise.core.config.load import apply_overrides, dotted, parse_override
 from rise.core.errors import UserError
 
-SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# How to ask, how long to let answer, and how to grade; not what the checkpoint is or how it came about.
-MAY_DIFFER = re.compile(r"(eval|verify|engine|dialogue)\.|problems\.(?!train)|seed$|collect\.max_new_tokens$")
-SOURCE = ("problems.source", "problems.name")  # another one of these begins with no generator parameters
-# Keys that say how much or on what machine to run, not what a run is: they may change from one advance to the next.
-FREE_KEYS = re.compile(
-    r"iterations$|engine\.(?!max_model_len$)|verify\.workers$|train\.(workers|gpus|threads|timeout)$"
-    r"|teacher\.(base_url|api_key|concurrency|timeout|retries|omit(\.\d+)?|max_requests|max_tokens|engine\..*)$"
-)
+_SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SOURCE = ("problems.source", "problems.name")  # another source or name begins with no generator parameters
 
 
-def differences(stored: Config, given: Config) -> list[str]:
-    """The keys that decide what a run is and that differ, as `key: stored value, now given value`."""
-    before, now = flat(OmegaConf.structured(stored)), flat(OmegaConf.structured(given))
+def changes(stored: Config, config: Config) -> dict[str, tuple[Any, Any]]:
+    """Dotted keys with different values: key → (stored value, new value), None for a missing key."""
+    before, now = dotted(OmegaConf.structured(stored)), dotted(OmegaConf.structured(config))
+    keys = sorted(before.keys() | now.keys())
+    return {key: (before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)}
+
+
+def may_change(key: str, moment: Moment) -> bool:
+    """Whether the dotted `key`, or a section above it, is marked with `moment`."""
+    kind: Any = Config
+    for part in key.split("."):
+        annotation = get_type_hints(kind, include_extras=True).get(part) if isinstance(kind, type) else None
+        kind, *markers = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+        if moment in markers:
+            return True
+    return False
+
+
+def differences(stored: Config, config: Config) -> list[str]:
+    """Lines `key: stored value, now value` for the changed keys that a run must keep."""
     return [
-        f"{name}: stored {before.get(name)}, now {now.get(name)}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name) and not FREE_KEYS.match(name)
+        f"{key}: stored {before}, now {now}"
+        for key, (before, now) in changes(stored, config).items()
+        if not may_change(key, LATER)
     ]
 
 
-def settings(stored: Config, overrides: list[str]) -> Config:
-    """The run's config with `key=value` overrides. Raises UserError for a key that the checkpoint fixes."""
+def evaluation_config(stored: Config, overrides: list[str]) -> Config:
+    """The config of an evaluation: the run's own with `key=value` overrides.
+
+    Raises:
+        UserError: A wrong override, or one of a key fixed by the checkpoint.
+    """
     base = cast(DictConfig, OmegaConf.structured(stored))
-    given = [flat(OmegaConf.to_container(parse_override(override))) for override in overrides]
-    if any(key in SOURCE for keys in given for key in keys):
+    keys = {key for override in overrides for key in dotted(OmegaConf.to_container(parse_override(override)))}
+    if keys & set(_SOURCE):
         base.problems.params = {}
-    config = overridden(base, overrides)
-    fixed = [key for key in changes(stored, config) if not MAY_DIFFER.match(key)]
+    config = apply_overrides(base, overrides)
+    fixed = [key for key in changes(stored, config) if not may_change(key, AT_EVALUATION)]
     if fixed:
         raise UserError(
-            f"override {fixed[0]}: cannot differ from what the run was made with; an evaluation may change eval.*, "
+            f"override {fixed[0]}: cannot differ from the run of the checkpoint; an evaluation may change eval.*, "
             "verify.*, engine.*, dialogue.*, seed, collect.max_new_tokens and the held-out problems (problems.*)"
         )
     return config
 
 
-def changes(stored: Config, config: Config) -> dict[str, Any]:
-    """The dotted keys whose value differs, with the new value (None where the key is gone)."""
-    before, now = flat(OmegaConf.structured(stored)), flat(OmegaConf.structured(config))
-    return {key: now.get(key) for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)}
-
-
 def has_other_problems(stored: Config, config: Config) -> bool:
-    """Whether the evaluation's problems are others than the run's held-out ones."""
+    """Whether an evaluation has other problems than the run's held-out ones."""
     keys = changes(stored, config)
     reseeded = "seed" in keys and config.problems.source is SourceKind.reasoning_gym
     return reseeded or any(key.startswith("problems.") for key in keys)
 
 
 def split_name(stored: Config, config: Config) -> str:
-    """A name that says what differs: `turns-10`, `samples-20`, `chain_sum`, `temperature-0.5-turns-10`.
+    """Name an evaluation after its changes: `turns-10`, `samples-20`, `chain_sum`, `temperature-0.5-turns-10`.
 
-    Empty where that gives no usable name. Raises UserError where nothing differs.
+    Returns:
+        The name; empty where the changes give no usable one.
+
+    Raises:
+        UserError: Nothing differs from the run.
     """
-    keys = {key: value for key, value in changes(stored, config).items() if not FREE_KEYS.match(key)}
-    if not keys:
+    values = {key: now for key, (_, now) in changes(stored, config).items() if not may_change(key, LATER)}
+    if not values:
         raise UserError(
             "these are the run's own settings, whose metrics stand under split 'eval'; give key=value, "
             "for example eval.turns=10"
         )
     words = []
-    if any(key in (*SOURCE, "problems.eval") for key in keys):
+    if any(key in (*_SOURCE, "problems.eval") for key in values):
         problems = config.problems
         by_name = problems.name if problems.source is not SourceKind.file else None
         words.append(by_name or Path(problems.eval or problems.source.value).stem)
-        keys = {key: value for key, value in keys.items() if not key.startswith("problems.")}
-    words += [f"{key.rpartition('.')[2]}-{value}" for key, value in keys.items()]
+        values = {key: value for key, value in values.items() if not key.startswith("problems.")}
+    words += [f"{key.rpartition('.')[2]}-{value}" for key, value in values.items()]
     name = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(words)).strip("-._")
-    return name if SPLIT_NAME.fullmatch(name) else ""
+    return name if _SPLIT_NAME.fullmatch(name) else ""
 
 
 def check_split_name(split: str) -> None:
-    """Raises UserError for a name that is the flow's own or no plain word."""
+    """Refuse a split name of the flow itself, or of other characters. Raises UserError."""
     if not split:
         raise UserError("the settings make no short name for the result: give it one with --split NAME")
     if split in ("eval", "train"):
         raise UserError(f"split {split!r} belongs to the run itself: choose another name for --split")
-    if not SPLIT_NAME.fullmatch(split):
+    if not _SPLIT_NAME.fullmatch(split):
         raise UserError(
             f"split name {split!r}: use up to 64 letters, digits, '.', '-' and '_', starting with a letter or digit"
         )

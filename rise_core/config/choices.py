@@ -1,4 +1,4 @@
-"""The words that a config key may hold where it allows a few."""
+"""The values of config keys with a closed set of choices. YAML holds the names."""
 
 from __future__ import annotations
 
@@ -6,50 +6,77 @@ from enum import StrEnum
 
 
 class PolicyKind(StrEnum):
+    """Who answers a turn of a training episode."""
+
     learner = "learner"
     teacher = "teacher"
-    gold = "gold"
+    gold = "gold"  # the worked solution of the problem
 
 
 class SourceKind(StrEnum):
-    file = "file"
-    reasoning_gym = "reasoning_gym"
-    hub = "hub"
+    """Where problems come from."""
+
+    file = "file"  # JSON lines or Parquet
+    reasoning_gym = "reasoning_gym"  # a generator
+    hub = "hub"  # a Hugging Face dataset
 
 
 class Criterion(StrEnum):
+    """Which responses of turn 2 and later become training examples (paper, section 4.1)."""
+
     all = "all"
-    better = "better"
-    best = "best"
-    success = "success"
+    better = "better"  # a higher reward than the turn before
+    best = "best"  # a reward at least as high as every turn before
+    success = "success"  # correct responses only, at turn 1 too
 
 
 class Adapter(StrEnum):
+    """Which weights training changes."""
+
     lora = "lora"
-    none = "none"
+    none = "none"  # all weights
 
 
 class Normalise(StrEnum):
+    """How the weights exp(reward / tau) are scaled."""
+
     none = "none"
-    mean = "mean"
+    mean = "mean"  # divided by their mean over all examples
+
+    @property
+    def largest_exponent(self) -> float:
+        """The largest reward / tau without overflow of its weight.
+
+        Training computes in float32, which ends at exp(88). Division by the mean happens in float64, which ends at
+        exp(709).
+        """
+        return 80.0 if self is Normalise.none else 700.0
 
 
 class LossReduction(StrEnum):
+    """How a response's loss combines its tokens."""
+
     token_mean = "token_mean"
     token_sum = "token_sum"
 
 
 class TrainInit(StrEnum):
-    previous = "previous"
+    """The weights from which an iteration's training starts."""
+
+    previous = "previous"  # the checkpoint of the iteration before
     base = "base"
 
 
 class TrainData(StrEnum):
+    """The iterations whose examples an iteration trains on."""
+
     latest = "latest"
     all = "all"
 
 
 class Schedule(StrEnum):
+    """The learning rate after the warm-up."""
+
     constant = "constant"
-    linear = "linear"
-    cosine = "cosine"
+    linear = "linear"  # falls to 0
+    cosine = "cosine"  # falls to 0

@@ -1,18 +1,34 @@
-"""How the sections of a config declare their keys."""
+"""Building blocks of a config key: its range, and the moments at which its value may change.
+
+    threads: Annotated[NotNegative, Field(description="CPU threads of each worker"), LATER] = 0
+
+pydantic checks the type and the range. `make docs` prints them, with the description, in docs/configuration.md.
+"""
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import Any
+from enum import Enum
+from typing import Annotated
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+NotNegativeNumber = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def key(default: Any, meaning: str) -> Any:
-    """A config key: its default and what it means."""
-    if isinstance(default, list | dict):
-        return field(default_factory=lambda: type(default)(default), metadata={"help": meaning})
-    return field(default=default, metadata={"help": meaning})
+class Moment(Enum):
+    """A moment at which a value may differ from the stored config of the run.
+
+    A marker on a section counts for every key below the section. A key without a marker decides the run's result
+    and stays fixed.
+    """
+
+    LATER = "later"  # the next `rise run` of the same run: how much to do, and on which machine
+    AT_EVALUATION = "evaluation"  # `rise eval` of a checkpoint: how to ask, grade and sample
 
 
-def section(cls: type) -> Any:
-    """A nested section of the config."""
-    return field(default_factory=cls)
+LATER = Moment.LATER
+AT_EVALUATION = Moment.AT_EVALUATION

@@ -1,173 +1,161 @@
-"""Configs from profiles in conf/*.yaml and `key=value` overrides, and to and from the YAML that is stored with a run.
+"""Configs from profiles and `key=value` overrides, and to and from the YAML stored with a run.
 
-from rise.core.config.load import load_config
-config = load_config("demo", ["collect.problems=100"])
+    from rise.core.config.load import load_config
+    config = load_config("demo", ["collect.problems=100"])
+
+OmegaConf merges profiles and overrides and refuses unknown keys. pydantic then checks types and ranges, and
+`rise.core.config.check` the rules across keys. Every mistake is one UserError with the key, its value and the remedy.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import reprlib
+from collections.abc import Sequence
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
 
-from rise.core.config.check import check
+from rise.core.config.check import check_config
 from rise.core.config.keys import Config
+from rise.core.config.profiles import UNREADABLE, profile_parts, read_profile
 from rise.core.errors import UserError
-from rise.core.text import first_line
+from rise.core.text import error_line, first_line
 
-CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
-BASELINES_DIR = CONF_DIR / "baselines"
-# What reading hostile YAML raises: numbers of 5,000 digits, impossible dates, deep nesting, `[=1`.
-UNREADABLE = (
-    *(YAMLError, OmegaConfBaseException, ValueError, TypeError, LookupError, ArithmeticError, OSError, RecursionError),
-)
-
-
-def profiles() -> list[str]:
-    """Names of the shipped profiles, each complete."""
-    return sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
+_TYPES = TypeAdapter(Config)
+_RANGES = {  # pydantic's name of a mistake: our words for it
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be above {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "too_short": "needs at least {min_length} entry",
+}
 
 
-def baselines() -> list[str]:
-    """Names of the shipped overlays, each a baseline of the profile that it is joined to: `demo+rft`."""
-    return sorted(path.stem for path in BASELINES_DIR.glob("*.yaml"))
+def load_config(profile: str, overrides: Sequence[str] = ()) -> Config:
+    """Load the config of a profile.
 
+    Args:
+        profile: A name in conf/ or the path of a .yaml file; several joined by `+` lie over each other, left to right.
+        overrides: `key=value` with dotted keys and YAML values, laid over the profile.
 
-def load_config(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> Config:
-    """The config of a profile with `key=value` overrides applied.
-
-    `profile`: a name in conf/ or a path to a .yaml file, or several joined by `+`, each laid over those before it.
-    Raises UserError naming the profile, key or value that is wrong.
+    Raises:
+        UserError: A wrong profile, key or value.
     """
     merged = OmegaConf.structured(Config)
-    for part in parts(profile):
+    for part in profile_parts(profile):
         below = merged
-        merged = merge(below, read_profile(part), f"profile {part}")
-        fill_samples(merged, below)
-    return overridden(merged, overrides)
+        merged = _merge(below, read_profile(part), f"profile {part}")
+        _fill_samples(merged, below)
+    return apply_overrides(merged, overrides)
 
 
-def fill_samples(merged: DictConfig, below: DictConfig) -> None:
-    """A baseline's `n: 0` draws as many responses as all turns of the profile under it together."""
-    for turn in merged.collect.turns:
-        if turn.n == 0:
-            turn.n = sum(other.n for other in below.collect.turns)
-
-
-def overridden(base: DictConfig, overrides: list[str] | tuple[str, ...]) -> Config:
-    """A config with `key=value` overrides applied, checked."""
+def apply_overrides(base: DictConfig, overrides: Sequence[str]) -> Config:
+    """Lay `key=value` overrides over a config and check the result. Raises UserError."""
     for override in overrides:
-        base = merge(base, parse_override(override), f"override {shown(override)}")
-    config = cast(Config, OmegaConf.to_object(base))
-    check_types(config)
-    check(config)
+        base = _merge(base, parse_override(override), f"override {_shown(override)}")
+    try:
+        config = _typed(base)
+    except ValidationError as error:
+        # pydantic's own text repeats the value, which may be a key of the teacher: not chained.
+        raise UserError(f"config: {_complaint(error)}") from None
+    except UNREADABLE as error:
+        raise UserError(f"config: {_reason(error)}") from error
+    check_config(config)
     return config
 
 
-def check_types(config: Config) -> None:
-    """Merging looks at every value's type but those of lists inside lists."""
-    try:
-        OmegaConf.structured(config)
-    except UNREADABLE as error:
-        raise UserError(f"config: {reason_of(error)}") from error
-
-
-def parts(profile: str) -> list[str]:
-    """The names and paths that a profile is joined of. Raises UserError where no complete profile comes first."""
-    found = [profile] if os.path.isfile(profile) else profile.split("+")
-    if found[0] in baselines():
-        raise UserError(f"{found[0]!r} is a baseline of another profile: join them, for example demo+{found[0]}")
-    return found
-
-
-def run_name(profile: str) -> str:
-    """The default name of a profile's run: demo+rft gives demo-rft."""
-    return "-".join(Path(part).stem for part in parts(profile))
-
-
-def read_profile(profile: str) -> DictConfig:
-    """One part of a profile, as it stands in its file."""
-    known = f"one of {', '.join(profiles())}, and after a + one of {', '.join(baselines())}"
-    is_file = profile.endswith((".yaml", ".yml"))
-    shipped = [folder / f"{profile}.yaml" for folder in (CONF_DIR, BASELINES_DIR)]
-    if not is_file and profile not in (*profiles(), *baselines()):
-        raise UserError(f"no profile {profile!r}: give a .yaml file or {known}")
-    path = Path(profile) if is_file else next(path for path in shipped if path.is_file())
-    if not os.path.isfile(path):
-        raise UserError(f"no profile file {profile}: give an existing .yaml file or {known}")
-    try:
-        loaded = OmegaConf.load(path)
-    except UNREADABLE as error:
-        raise UserError(f"profile {path} is not valid YAML: {' '.join(str(error).split())[:300]}") from error
-    if not isinstance(loaded, DictConfig):
-        raise UserError(f"profile {path} must be a mapping of keys to values")
-    return loaded
-
-
-def shown(override: str) -> str:
-    """An override as an error may show it: the teacher's without their values, one of which may be a key by mistake."""
-    return override.partition("=")[0] if override.lstrip().startswith("teacher") else override
-
-
 def parse_override(override: str) -> DictConfig:
+    """Parse one `key=value`. Raises UserError."""
     name, equals, _ = override.partition("=")
     if not equals or not name.strip():
         raise UserError(f"override {override!r} must look like key=value, for example collect.problems=100")
     try:
         return OmegaConf.from_dotlist([override])
     except UNREADABLE as error:
-        reason = "" if shown(override) != override else f": {' '.join(str(error).split())}"
-        raise UserError(f"override {shown(override)!r} cannot be read{reason}") from error
-
-
-def merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
-    try:
-        check_no_interpolation(extra)
-        return cast(DictConfig, OmegaConf.merge(base, extra))
-    except UNREADABLE as error:
-        raise UserError(f"{origin}: {reason_of(error)}") from error
-
-
-def reason_of(error: BaseException) -> str:
-    """What is wrong with which key, in one line."""
-    where = getattr(error, "full_key", None)
-    reason = first_line(error)
-    return f"key {where}: {reason}" if where else reason
-
-
-def check_no_interpolation(extra: DictConfig) -> None:
-    """A config holds plain values: `${oc.env:…}` could put a secret into the run's stored config."""
-    for name, value in flat(OmegaConf.to_container(extra, resolve=False)).items():
-        if isinstance(value, str) and "${" in value:
-            raise ValueError(f"key {name}: ${{…}} is not resolved here; write the value itself")
+        reason = "" if _shown(override) != override else f": {error_line(error)}"
+        raise UserError(f"override {_shown(override)!r} cannot be read{reason}") from error
 
 
 def to_yaml(config: Config) -> str:
-    """The whole config as YAML, as stored with the run."""
+    """Write the whole config as YAML, as stored with its run."""
     return str(OmegaConf.to_yaml(OmegaConf.structured(config)))
 
 
 def from_yaml(text: str) -> Config:
-    """The config that `to_yaml` stored; keys that are newer than it take their defaults."""
+    """Read a config from `to_yaml`, of this version or an earlier one. Missing keys take their defaults.
+
+    Raises:
+        UserError: The text holds a key or value unknown to this version.
+    """
     try:
-        return cast(Config, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
+        return _typed(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
+    except ValidationError as error:
+        raise UserError(f"the run's stored config is of another version of RISE: {_complaint(error)}") from None
     except OmegaConfBaseException as error:
-        reason = first_line(error)
-        raise UserError(f"the run's stored config is of another version of RISE: {reason}") from error
+        raise UserError(f"the run's stored config is of another version of RISE: {_reason(error)}") from error
 
 
-def flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    """A config as dotted keys and plain values."""
+def dotted(node: Any, prefix: str = "") -> dict[str, Any]:
+    """A config, or a part of one, as dotted keys and plain values: `{"collect.turns.0.n": 1, …}`."""
     plain = OmegaConf.to_container(node, enum_to_str=True) if not isinstance(node, dict | list) else node
     items = plain.items() if isinstance(plain, dict) else enumerate(plain)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in items:
         if isinstance(value, dict | list) and value:
-            found |= flat(value, f"{prefix}{name}.")
+            values |= dotted(value, f"{prefix}{name}.")
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            values[f"{prefix}{name}"] = value
+    return values
+
+
+def _typed(merged: DictConfig) -> Config:
+    return _TYPES.validate_python(OmegaConf.to_container(merged, resolve=True, throw_on_missing=True))
+
+
+def _fill_samples(merged: DictConfig, below: DictConfig) -> None:
+    """Replace a baseline's `n: 0` by the number of responses of all turns in the profile under the baseline."""
+    for turn in merged.collect.turns:
+        if turn.n == 0:
+            turn.n = sum(other.n for other in below.collect.turns)
+
+
+def _merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
+    try:
+        _check_no_interpolation(extra)
+        return cast(DictConfig, OmegaConf.merge(base, extra))
+    except UNREADABLE as error:
+        raise UserError(f"{origin}: {_reason(error)}") from error
+
+
+def _check_no_interpolation(extra: DictConfig) -> None:
+    """A config holds plain values: `${oc.env:…}` could put a secret into the stored config."""
+    for name, value in dotted(OmegaConf.to_container(extra, resolve=False)).items():
+        if isinstance(value, str) and "${" in value:
+            raise ValueError(f"key {name}: ${{…}} is not resolved here; write the value itself")
+
+
+def _complaint(error: ValidationError) -> str:
+    """Translate pydantic's first finding: key, complaint and value, but no value of the teacher's."""
+    finding = error.errors(include_url=False)[0]
+    key = ".".join(map(str, finding["loc"]))
+    words = _RANGES.get(finding["type"], finding["msg"].replace("Input should be", "must be"))
+    complaint = words.format(**finding.get("ctx", {})) if finding["type"] in _RANGES else words
+    return f"{key} {complaint}" if _is_secret(key) else f"{key} {complaint}, not {reprlib.repr(finding['input'])}"
+
+
+def _reason(error: BaseException) -> str:
+    """The key and the mistake in one line, without a value of the teacher's."""
+    key = getattr(error, "full_key", None)
+    if key and _is_secret(str(key)) and not isinstance(error, ConfigKeyError):
+        return f"key {key}: the value does not have the key's type"
+    return f"key {key}: {first_line(error)}" if key else first_line(error)
+
+
+def _shown(override: str) -> str:
+    """An override for an error. The teacher's keys come without their values, which may be a secret by mistake."""
+    return override.partition("=")[0] if _is_secret(override) else override
+
+
+def _is_secret(key: str) -> bool:
+    return key.lstrip().startswith("teacher")

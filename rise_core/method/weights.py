@@ -1,4 +1,7 @@
-"""Reward-weighted regression's weights: w = exp(reward / tau) (RISE, arXiv 2407.18219, section 4.2)."""
+"""Weights of reward-weighted regression (RISE, arXiv 2407.18219, section 4.2).
+
+w_i = exp(reward_i / tau)
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,20 @@ from collections.abc import Sequence
 from rise.core.config.choices import Normalise
 from rise.core.errors import UserError
 
-# Training is in float32, which ends at exp(88). Weights that are divided by their mean need not fit it before; the lake
-# holds them in float64, which ends at exp(709).
-LARGEST_EXPONENT = {Normalise.none: 80.0, Normalise.mean: 700.0}
-
 
 def reward_weights(rewards: Sequence[float], tau: float, normalise: Normalise = Normalise.none) -> list[float]:
-    """The weights to train with, one a reward, in the same order.
+    """Compute the weights for training, one a reward, in order.
 
     `none` keeps exp(reward / tau): 12.2, 1 and 0.08 for rewards 1, 0 and -1 at tau 0.4. `mean` divides by the mean
-    over all rewards, so that the weights average 1 and the learning rate keeps its meaning whatever tau is.
+    over all rewards: the weights average 1, so the learning rate keeps its meaning for any tau.
 
-    Raises UserError when tau is not positive, a reward is not a finite number, or the weights would overflow.
+    Raises:
+        UserError: tau is not positive, a reward is not finite, or a weight overflows.
     """
     if normalise is Normalise.none:
         return plain_weights(rewards, tau, normalise)
-    exponents = exponents_of(rewards, tau)
-    # Shifting by the largest exponent cancels in the quotient and keeps exp() in range for any tau.
+    exponents = _exponents(rewards, tau)
+    # The largest exponent cancels in the quotient. Subtracting it keeps exp() in range for any tau.
     largest = max(exponents, default=0.0)
     shifted = [math.exp(exponent - largest) for exponent in exponents]
     mean = math.fsum(shifted) / max(len(shifted), 1)
@@ -32,16 +32,19 @@ def reward_weights(rewards: Sequence[float], tau: float, normalise: Normalise = 
 
 
 def plain_weights(rewards: Sequence[float], tau: float, normalise: Normalise) -> list[float]:
-    """exp(reward / tau) before `normalise`, as table `examples` holds it. Raises as `reward_weights` does."""
-    exponents = exponents_of(rewards, tau)
-    largest, limit = max(exponents, default=0.0), LARGEST_EXPONENT[normalise]
-    if largest > limit:
+    """Compute exp(reward / tau), without division by the mean, as table `examples` stores the weights.
+
+    `normalise` decides the overflow limit only. Raises UserError as `reward_weights` does.
+    """
+    exponents = _exponents(rewards, tau)
+    largest = max(exponents, default=0.0)
+    if largest > normalise.largest_exponent:
         advice = "raise it or set train.normalise=mean" if normalise is Normalise.none else "raise it"
         raise UserError(f"config: train.tau {tau} is too small: exp({largest:.4g}) overflows; {advice}")
     return [math.exp(exponent) for exponent in exponents]
 
 
-def exponents_of(rewards: Sequence[float], tau: float) -> list[float]:
+def _exponents(rewards: Sequence[float], tau: float) -> list[float]:
     if not (math.isfinite(tau) and tau > 0):
         raise UserError(f"config: train.tau must be above 0, not {tau}")
     for position, reward in enumerate(rewards):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from prefect import get_run_logger
 
 from rise.core import cluster, verifiers
-from rise.core.config.changes import check_split_name, differences, has_other_problems, settings, split_name
+from rise.core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
 from rise.core.config.choices import SourceKind
 from rise.core.config.keys import Config
 from rise.core.config.load import from_yaml
@@ -78,7 +78,7 @@ def chosen_settings(
         known = evaluations.find(lake, run, split)
         if known is not None:
             return from_yaml(known.config), split
-    config = settings(stored, overrides)
+    config = evaluation_config(stored, overrides)
     verifiers.get(config.verify.verifier)
     derived = split_name(stored, config)  # also where a name is given: it refuses settings that are the run's own
     name = derived if split is None else split

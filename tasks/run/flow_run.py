@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
-from rise.core.config.load import parts
+from rise.core.config.profiles import profile_parts
 
 
 def name_flow_run(name: str, profile: str) -> None:
@@ -26,4 +26,4 @@ def name_flow_run(name: str, profile: str) -> None:
 
 def profile_tag(profile: str) -> str:
     """A profile without the folders and endings of its files: demo+rft stays as it is."""
-    return "+".join(Path(part).stem for part in parts(profile))
+    return "+".join(Path(part).stem for part in profile_parts(profile))

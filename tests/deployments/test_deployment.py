@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from deployments.server import is_healthy, pages_url
-from rise.core.config.load import profiles
+from rise.core.config.profiles import profiles
 from rise.flows.local.environment import QUIET
 from tests.deployments.served import BIN, Served, free_port
 from tests.flows.command import ROOT, environment, living, rise

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from rise.core.config.changes import check_split_name, differences, split_name
-from rise.core.config.changes import settings as evaluation_settings
+from rise.core.config.changes import check_split_name, differences, evaluation_config, split_name
 from rise.core.config.keys import Config
-from rise.core.config.load import flat, from_yaml, load_config, overridden, parts, read_profile, run_name, to_yaml
+from rise.core.config.load import apply_overrides, dotted, from_yaml, load_config, to_yaml
+from rise.core.config.profiles import default_run_name, profile_parts, read_profile
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
-KEYS = [*flat(OmegaConf.structured(Config)), "collect", "train.optim", "problems.params", "collect.turns.0.n"]
+KEYS = [*dotted(OmegaConf.structured(Config)), "collect", "train.optim", "problems.params", "collect.turns.0.n"]
 VALUES = ["null", "true", "1", "-1", "0", "1e400", "nan", ".inf", "[]", "{}", "scratch", "hub", "[{policy: learner}]"]
 VALUES += ["[{policy: teacher, n: 4}]", "{a: {b: [1, 2]}}", "&a [*a]", "!!python/object/apply:os.abort []", "env:KEY"]
 VALUES += ["https://u:p@host", "2001-01-01", "0x10", "1_000", "9" * 5000, "[" * 2000, "{problem}", "???", "'", "%"]
@@ -41,14 +41,14 @@ BASES = {name: OmegaConf.structured(load_config(name)) for name in ("demo", "mis
 @fuzzed(60)
 @given(overrides, st.sampled_from(sorted(BASES)))
 def test_overrides(given: list[str], profile: str) -> None:
-    check_whole(answered_or_refused(lambda: overridden(BASES[profile], given)))
+    check_whole(answered_or_refused(lambda: apply_overrides(BASES[profile], given)))
 
 
 @fuzzed(60)
 @given(overrides)
 def test_overrides_of_an_evaluation(given: list[str]) -> None:
     stored = load_once()
-    config = answered_or_refused(lambda: evaluation_settings(stored, given))
+    config = answered_or_refused(lambda: evaluation_config(stored, given))
     if config is not None:
         name = answered_or_refused(lambda: split_name(stored, config))
         answered_or_refused(lambda: check_split_name(name or ""))
@@ -78,8 +78,8 @@ def test_profile_files(folder: Path, content: bytes) -> None:
 @fuzzed(60)
 @given(pieces(["demo", "+", "rft", ".yaml", "/", "..", "conf/"], most=6))
 def test_names_of_profiles(name: str) -> None:
-    answered_or_refused(lambda: [read_profile(part) for part in parts(name)])
-    answered_or_refused(lambda: run_name(name))
+    answered_or_refused(lambda: [read_profile(part) for part in profile_parts(name)])
+    answered_or_refused(lambda: default_run_name(name))
 
 
 def nested(keys: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def test_found_by_fuzzing_in_files(folder: Path, content: str) -> None:
     ids=["float", "brackets", "digits", "date"],
 )
 def test_found_by_fuzzing_in_overrides(override: str) -> None:
-    assert answered_or_refused(lambda: overridden(BASES["demo"], [override])) is None
+    assert answered_or_refused(lambda: apply_overrides(BASES["demo"], [override])) is None
 
 
 @pytest.mark.parametrize("name", ["(" * 3000, "\x00", "~nobody-of-that-name/x.yaml"], ids=["long", "NUL", "user"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rise.core.config.changes import check_split_name, has_other_problems, settings, split_name
+from rise.core.config.changes import check_split_name, evaluation_config, has_other_problems, split_name
 from rise.core.config.load import load_config
 from rise.core.errors import UserError
 
@@ -34,7 +34,7 @@ RUN.problems.params = {"choose": 2, "count": 6, "low": 1, "high": 30}
     ],
 )
 def test_settings_and_the_name_that_says_what_differs(overrides, name, others):
-    config = settings(RUN, overrides)
+    config = evaluation_config(RUN, overrides)
     assert split_name(RUN, config) == name
     assert has_other_problems(RUN, config) is others
     assert config.train == RUN.train
@@ -42,13 +42,13 @@ def test_settings_and_the_name_that_says_what_differs(overrides, name, others):
 
 
 def test_another_family_begins_with_no_parameters_and_the_same_one_keeps_them():
-    assert settings(RUN, ["problems.params={count: 7}"]).problems.params == {
+    assert evaluation_config(RUN, ["problems.params={count: 7}"]).problems.params == {
         "choose": 2,
         "count": 7,
         "low": 1,
         "high": 30,
     }
-    other = settings(RUN, ["problems.params={max_terms: 3}", "problems.name=chain_sum"])
+    other = evaluation_config(RUN, ["problems.params={max_terms: 3}", "problems.name=chain_sum"])
     assert other.problems.params == {"max_terms": 3}
     assert RUN.problems.params == {"choose": 2, "count": 6, "low": 1, "high": 30}
 
@@ -63,7 +63,7 @@ def test_another_family_begins_with_no_parameters_and_the_same_one_keeps_them():
 )  # fmt: skip
 def test_what_the_checkpoint_was_made_with_cannot_differ(override):
     with pytest.raises(UserError) as caught:
-        settings(RUN, ["eval.turns=10", override])
+        evaluation_config(RUN, ["eval.turns=10", override])
     assert override.partition("=")[0] in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -71,13 +71,13 @@ def test_what_the_checkpoint_was_made_with_cannot_differ(override):
 @pytest.mark.parametrize("override", ["eval.nosuch=1", "eval.turns=0", "eval.turns=many", "turns"])
 def test_a_wrong_override_is_named(override):
     with pytest.raises(UserError, match=override.partition("=")[0]):
-        settings(RUN, [override])
+        evaluation_config(RUN, [override])
 
 
 def test_the_runs_own_settings_are_no_new_split():
     for overrides in ([], ["eval.turns=5"], ["engine.replicas=7"]):
         with pytest.raises(UserError, match="split 'eval'"):
-            split_name(RUN, settings(RUN, overrides))
+            split_name(RUN, evaluation_config(RUN, overrides))
 
 
 @pytest.mark.parametrize("name", ["eval", "train", "", "../x", "a b", "-x", "x" * 65, "a/b", "a\n"])

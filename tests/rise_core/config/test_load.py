@@ -6,7 +6,8 @@ from rise.core.answering.renderer import Renderer
 from rise.core.config.changes import differences
 from rise.core.config.choices import Criterion, Normalise, PolicyKind
 from rise.core.config.keys import Config, FirstTurn
-from rise.core.config.load import CONF_DIR, baselines, from_yaml, load_config, profiles, run_name, to_yaml
+from rise.core.config.load import from_yaml, load_config, to_yaml
+from rise.core.config.profiles import CONF_DIR, baselines, default_run_name, profiles
 from rise.core.errors import UserError
 from rise.core.method.episode import State, evaluations
 from rise.core.method.selection import select_episode
@@ -178,8 +179,8 @@ def test_joined_profiles_lie_over_each_other_from_left_to_right(tmp_path):
     config = load_config(f"demo+rft+{last}", ["seed=6"])
     assert [turn.n for turn in config.collect.turns] == [3]
     assert (config.seed, config.select.criterion.value) == (6, "success")
-    assert run_name(f"demo+rft+{last}") == "demo-rft-last"
-    assert run_name("demo") == "demo"
+    assert default_run_name(f"demo+rft+{last}") == "demo-rft-last"
+    assert default_run_name("demo") == "demo"
 
 
 def test_a_file_whose_name_holds_a_plus_is_one_profile(tmp_path):
