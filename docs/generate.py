@@ -13,15 +13,16 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from enum import Enum
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-from rise.core.config.changes import FREE_KEYS
+from pydantic import TypeAdapter
+
+from rise.core.config.changes import may_change
+from rise.core.config.field_types import AT_EVALUATION, LATER
 from rise.core.config.keys import Config
 from rise.core.config.load import load_config
 from rise.core.config.profiles import BASELINES_DIR, CONF_DIR, baselines, profiles
@@ -30,7 +31,12 @@ from rise.storage.meanings import TABLES, VIEWS, Relation, meaning
 
 FOLDER = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-TYPES = {int: "integer", float: "number", str: "text", bool: "true or false"}
+_TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"} | {
+    "object": "map",
+    "null": "null",
+}
+_LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤"}
+Schema = dict[str, Any]  # a JSON schema, as pydantic writes it
 
 
 def main(arguments: list[str]) -> int:
@@ -48,66 +54,49 @@ def main(arguments: list[str]) -> int:
 
 
 def keys() -> str:
-    """Every key of the config, a table for each section."""
-    return "\n".join(section(Config, ""))
+    """Print every key of the config: a heading and a table for each section."""
+    schema = TypeAdapter(Config).json_schema(ref_template="{model}")
+    return "\n".join(_section(schema, schema["$defs"], ""))
 
 
-def section(cls: type, prefix: str) -> Iterator[str]:
-    """The heading and table of a section, then its sections."""
-    hints = get_type_hints(cls)
-    inner = {one.name: hints[one.name] for one in fields(cls) if is_dataclass(hints[one.name])}
-    plain = [one for one in fields(cls) if one.name not in inner]
-    yield f"### {prefix.rstrip('.') or 'The run'}\n\n{' '.join((cls.__doc__ or '').split())}\n"
-    if plain:
-        yield table("key", "type", "default", "meaning", "later")
-        for one in plain:
-            yield from rows(f"{prefix}{one.name}", hints[one.name], default_of(cls, one.name), one.metadata["help"])
+def _section(schema: Schema, definitions: dict[str, Schema], prefix: str) -> Iterator[str]:
+    """Yield the heading and the table of a section, then its sections."""
+    sections = {name: definitions.get(key.get("$ref", ""), {}) for name, key in schema["properties"].items()}
+    sections = {name: section for name, section in sections.items() if "properties" in section}
+    yield f"### {prefix.rstrip('.') or 'The run'}\n\n{' '.join(schema['description'].split())}\n"
+    if sections.keys() != schema["properties"].keys():
+        yield table("key", "type", "default", "meaning", "later", "eval")
+        for name, key in schema["properties"].items():
+            if name not in sections:
+                yield from _key_rows(f"{prefix}{name}", key, definitions)
         yield ""
-    for name, other in inner.items():
-        yield from section(other, f"{prefix}{name}.")
+    for name, section in sections.items():
+        yield from _section(section, definitions, f"{prefix}{name}.")
 
 
-def rows(name: str, kind: Any, default: Any, meaning: str) -> Iterator[str]:
-    """The row of a key; for a list of entries with keys of their own, a row for each of these too."""
-    later = "yes" if FREE_KEYS.match(name) else ""
-    yield row(f"`{name}`", words(kind), shown(default), meaning, later)
-    (item,) = get_args(kind) if get_origin(kind) is list else (None,)
-    if isinstance(item, type) and is_dataclass(item):
-        hints = get_type_hints(item)
-        for one in fields(item):
-            entry = f"{name}[].{one.name}"
-            yield from rows(entry, hints[one.name], default_of(item, one.name), one.metadata["help"])
+def _key_rows(name: str, key: Schema, definitions: dict[str, Schema]) -> Iterator[str]:
+    """Yield the row of a key; for a list of entries, also a row for each key of an entry."""
+    default = key["default"] if "default" in key else TypeAdapter(Any).dump_python(attrgetter(name)(Config()))
+    moments = ["yes" if may_change(name, moment) else "" for moment in (LATER, AT_EVALUATION)]
+    text = json.dumps(default, ensure_ascii=False)
+    kind = _words(key, definitions)
+    yield row(f"`{name}`", kind, f"`{default if kind.startswith('`') else text}`", key["description"], *moments)
+    entry = definitions.get(key.get("items", {}).get("$ref", ""), {})
+    for inner, value in entry.get("properties", {}).items():
+        yield from _key_rows(f"{name}[].{inner}", value, definitions)
 
 
-def words(kind: Any) -> str:
-    """A type in words."""
-    if isinstance(kind, UnionType):
-        return " or ".join("null" if part is type(None) else words(part) for part in get_args(kind))
-    if get_origin(kind) is list:
-        (item,) = get_args(kind)
-        return "list of entries" if is_dataclass(item) else f"list of {words(item)}s"
-    if get_origin(kind) is dict:
-        return "map"
-    if issubclass(kind, Enum):
-        return ", ".join(f"`{member.value}`" for member in kind)
-    return TYPES[kind]
-
-
-def default_of(cls: Any, name: str) -> Any:
-    return getattr(cls(), name)
-
-
-def shown(value: Any) -> str:
-    """A default as it would stand in YAML."""
-    return f"`{json.dumps(plain(value), ensure_ascii=False) if not isinstance(value, Enum) else value.value}`"
-
-
-def plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    return value
+def _words(key: Schema, definitions: dict[str, Schema]) -> str:
+    """A type and its range in words."""
+    if "anyOf" in key:
+        return " or ".join(_words(kind, definitions) for kind in key["anyOf"])
+    choices = key.get("enum") or definitions.get(key.get("$ref", ""), {}).get("enum")
+    if choices:
+        return ", ".join(f"`{choice}`" for choice in choices)
+    if key["type"] == "array":
+        return "list of entries" if "$ref" in key["items"] else f"list of {_words(key['items'], definitions)}s"
+    limits = [f"{sign} {key[name]:g}" for name, sign in _LIMITS.items() if name in key]
+    return ", ".join([f"{_TYPES[key['type']]} {limits[0]}", *limits[1:]] if limits else [_TYPES[key["type"]]])
 
 
 def shipped() -> str:

@@ -5,6 +5,7 @@
 
 OmegaConf merges profiles and overrides and refuses unknown keys. pydantic then checks types and ranges, and
 `rise.core.config.check` the rules across keys. Every mistake is one UserError with the key, its value and the remedy.
+The libraries' errors are not chained to it: their texts repeat values, and a value of the teacher may be a secret.
 """
 
 from __future__ import annotations
@@ -57,10 +58,9 @@ def apply_overrides(base: DictConfig, overrides: Sequence[str]) -> Config:
     try:
         config = _typed(base)
     except ValidationError as error:
-        # pydantic's own text repeats the value, which may be a key of the teacher: not chained.
         raise UserError(f"config: {_complaint(error)}") from None
     except UNREADABLE as error:
-        raise UserError(f"config: {_reason(error)}") from error
+        raise UserError(f"config: {_reason(error)}") from None
     check_config(config)
     return config
 
@@ -74,7 +74,7 @@ def parse_override(override: str) -> DictConfig:
         return OmegaConf.from_dotlist([override])
     except UNREADABLE as error:
         reason = "" if _shown(override) != override else f": {error_line(error)}"
-        raise UserError(f"override {_shown(override)!r} cannot be read{reason}") from error
+        raise UserError(f"override {_shown(override)!r} cannot be read{reason}") from None
 
 
 def to_yaml(config: Config) -> str:
@@ -125,7 +125,7 @@ def _merge(base: DictConfig, extra: DictConfig, origin: str) -> DictConfig:
         _check_no_interpolation(extra)
         return cast(DictConfig, OmegaConf.merge(base, extra))
     except UNREADABLE as error:
-        raise UserError(f"{origin}: {_reason(error)}") from error
+        raise UserError(f"{origin}: {_reason(error)}") from None
 
 
 def _check_no_interpolation(extra: DictConfig) -> None:
@@ -149,7 +149,8 @@ def _reason(error: BaseException) -> str:
     key = getattr(error, "full_key", None)
     if key and _is_secret(str(key)) and not isinstance(error, ConfigKeyError):
         return f"key {key}: the value does not have the key's type"
-    return f"key {key}: {first_line(error)}" if key else first_line(error)
+    reason = first_line(error).partition(" value: ")[0]  # OmegaConf repeats the value of a whole section
+    return f"key {key}: {reason}" if key else reason
 
 
 def _shown(override: str) -> str:

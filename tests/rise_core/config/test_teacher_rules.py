@@ -1,6 +1,8 @@
 """What a config may say about turns that are not the learner's; no secret is stored or repeated."""
 
 import re
+import traceback
+from pathlib import Path
 
 import pytest
 
@@ -60,10 +62,25 @@ def test_what_cannot_work_is_named(overrides: list[str], named: str) -> None:
         "teacher.apikey=sk-planted",
         "teacher={apikey: sk-planted}",
         "teacher.api_key=[sk-planted",
+        "teacher.api_key={key: sk-planted}",
+        "teacher.concurrency=sk-planted",
+        "teacher.engine.threads=sk-planted",
+        "teacher.omit=[[sk-planted]]",
+        "teacher.engine=sk-planted",
+        "teacher=sk-planted",
     ],
 )
 def test_a_secret_in_the_config_is_refused_and_not_repeated(override: str) -> None:
     assert "sk-planted" not in refused(override)
+
+
+@pytest.mark.parametrize("section", ["sk-planted", "{concurrency: sk-planted}", "{api_key: sk-planted}"])
+def test_a_secret_in_a_profile_file_is_refused_and_not_repeated(tmp_path: Path, section: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"teacher: {section}\n")
+    with pytest.raises(UserError) as caught:
+        load_config(f"demo+{tmp_path}/mine.yaml")
+    assert "sk-planted" not in str(caught.value)
+    assert "sk-planted" not in "".join(traceback.format_exception(caught.value)), "a flow's log holds the traceback"
 
 
 def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_teacher() -> None:
