@@ -1,4 +1,4 @@
-"""RISE (Recursive Introspection, arXiv 2407.18219) from Python: the names that a notebook needs, in one place.
+"""RISE (Recursive Introspection, arXiv 2407.18219) from Python: all names for a notebook in one place.
 
     import rise
 
@@ -6,8 +6,8 @@
     rollouts = rise.read_rollouts(lake, "demo", iteration=2, purpose="eval_sequential")
     print(rollouts.to_pandas().groupby("turn")["verdict"].value_counts(normalize=True))
 
-Each name is defined in its own module and loaded at first use, so `import rise` takes no time and needs neither torch
-nor vLLM. docs/python.md has a worked example for each of them.
+A name is loaded from its own module at first use, so `import rise` takes no time and needs neither torch nor vLLM.
+docs/python.md has a worked example for each name.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def open_lake(home: str | Path | None = None, *, version: int | None = None) -> 
 
 
 def read_config(lake: Lake, run: str) -> Config:
-    """Read the config that a run began with."""
+    """Read the stored config of a run."""
     from rise.core.config.load import from_yaml
     from rise.storage import runs
 
@@ -140,7 +140,7 @@ def load_checkpoint(home: str | Path | None, run: str, iteration: int | None = N
 def open_learner(home: str | Path | None, run: str, iteration: int | None = None) -> LocalLearner:
     """Start a vLLM engine in this process with a checkpoint and the evaluation settings of its run.
 
-    Call it before torch is imported: torch and vLLM read the number of threads from the environment at import.
+    Open a learner before anything imports torch: torch and vLLM read the number of threads from the environment at import.
 
     Args:
         iteration: 0 is the base model; None takes the newest.
