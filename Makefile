@@ -2,6 +2,7 @@
 SHELL := bash
 BIN := .venv/bin
 PORT := 4200
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=20
 .DEFAULT_GOAL := help
 .PHONY: help setup demo server stop test test-all fuzz faults bench lint format docs requirements clean
 
@@ -21,12 +22,12 @@ server: setup  ## start a local Prefect server, a worker and the report pages, d
 stop: setup  ## end what `make server` started
 	@$(BIN)/python -m deployments.server stop
 
-test: setup  ## run the tests of every module and one whole iteration (ARGS="-k name" passes arguments to pytest)
-	$(BIN)/python -m pytest -m "not (run or fault or deployment or browser or docs or fuzz)" $(ARGS)
+test: setup  ## test every module and one whole iteration, two files at a time (ARGS="-k name" goes to pytest)
+	$(PYTEST) -m "not (run or fault or deployment or browser or docs or fuzz)" $(ARGS)
 
-test-all: setup  ## run every test: whole runs, faults, deployments, pages, browser and fuzz too (ARGS as above)
+test-all: setup  ## run every test: also faults, deployments, the pages' commands, browser, fuzz (ARGS as above)
 	-@deployments/browser.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 fuzz: setup  ## hostile input to every parser, 10,000 a target and more than an hour (ARGS="-k config")
 	RISE_FUZZ=$${RISE_FUZZ:-10000} $(BIN)/python -m pytest tests/fuzz --durations=20 $(ARGS)

@@ -1,34 +1,52 @@
-"""Fixtures of all tests: the tiers, shared services, finished runs to read, and the rule about skipped tests."""
+"""Fixtures of all tests: tiers, shared services, finished runs to read, and the rule about skipped tests."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows.command import TINY, finished
+from tests.flows.command import TINY, finished, processes_of
 
 # A shell starts background jobs with SIGINT ignored, and children inherit this: `make test &` could not test Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.rise_core.answering.teacher_fixtures"]  # a vLLM server for tests of two folders
 
+# -- tiers and order ---------------------------------------------------------------------------------------------------
+
 # Fixture → marker. A test that uses the fixture, directly or through another fixture, gets the marker.
-TIERS = {"whole": "service", "ray_session": "service", "prefect_server": "service", "chromium": "browser"}
-TIERS |= {"teacher_server": "service", "served": "deployment", "page": "browser"}
-LAST = ("prefect_server", "ray_session")  # session services: tests without them run before, in a clean process
+TIERS = {"whole": "service", "ray_session": "service", "prefect_server": "service", "teacher_server": "service"}
+TIERS |= {"served": "deployment", "chromium": "browser"}
+# Fixture → group. Tests of a group run in one process, since each process would start the service anew.
+GROUPS = {"ray_session": "ray", "served": "make server", "teacher_server": "teacher"}
+SLOW = ("service", "run", "fault", "deployment", "browser")  # first, so that short files fill the end
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures, and move the tests of the session's services to the end."""
+    """Mark tests by their fixtures, order the files, and group them for the processes of `-n 2`."""
+    first: dict[Path, int] = {}
     for item in items:
-        for fixture in getattr(item, "fixturenames", ()):
-            if fixture in TIERS:
-                item.add_marker(TIERS[fixture])
-    items.sort(key=lambda item: sum(fixture in getattr(item, "fixturenames", ()) for fixture in LAST))
+        fixtures = getattr(item, "fixturenames", ())
+        for fixture in TIERS.keys() & set(fixtures):
+            item.add_marker(TIERS[fixture])
+        if item.config.pluginmanager.hasplugin("xdist"):
+            groups = [group for fixture, group in GROUPS.items() if fixture in fixtures]
+            item.add_marker(pytest.mark.xdist_group([*groups, item.nodeid.partition("::")[0]][0]))
+        first[item.path] = min(turn(item), first.get(item.path, 2))
+    items.sort(key=lambda item: first[item.path])
+
+
+def turn(item: pytest.Item) -> int:
+    """Tests that must not meet a running Ray come first, then those that take long, then the short ones."""
+    if "no_ray" in getattr(item, "fixturenames", ()):
+        return 0
+    return 1 if any(item.get_closest_marker(name) for name in SLOW) else 2
 
 
 # -- skipped tests -----------------------------------------------------------------------------------------------------
@@ -60,7 +78,7 @@ def refused_skips(reporter: pytest.TerminalReporter) -> set[str]:
     return {reason for reason in reasons if not reason.startswith(ALLOWED)}
 
 
-# -- services, one of each for the whole session -----------------------------------------------------------------------
+# -- services, one of each in a process --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +93,14 @@ def ray_session() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_ray() -> None:
+    """No Ray is connected in this process: for tests that start their own, or that nothing may start."""
+    import ray
+
+    assert not ray.is_initialized()
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """One Prefect server, with an empty database, for all flow and task runs inside this process."""
@@ -86,14 +112,42 @@ def prefect_server() -> Iterator[None]:
 
 # -- finished runs -----------------------------------------------------------------------------------------------------
 
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
+
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of an undisturbed run `whole` of two iterations; `printed.txt` in the home holds the printed metrics.
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Makes a folder that all processes of the test run share; the first to ask fills it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    Tests read this home. A test that writes copies the home first (`shutil.copytree`).
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        assert done.exists()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whole(make_once: MakeOnce) -> Path:
+    """The home of an undisturbed run `whole` of two iterations, as one `rise run` leaves it.
+
+    `printed.txt` in the home holds the printed metrics, `left.txt` the command lines of processes that outlived the
+    command. Tests read this home. A test that writes copies the home first (`shutil.copytree`).
     """
-    home = tmp_path_factory.mktemp("whole") / "home"
-    printed = finished(home, "run", TINY, "--run", "whole")
-    (home / "printed.txt").write_text(printed)
-    return home
+
+    def fill(folder: Path) -> None:
+        home = folder / "home"
+        (folder / "printed.txt").write_text(finished(home, "run", TINY, "--run", "whole"))
+        (folder / "left.txt").write_text("\n".join(processes_of(home)))
+        for name in ("printed.txt", "left.txt"):
+            (folder / name).rename(home / name)
+
+    return make_once("whole", fill) / "home"

@@ -17,7 +17,7 @@ from tests.deployments.served import PATIENCE, Served
 from tests.flows.command import query
 from tests.needs import chromium_path
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 # The demo cut small, and with a user's own verifier, which the worker's flow run and its graders find in their folder.
 SMALL = (

@@ -37,7 +37,6 @@ def test_flow_runs_of_any_worker_send_heartbeats_and_no_telemetry() -> None:
         assert int(env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == 30
 
 
-@pytest.mark.slow
 def test_deploying_again_changes_nothing(served: Served) -> None:
     def known() -> list[Any]:
         deployments = [served.deployment(name) for name in ("iterate", "nightly")]
@@ -73,7 +72,6 @@ def lasting(found: Any) -> Any:
     return found
 
 
-@pytest.mark.slow
 def test_the_coming_nights_are_scheduled(served: Served) -> None:
     wanted = {"deployments": {"name": {"any_": ["nightly"]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
 
@@ -84,7 +82,6 @@ def test_the_coming_nights_are_scheduled(served: Served) -> None:
     assert nights() == {"02:00:00"}
 
 
-@pytest.mark.slow
 def test_a_second_start_says_that_it_runs(served: Served) -> None:
     def pids() -> list[int]:
         return [served.pid(name) for name in ("server", "reports", "worker")]
@@ -100,7 +97,7 @@ def kill_server(served: Served) -> None:
     served.until(lambda: not is_healthy(served.url), "end of the server")
 
 
-@pytest.mark.slow
+@pytest.mark.deployment
 def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: Path) -> None:
     served = Served(tmp_path / "home", free_port(row=2))
     secret = {"PREFECT_API_AUTH_STRING": "somebody:a-long-password"}
@@ -152,7 +149,6 @@ def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: 
         make("stop", secret)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
     [
@@ -172,7 +168,6 @@ def test_the_server_refuses_what_the_form_does_not_allow(
     assert any(words in said for words in complaint.split("|")), said
 
 
-@pytest.mark.slow
 def test_a_wrong_value_is_refused_in_the_words_of_the_command_line(served: Served, tmp_path: Path) -> None:
     override = "collect.problem=3"
     flow_run = served.begin("iterate", run="wrong", overrides=[override])
@@ -217,7 +212,6 @@ def test_the_address_of_the_pages_is_their_own_where_no_other_is_set(given: dict
     assert pages_url(given, 4301) == expected
 
 
-@pytest.mark.slow
 def test_report_pages_that_died_are_started_again_where_they_were(served: Served) -> None:
     before = {name: served.pid(name) for name in ("server", "reports", "worker")}
     os.kill(before["reports"], signal.SIGKILL)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.deployments.served import Served
-
-pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import threading

@@ -11,8 +11,6 @@ from tests.deployments.served import Served
 from tests.flows.command import TINY, query
 from tests.flows.moments import training
 
-pytestmark = pytest.mark.slow
-
 RUN = "operated"
 ROLLOUTS = f"SELECT * FROM rollouts WHERE run = '{RUN}' ORDER BY ALL"
 SILENT = 45  # seconds without a heartbeat, of which there is one every 30, until a flow run counts as crashed

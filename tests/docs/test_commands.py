@@ -61,7 +61,7 @@ def test_a_command_is_run_by_a_test_or_by_ci(command: Command) -> None:
     assert runs_here(command) or where, f"{command}: say in tests/docs/elsewhere.py which test or CI job runs it"
 
 
-@pytest.mark.slow
+@pytest.mark.docs
 @pytest.mark.parametrize("command", [command for command in commands() if runs_here(command)], ids=str)
 def test_a_command_that_reads_works(
     command: Command, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -81,7 +81,7 @@ def test_a_command_that_reads_works(
     assert result.stdout.strip()
 
 
-@pytest.mark.slow
+@pytest.mark.docs
 @pytest.mark.parametrize("block", blocks("sql"), ids=str)
 def test_a_query_finds_rows(block: Block, home: Path) -> None:
     sql = block.text
@@ -93,7 +93,7 @@ def test_a_query_finds_rows(block: Block, home: Path) -> None:
     assert found.num_rows or any(words in sql for words in MAY_BE_EMPTY), sql
 
 
-@pytest.mark.slow
+@pytest.mark.docs
 @pytest.mark.parametrize("block", [b for b in blocks("python") if b.page != NOTEBOOK], ids=str)
 def test_a_program_runs(block: Block, home: Path) -> None:
     program = block.text.replace(".venv/bin/rise", RISE).replace('"demo"', '"whole"')

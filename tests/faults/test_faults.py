@@ -17,7 +17,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
     return Suite(tmp_path_factory.mktemp("faults"), seed=7)
 
 
-@pytest.mark.slow
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["disk-full-checkpoint", "evaluation-killed"])
 def test_nothing_is_lost(suite: Suite, name: str) -> None:
     result = suite.run(FAULTS[name], tries=1)

@@ -1,5 +1,6 @@
-"""Runs command `rise` as a user does: in a process of its own, with its own home."""
+"""Command `rise` on a home of its own: in a process, as a user starts it, or inside the test's process."""
 
+import io
 import json
 import os
 import signal
@@ -7,8 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from typer.testing import CliRunner, Result
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TINY = str(ROOT / "tests/profiles/tiny.yaml")
@@ -33,8 +38,31 @@ def finished(home: Path, *arguments: str, timeout: float = 600) -> str:
     return result.stdout
 
 
-def query(home: Path, sql: str, *options: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(finished(home, "query", sql, "--format", "json", *options))
+def inside(home: Path, *arguments: str) -> Result:
+    """Run a command that starts no service inside this process, which saves a second of imports."""
+    from rise.flows.cli.app import app  # here and in `query`: every start of pytest imports this module
+
+    settings = environment(home) | {"PREFECT_HOME": str(home / "prefect")}
+    with patch.dict(os.environ, settings, clear=True):
+        return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def printed(home: Path, *arguments: str) -> str:
+    """Standard output of a command that runs inside this process and must succeed."""
+    result = inside(home, *arguments)
+    assert result.exit_code == 0, f"{arguments}: {result.stderr[-4000:]}"
+    return result.stdout
+
+
+def query(home: Path, sql: str, version: int | None = None) -> list[dict[str, Any]]:
+    """Rows of a query, as `rise query SQL --format json` prints them."""
+    from rise.flows.cli.printing import write_rows
+    from rise.storage.location import LakeLocation
+    from rise.storage.query import run_query
+
+    with redirect_stdout(io.StringIO()) as output:
+        write_rows(run_query(LakeLocation.from_home(home), sql, version), "json")
+    rows: list[dict[str, Any]] = json.loads(output.getvalue())
     return rows
 
 

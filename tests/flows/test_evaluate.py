@@ -2,24 +2,18 @@
 
 import json
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from rise.flows.cli.app import app
-from tests.flows.command import TINY, finished, kill_group, processes_of, query, rise, started
-
-pytestmark = pytest.mark.slow
+from tests.flows.command import TINY, finished, inside, kill_group, printed, processes_of, query, started
+from tests.flows.moments import sampled, wait_for
 
 WIDER = ("eval", "whole", "eval.turns=5", "eval.samples=6", "--iteration", "1")
 SPLIT = "samples-6-turns-5"
 # One of reasoning-gym's own families, of which the run has seen no problem and hardly a word.
 CHAINS = ("problems.name=chain_sum", "problems.params={max_terms: 3, max_digits: 1}", "problems.eval_size=16")
 FAMILY = ("eval", "whole", *CHAINS, "--split", "chains")
-Refused = Callable[[Path, list[str], str], None]
 NEWEST = "SELECT max(snapshot_id) v FROM ducklake_snapshots('lake')"
 
 
@@ -32,20 +26,13 @@ def home(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch) -> Refused:
-    """Runs a command in this process, which must end with one line that names what is wrong."""
-
-    def run(home: Path, arguments: list[str], named: str) -> None:
-        monkeypatch.setenv("RISE_HOME", str(home))
-        monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
-        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert result.exit_code == 2, result.output
-        assert result.stdout == ""
-        assert named in result.stderr
-        assert len(result.stderr.strip().splitlines()) == 1
-
-    return run
+def refused(home: Path, arguments: list[str], named: str) -> None:
+    """The command must end with one line that names the mistake."""
+    result = inside(home, *arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert named in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_more_turns_and_samples_are_a_split_beside_the_flows_own(whole: Path, home: Path) -> None:
@@ -102,8 +89,8 @@ def test_the_new_splits_episodes_know_their_problems(home: Path) -> None:
 
 def test_its_metrics_are_printed_and_the_same_command_does_nothing_more(home: Path) -> None:
     before = query(home, NEWEST)
-    again = rise(home, *WIDER)
-    assert again.returncode == 0, again.stderr
+    again = inside(home, *WIDER)
+    assert again.exit_code == 0, again.stderr
     assert again.stdout == (home / "wider.txt").read_text()
     first, head = again.stdout.splitlines()[:2]
     assert f"split {SPLIT}" in first
@@ -113,9 +100,9 @@ def test_its_metrics_are_printed_and_the_same_command_does_nothing_more(home: Pa
 
 
 def test_an_evaluation_does_not_count_as_an_iteration(home: Path) -> None:
-    runs = json.loads(finished(home, "runs", "--format", "json"))
+    runs = json.loads(printed(home, "runs", "--format", "json"))
     assert [(r["run"], r["iterations_done"]) for r in runs if r["run"] == "whole"] == [("whole", 2)]
-    assert "m1@t5" not in finished(home, "report", "whole")
+    assert "m1@t5" not in printed(home, "report", "whole")
 
 
 @pytest.mark.parametrize(
@@ -129,11 +116,11 @@ def test_an_evaluation_does_not_count_as_an_iteration(home: Path) -> None:
         (("problems.name=nosuch",), "nosuch"),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_line(refused: Refused, home: Path, arguments: list[str], named: str) -> None:
+def test_what_cannot_be_evaluated_is_one_line(home: Path, arguments: list[str], named: str) -> None:
     refused(home, ["eval", "whole", *arguments], named)
 
 
-def test_a_family_that_holds_training_problems_is_refused(refused: Refused, home: Path, tmp_path: Path) -> None:
+def test_a_family_that_holds_training_problems_is_refused(home: Path, tmp_path: Path) -> None:
     trained = query(home, "SELECT problem, answer FROM problems WHERE split = 'train' LIMIT 1")[0]
     path = tmp_path / "leak.jsonl"
     path.write_text(json.dumps({"question": trained["problem"].upper(), "answer": trained["answer"]}))
@@ -141,14 +128,12 @@ def test_a_family_that_holds_training_problems_is_refused(refused: Refused, home
     refused(home, ["eval", "whole", *overrides], "1 of the 1 problems")
 
 
+@pytest.mark.fault
 def test_another_family_killed_on_the_way_ends_with_each_key_once(home: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     process = started(home, log, *FAMILY)
-    deadline = time.monotonic() + 300
-    while not list((home / "runs/whole/staging").glob("eval_sequential-2-chains-*-turn-2.parquet")):
-        assert process.poll() is None, log.read_text()[-4000:]
-        assert time.monotonic() < deadline, log.read_text()[-4000:]
-        time.sleep(0.001)
+    moment = sampled("whole", "eval_sequential-2-chains-*-turn-2")
+    wait_for(moment, home, process, log, pause=0.001, timeout=300)
     kill_group(process)
     stamps = (
         "SELECT purpose, shard, turn, max(created_at)::VARCHAR t FROM rollouts WHERE split = 'chains' GROUP BY ALL"
@@ -176,12 +161,13 @@ def test_another_family_killed_on_the_way_ends_with_each_key_once(home: Path, tm
     assert processes_of(home) == []
 
 
+@pytest.mark.run
 def test_a_baseline_joins_a_profile_and_is_compared(home: Path) -> None:
     finished(home, "run", f"{TINY}+self-refine")
-    shown = finished(home, "compare", "whole", "tiny-self-refine")
+    shown = printed(home, "compare", "whole", "tiny-self-refine")
     assert all(word in shown for word in ("whole@2", "tiny-self-refine@0", "m1@t3", "n=12"))
     assert "NOT at equal numbers of sampled responses: whole@2 160, tiny-self-refine@0 0" in shown
-    rows = json.loads(finished(home, "compare", "whole", "tiny-self-refine", "--format", "json"))
+    rows = json.loads(printed(home, "compare", "whole", "tiny-self-refine", "--format", "json"))
     found = {(r["row"], r["run"]): r for r in rows}
     by_problem = query(
         home,
@@ -212,7 +198,5 @@ def test_a_baseline_joins_a_profile_and_is_compared(home: Path) -> None:
         (("whole", "whole@1", "--split", "nosuch"), "'nosuch'"),
     ],
 )
-def test_runs_that_cannot_be_compared_are_one_line(
-    refused: Refused, whole: Path, arguments: list[str], named: str
-) -> None:
+def test_runs_that_cannot_be_compared_are_one_line(whole: Path, arguments: list[str], named: str) -> None:
     refused(whole, ["compare", *arguments], named)

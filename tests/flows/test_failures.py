@@ -6,7 +6,7 @@ import pytest
 
 from tests.flows.command import TINY, finished, processes_of, query, rise
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fault
 
 COMMAND = ("run", TINY, "--run", "failing", "iterations=1", "collect.stop_on_success=true")
 

@@ -12,7 +12,7 @@ import pytest
 from tests.flows.command import TINY, processes_of, query, started
 from tests.flows.moments import Moment, sampled, training, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fault
 
 RUN = "stopped"
 # Long enough to be met in the middle: shards of one problem, thousands of steps.

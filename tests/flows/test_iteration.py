@@ -10,9 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.flows.command import TINY, finished, processes_of, query, rise
-
-pytestmark = pytest.mark.slow
+from tests.flows.command import TINY, finished, inside, printed, query, rise
 
 EPISODES = {"collect": (16, [1, 4]), "eval_sequential": (12, [1, 1, 1]), "eval_parallel": (12, [3])}
 
@@ -85,9 +83,11 @@ def test_an_earlier_version_shows_the_lake_as_it_was(whole: Path) -> None:
         " WHERE commit_message LIKE '%iteration=1 stage=write_parquet%'",
     )[0]["v"]
     count = "SELECT count(*) n, max(iteration) newest FROM examples"
-    assert query(whole, count, "--at", str(first - 1)) == [{"n": 0, "newest": None}]
-    assert query(whole, count, "--at", str(first))[0]["newest"] == 1
+    assert query(whole, count, first - 1) == [{"n": 0, "newest": None}]
+    assert query(whole, count, first)[0]["newest"] == 1
     assert query(whole, count)[0]["newest"] == 2
+    command = ("query", count, "--format", "json", "--at", str(first))  # the same, as a user asks
+    assert json.loads(finished(whole, *command)) == query(whole, count, first)
 
 
 def test_checkpoints_hold_the_files_that_their_hashes_name(whole: Path) -> None:
@@ -131,6 +131,7 @@ def test_a_complete_run_is_left_as_it_is(whole: Path) -> None:
     before = query(whole, newest)
     again = rise(whole, "run", TINY, "--run", "whole")
     assert again.returncode == 0, again.stderr
+    assert again.stdout == (whole / "printed.txt").read_text()
     assert "complete at iteration 2; --iterations N goes on" in again.stderr
     assert "prefect" not in again.stderr.lower(), "nothing is started for it"
     assert query(whole, newest) == before
@@ -143,14 +144,14 @@ def test_a_damaged_file_of_a_complete_run_is_named(whole: Path, tmp_path: Path) 
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    again = rise(copy, "run", TINY, "--run", "whole")
-    assert again.returncode == 2
+    again = inside(copy, "run", TINY, "--run", "whole")
+    assert again.exit_code == 2
     assert f"{path.name} is damaged" in again.stderr
 
 
 def test_another_config_for_the_same_run_is_refused_with_the_difference(whole: Path) -> None:
-    result = rise(whole, "run", TINY, "--run", "whole", "train.tau=0.9")
-    assert result.returncode == 2
+    result = inside(whole, "run", TINY, "--run", "whole", "train.tau=0.9")
+    assert result.exit_code == 2
     assert "train.tau: stored 0.4, now 0.9" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
@@ -161,12 +162,12 @@ def test_the_server_s_memory_of_its_blocks_lies_in_the_home(whole: Path) -> None
 
 
 def test_nothing_is_left_running(whole: Path) -> None:
-    assert processes_of(whole) == []
+    assert (whole / "left.txt").read_text() == ""
 
 
 def test_a_plain_duckdb_session_attaches_the_lake(whole: Path) -> None:
     with duckdb.connect() as session:
-        session.execute(finished(whole, "attach"))
+        session.execute(printed(whole, "attach"))
         found = session.execute("SELECT iteration FROM leaderboard ORDER BY iteration").fetchall()
         with pytest.raises(duckdb.Error):
             session.execute("DELETE FROM metrics")

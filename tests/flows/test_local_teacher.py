@@ -10,7 +10,7 @@ from tests.flows.command import TINY, kill_group, living, processes_of, query, s
 from tests.flows.moments import training, wait_for
 from tests.flows.taught import TURNS, check_taught, make_teacher
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.run
 
 
 def test_a_second_local_model_teaches_a_run(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.flows.command import RISE, TINY, environment, kill_group
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.run
 
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 PLANTED = {

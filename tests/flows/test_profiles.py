@@ -10,7 +10,7 @@ from safetensors import safe_open
 from tests.flows.architectures import save_llama2, save_mistral
 from tests.flows.command import finished, query
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.run
 
 SMALL = [
     "iterations=1", "model.dtype=float32", "collect.max_new_tokens=8", "collect.turns=[{n: 1}, {n: 2}]", "eval.turns=2",

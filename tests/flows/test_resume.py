@@ -9,7 +9,7 @@ import pytest
 from tests.flows.command import TINY, processes_of, query, started
 from tests.flows.moments import Moment, committed, sampled, training, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fault
 
 COMMAND = ("run", TINY, "--run", "whole")
 KEYS = "SELECT iteration, purpose, problem_id, turn, sample, shard, split FROM rollouts ORDER BY ALL"

@@ -18,6 +18,8 @@ from rise.core.config.load import apply_overrides, dotted, from_yaml, load_confi
 from rise.core.config.profiles import default_run_name, profile_parts, read_profile
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
+pytestmark = pytest.mark.fuzz
+
 KEYS = [*dotted(OmegaConf.structured(Config)), "collect", "train.optim", "problems.params", "collect.turns.0.n"]
 VALUES = ["null", "true", "1", "-1", "0", "1e400", "nan", ".inf", "[]", "{}", "scratch", "hub", "[{policy: learner}]"]
 VALUES += ["[{policy: teacher, n: 4}]", "{a: {b: [1, 2]}}", "&a [*a]", "!!python/object/apply:os.abort []", "env:KEY"]

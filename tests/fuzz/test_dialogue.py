@@ -13,6 +13,8 @@ from rise.core.method.dialogue import ask, in_view, lessons, messages, response_
 from rise.core.models.scratch import make_tokenizer
 from tests.fuzz.inputs import deadline, fuzzed, pieces
 
+pytestmark = pytest.mark.fuzz
+
 SIGNS = [
     "{problem}",
     "{",

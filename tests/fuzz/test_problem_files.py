@@ -19,6 +19,8 @@ from rise.core.config.keys import Config, Fields, Problems
 from rise.core.problems import ProblemSet, load_problems
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
+pytestmark = pytest.mark.fuzz
+
 COLUMNS = ["question", "answer", "id", "solution", "x"]
 cells = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), hostile_text, st.lists(st.integers(), max_size=2)

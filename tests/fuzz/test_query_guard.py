@@ -19,6 +19,8 @@ from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_tex
 from tests.storage.samples import shard_rows
 from tests.storage.test_hostile_queries import ALL
 
+pytestmark = pytest.mark.fuzz
+
 WORDS = "SELECT FROM WHERE WITH RECURSIVE AS VALUES UNION ALL JOIN LATERAL ORDER BY LIMIT GROUP HAVING PIVOT SUMMARIZE"
 WORDS += " DESCRIBE SHOW TABLES COPY TO ATTACH INSERT INTO DELETE UPDATE SET CREATE TABLE VIEW CALL PRAGMA EXPLAIN AT"
 SIGNS = [

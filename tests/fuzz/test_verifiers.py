@@ -13,6 +13,8 @@ from rise.core.verifiers import NAMES
 from rise.core.verifiers.grading_pool import GradingPool
 from tests.fuzz.inputs import deadline, fuzzed, hostile_text, pieces
 
+pytestmark = pytest.mark.fuzz
+
 SIGNS = ["\\boxed{", "\\boxed", "{", "}", "(", ")", "#### ", "The answer is ", "answer:", "<answer>", "</answer>", "$"]
 SIGNS += [
     "\\frac",
