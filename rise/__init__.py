@@ -140,7 +140,7 @@ def load_checkpoint(home: str | Path | None, run: str, iteration: int | None = N
 def open_learner(home: str | Path | None, run: str, iteration: int | None = None) -> LocalLearner:
     """Start a vLLM engine in this process with a checkpoint and the evaluation settings of its run.
 
-    Open a learner before anything imports torch: torch and vLLM read the number of threads from the environment at import.
+    Open it before anything imports torch: torch and vLLM read the number of threads from the environment at import.
 
     Args:
         iteration: 0 is the base model; None takes the newest.
