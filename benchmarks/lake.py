@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ from measuring import data, held, machine, parser, progress, table, timed
 
 from rise.core.records import Problem, Rollout
 from rise.storage import problem_rows, rollouts
-from rise.storage.examples import MARK_SELECTED
-from rise.storage.lake import Lake, LakeLocation, Transaction
-from rise.storage.maintenance import CLEAN_UP, tidy
-from rise.storage.schema import VIEWS
+from rise.storage.examples import mark_selected
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
+from rise.storage.maintenance import tidy
+from rise.storage.transaction import Transaction
+from rise.storage.views import VIEWS
 
 PER_RUN = 5  # iterations of a run
 JSON_TABLES = ("rollouts", "examples", "metrics", "problems")
@@ -83,7 +86,7 @@ def measured(given: Any, folder: Path) -> str:
         lines = write_json(full, folder / "json")
         views = compare_views(full, lines, given.repeats, given.whole_episodes)
         merged = size_of(folder / "full")
-        full._session.execute(CLEAN_UP.replace("now() -", "now() +"))
+        tidy(full, "benchmark", 0, keep=timedelta(days=-1))
         sizes = {name: size_of(path) for name, path in (("lake", folder / "full"), ("json", folder / "json"))}
         commits = compare_commits(full, empty, pool, max(given.repeats, 5))
     return "\n\n".join(
@@ -132,7 +135,7 @@ def commit_iteration(lake: Lake, made: Iteration, tidied: Callable[[Lake, str, i
 
     def select(tx: Transaction) -> None:
         tx.append("examples", made.examples)
-        tx.execute(MARK_SELECTED, (made.run, made.number, "collect", made.run, made.number))
+        mark_selected(tx, made.run, made.number)
 
     def evaluate(tx: Transaction) -> None:
         for rows in made.evaluated:
@@ -149,7 +152,7 @@ def write_json(lake: Lake, folder: Path) -> duckdb.DuckDBPyConnection:
     """The lake's rows as JSON lines, one file a table; a session in which they stand under the tables' names."""
     folder.mkdir()
     session = duckdb.connect()
-    with lake._session.cursor() as cursor:
+    with lake.alone() as cursor:
         cursor.execute("USE lake")
         for name in JSON_TABLES:
             progress(f"JSON lines: {name}")
@@ -160,15 +163,15 @@ def write_json(lake: Lake, folder: Path) -> duckdb.DuckDBPyConnection:
                 f"CREATE VIEW {name} AS FROM read_json('{folder / name}.jsonl', format='newline_delimited', "
                 f"columns={columns})"
             )
-    for name, sql in VIEWS.items():
-        session.execute(f"CREATE VIEW {name} AS {sql}")
+    for name, view in VIEWS.items():
+        session.execute(f"CREATE VIEW {name} AS {view.sql}")
     return session
 
 
 def compare_views(lake: Lake, lines: duckdb.DuckDBPyConnection, repeats: int, whole: bool) -> str:
     rows = []
     questions = QUESTIONS | ({"episodes, all": WHOLE} if whole else {})
-    with lake._session.cursor() as cursor:
+    with lake.alone() as cursor:
         cursor.execute("USE lake")
         for session in (cursor, lines):
             session.execute("SET threads = 2")

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rise.storage.arrow import MOMENT, TOKENS
+from rise.storage.columns import MOMENT, TOKENS
 
 SHARD = 256  # problems, as collect.shard_size is by default
 REVISIONS, TURNS, SAMPLES = 16, 5, 5
@@ -60,7 +60,7 @@ def make_pool(file: Path, problems: int, seed: int = 0) -> Pool:
     file = gguf_file()
     tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     ids = [tokenizer(part)["input_ids"] for part in (questions, texts)]
-    return Pool(questions, ids[0], pa.array(texts), pa.array(ids[1], TOKENS))
+    return Pool(questions, ids[0], pa.array(texts), pa.array(ids[1], TOKENS.arrow))
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def rollouts(
         "verdict": pa.array(verdicts.astype(object)),
         "reward": pa.array(np.select([verdicts == "correct", verdicts == "no_answer"], [1.0, -1.0], 0.0)),
         "selected": same(False, n),
-        "created_at": same(datetime.now(UTC), n, MOMENT),
+        "created_at": same(datetime.now(UTC), n, MOMENT.arrow),
     }
     return pa.table(columns)
 
@@ -167,7 +167,7 @@ def examples(pool: Pool, collected: list[pa.Table]) -> pa.Table:
     firsts = {row["problem_id"]: row["response_ids"] for table in keep[::2] for row in rows_of(table)}
     states = [state_ids(pool, row["problem_id"], firsts, row["turn"]) for row in rows_of(chosen)]
     names = ["run", "iteration", "problem_id", "turn", "sample", "response_ids", "reward"]
-    table = chosen.select(names).append_column("state_ids", pa.array(states, TOKENS))
+    table = chosen.select(names).append_column("state_ids", pa.array(states, TOKENS.arrow))
     return table.append_column("weight", pa.array(np.exp(chosen["reward"].to_numpy() / 0.4)))
 
 

@@ -12,11 +12,9 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -26,8 +24,8 @@ from rise.core.config.field_types import AT_EVALUATION, LATER
 from rise.core.config.keys import Config
 from rise.core.config.load import load_config
 from rise.core.config.profiles import BASELINES_DIR, CONF_DIR, baselines, profiles
-from rise.storage.lake import Lake, LakeLocation
-from rise.storage.meanings import TABLES, VIEWS, Relation, meaning
+from rise.storage.schema import TABLES, Table
+from rise.storage.views import VIEWS, View
 
 FOLDER = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -130,34 +128,21 @@ def first_comment(path: Path) -> str:
 
 
 def tables() -> str:
-    return relations(TABLES)
+    return relations(TABLES.values())
 
 
 def views() -> str:
-    return relations(VIEWS)
+    return relations(VIEWS.values())
 
 
-def relations(wanted: dict[str, Relation]) -> str:
-    """A heading and a table of columns for each relation, as a new lake has them."""
+def relations(described: Iterable[Table | View]) -> str:
+    """Return a heading and a table of columns for each table or view of the lake."""
     lines = []
-    for name, relation in wanted.items():
-        lines += [f"### {name}", "", relation.row, "", table("column", "type", "meaning")]
-        lines += [row(f"`{column}`", f"`{kind}`", meaning(name, column)) for column, kind in columns()[name].items()]
+    for relation in described:
+        lines += [f"### {relation.name}", "", relation.row, "", table("column", "type", "meaning")]
+        lines += [row(f"`{c.name}`", f"`{c.type.sql}`", c.meaning) for c in relation.columns]
         lines.append("")
     return "\n".join(lines)
-
-
-@cache
-def columns() -> dict[str, dict[str, str]]:
-    """The columns, with their types, of every table and view of a new lake."""
-    found: dict[str, dict[str, str]] = {}
-    with TemporaryDirectory() as folder, Lake(LakeLocation.from_home(Path(folder))) as lake:
-        asked = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake'"
-        for one in lake.query(f"{asked} ORDER BY table_name, column_index").to_pylist():
-            found.setdefault(one["table_name"], {})[one["column_name"]] = one["data_type"]
-    if found.keys() != TABLES.keys() | VIEWS.keys():
-        sys.exit(f"storage/meanings.py and the lake differ in {sorted(found.keys() ^ (TABLES.keys() | VIEWS.keys()))}")
-    return found
 
 
 def table(*names: str) -> str:

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from rise.storage.columns import Column
+from rise.storage.schema import Table
+
 R = TypeVar("R")
-TOKENS = pa.list_(pa.int32())
-MOMENT = pa.timestamp("us", tz="UTC")
 
 
-def table_of(schema: pa.Schema, rows: Sequence[Any]) -> pa.Table:
-    """Rows (objects with an attribute for every column) as a table."""
-    return pa.table([pa.array([getattr(row, f.name) for row in rows], f.type) for f in schema], schema=schema)
+def to_arrow(table: Table, records: Sequence[Any], **given: object) -> pa.Table:
+    """Convert records to rows of a table of the lake.
+
+    Args:
+        records: Objects with one attribute for each column that is not in `given`.
+        given: By column name: one value for all rows, or a range with one number per row.
+    """
+    return pa.table([_to_column(column, records, given) for column in table.columns], schema=table.arrow_schema())
 
 
-def records_of(build: Callable[..., R], names: Iterable[str], table: pa.Table) -> list[R]:
-    """One `build(*values)` a row, with the values of the columns `names`."""
-    return [build(*values) for values in zip(*(python_column(table[name]) for name in names), strict=True)]
+def to_columns(schema: pa.Schema, records: Sequence[Any]) -> pa.Table:
+    """Convert records to a table with one column for each of their attributes that `schema` names."""
+    return pa.table([pa.array([getattr(record, f.name) for record in records], f.type) for f in schema], schema=schema)
+
+
+def from_arrow(build: Callable[..., R], names: Iterable[str], rows: pa.Table) -> list[R]:
+    """Call `build` for each row with the values of columns `names`, and return the results."""
+    return [build(*values) for values in zip(*(python_column(rows[name]) for name in names), strict=True)]
 
 
 def field_names(record: type) -> list[str]:
-    return [f.name for f in fields(record)]
+    """Return the field names of a dataclass in order."""
+    return [field.name for field in fields(record)]
 
 
 def python_column(column: pa.ChunkedArray) -> list[Any]:
-    """A column as Python values; lists of integers go through one flat buffer, many times faster than row by row."""
+    """Convert a column to Python values; lists of integers through one flat buffer, many times faster than by row."""
     if not (pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type)) or column.null_count:
         return list(column.to_pylist())
     lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     flat, ends = lists.flatten().to_numpy().tolist(), lists.offsets.to_numpy()
     starts = (ends - ends[0]).tolist() if len(ends) else [0]
     return [flat[start:end] for start, end in pairwise(starts)]
+
+
+def _to_column(column: Column, records: Sequence[Any], given: Mapping[str, object]) -> pa.Array:
+    value = given.get(column.name)
+    if isinstance(value, range):
+        return pa.array(value, column.type.arrow)
+    if column.name in given:
+        return pa.repeat(pa.scalar(value, column.type.arrow), len(records))
+    values = [getattr(record, column.name) for record in records]
+    return pa.array([json.dumps(value) for value in values] if column.type.is_json else values, column.type.arrow)

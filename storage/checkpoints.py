@@ -12,26 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from rise.core.errors import KeyExists, UserError
 from rise.core.records import Checkpoint
-from rise.storage.arrow import MOMENT
+from rise.storage import arrow
 from rise.storage.home import inside
-from rise.storage.lake import Lake, Transaction
+from rise.storage.lake import Lake
 from rise.storage.publishing import check_published
-
-_LOG = pa.list_(
-    pa.struct(
-        {
-            "step": pa.int32(),
-            "epoch": pa.float64(),
-            "loss": pa.float64(),
-            "learning_rate": pa.float64(),
-            "tokens": pa.int64(),
-        }
-    )
-)
+from rise.storage.schema import CHECKPOINTS
+from rise.storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +54,13 @@ def append(lake: Lake, checkpoint: CheckpointRecord) -> int:
     Raises:
         KeyExists: The iteration has a checkpoint.
     """
-    columns = {
-        name: getattr(checkpoint, name)
-        for name in ("run", "iteration", "checkpoint_id", "kind", "base_id", "path", "sha256", "bytes", "steps")
-    }
-    columns |= {"tokens": checkpoint.tokens, "seconds": checkpoint.seconds, "files": json.dumps(checkpoint.files)}
-    table = pa.Table.from_pylist([columns])
-    table = table.append_column("training_log", pa.array([checkpoint.training_log], _LOG))
-    table = table.append_column("created_at", pa.array([datetime.now(UTC)], MOMENT))
+    row = arrow.to_arrow(CHECKPOINTS, [checkpoint], created_at=datetime.now(UTC))
 
     def write(tx: Transaction) -> None:
         key = (checkpoint.run, checkpoint.iteration)
         if tx.execute("SELECT 1 FROM lake.main.checkpoints WHERE run = ? AND iteration = ?", key):
             raise KeyExists(f"checkpoint of run {checkpoint.run}, iteration {checkpoint.iteration}")
-        tx.append("checkpoints", table)
+        tx.append("checkpoints", row)
 
     note = f"checkpoint={checkpoint.checkpoint_id}"
     stage = "fine_tune" if checkpoint.iteration else "prepare"

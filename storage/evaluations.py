@@ -1,4 +1,4 @@
-"""Table `evaluations`: the settings of every split that `rise eval` made, one row a run and split."""
+"""Table `evaluations`: the settings of each split made by `rise eval`, one row per run and split."""
 
 from __future__ import annotations
 
@@ -7,33 +7,44 @@ from datetime import UTC, datetime
 
 from rise.core.errors import KeyExists
 from rise.core.records import Problem
-from rise.storage import problem_rows
-from rise.storage.lake import Lake, Transaction
+from rise.storage import arrow, problem_rows
+from rise.storage.lake import Lake
+from rise.storage.schema import EVALUATIONS
+from rise.storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """What a split of a run stands for, for all its iterations: `config` is the whole config as YAML."""
+    """The settings of a split, for all iterations of the run; `config` is the whole config as YAML."""
 
     run: str
     split: str
     config: str
 
 
-def find(lake: Lake, run: str, split: str) -> EvaluationRecord | None:
-    found = lake.query("SELECT config FROM evaluations WHERE run = ? AND split = ?", [run, split])
-    return EvaluationRecord(run, split, found["config"][0].as_py()) if found.num_rows else None
-
-
 def append(lake: Lake, record: EvaluationRecord, problems: list[Problem]) -> int:
-    """Commit a split's settings and its problems as one version, which returns. Raises KeyExists when it is there."""
+    """Commit a split's settings and its problems in one snapshot.
+
+    Returns:
+        The snapshot's version.
+
+    Raises:
+        KeyExists: The run has this split.
+    """
+    row = arrow.to_arrow(EVALUATIONS, [record], created_at=datetime.now(UTC))
 
     def write(tx: Transaction) -> None:
         key = (record.run, record.split)
         if tx.execute("SELECT 1 FROM lake.main.evaluations WHERE run = ? AND split = ?", key):
             raise KeyExists(f"split {record.split} of run {record.run}")
-        tx.execute("INSERT INTO lake.main.evaluations VALUES (?, ?, ?, ?)", (*key, record.config, datetime.now(UTC)))
+        tx.append("evaluations", row)
         tx.append("problems", problem_rows.to_arrow(record.run, problems))
 
     note = f"split={record.split} problems={len(problems)}"
     return lake.commit(write, run=record.run, iteration=0, stage="prepare", note=note)
+
+
+def find(lake: Lake, run: str, split: str) -> EvaluationRecord | None:
+    """Read the settings of a split, None if the run has no such split."""
+    rows = lake.query("SELECT config FROM evaluations WHERE run = ? AND split = ?", [run, split])
+    return EvaluationRecord(run, split, rows["config"][0].as_py()) if rows.num_rows else None

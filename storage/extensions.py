@@ -1,4 +1,4 @@
-"""DuckDB extensions, loaded from the files in installed PyPI packages: nothing is downloaded at run time."""
+"""DuckDB extensions, loaded from files in installed PyPI packages: nothing is downloaded at run time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from rise.core.errors import UserError
 
 
 def extension_file(name: str) -> Path:
-    """The signed extension file for this DuckDB version, from the package `duckdb-extension-<name>`.
+    """Return the signed extension file for this DuckDB version, from package `duckdb-extension-<name>`.
 
-    Raises UserError that names the package to install when it is missing or made for another DuckDB.
+    Raises:
+        UserError: The package is missing or made for another DuckDB; the message names the package to install.
     """
     package = f"duckdb-extension-{name.replace('_', '-')}"
     try:

@@ -1,4 +1,4 @@
-"""The home folder: where the lake, the checkpoints and the runs' working files lie."""
+"""The home folder: lake, checkpoints, and the working files of runs."""
 
 from __future__ import annotations
 
@@ -12,59 +12,72 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rise.core.errors import UserError
-from rise.storage.lake import LakeLocation
+from rise.storage.location import LakeLocation
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def check_run_name(run: str) -> None:
-    """Raises UserError for a name that could leave the home folder or confuse a shell."""
+    """Check that a run's name is safe in paths and shells.
+
+    Raises:
+        UserError: The name could leave the home folder or confuse a shell.
+    """
     if not RUN_NAME.fullmatch(run):
         raise UserError(f"run name {run!r}: use up to 64 letters, digits, '-' and '_', starting with a letter or digit")
 
 
 def inside(home: Path, path: str) -> Path:
-    """`path`, which is relative to folder `home`. Raises UserError where it leads out of it: absolute, by `..` or by a
-    symbolic link."""
-    place = home / path
-    if Path(path).is_absolute() or ".." in Path(path).parts or not place.resolve().is_relative_to(home.resolve()):
+    """Join `home` and a relative path.
+
+    Raises:
+        UserError: The path leads out of `home`: absolute, by `..` or by a symbolic link.
+    """
+    joined = home / path
+    if Path(path).is_absolute() or ".." in Path(path).parts or not joined.resolve().is_relative_to(home.resolve()):
         raise UserError(f"{path} leads out of {home}, and is neither read nor written there: remove what leads out")
-    return place
+    return joined
 
 
 @dataclass(frozen=True)
 class Home:
-    """<home>/lake, <home>/checkpoints, <home>/runs/<run>."""
+    """The folders <home>/lake, <home>/checkpoints and <home>/runs/<run>."""
 
     path: Path
 
     @classmethod
     def from_env(cls) -> Home:
-        """The folder that RISE_HOME names; ./rise-home by default."""
+        """Locate the home folder: RISE_HOME, by default ./rise-home."""
         return cls(Path(os.environ.get("RISE_HOME") or "rise-home").expanduser().resolve())
 
     @property
     def lake(self) -> LakeLocation:
+        """Where the lake of this home lives."""
         return LakeLocation.from_home(self.path)
 
     def run_folder(self, run: str) -> Path:
+        """Return the folder of a run's working files; create it where missing."""
         check_run_name(run)
         folder = inside(self.path, f"runs/{run}")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def report(self, run: str) -> Path:
-        """Where the run's page is written."""
+        """Return the path of a run's report page."""
         return self.run_folder(run) / "report.html"
 
     @property
     def cache(self) -> Path:
-        """What can be made again at any time."""
+        """Folder of files that may be deleted at any time."""
         return self.path / "cache"
 
     @contextmanager
     def lock(self, run: str) -> Iterator[None]:
-        """Hold a run, so that two processes never advance it at once. The lock goes when its process goes."""
+        """Hold a run's lock, so that one process at a time advances the run. The lock ends with its process.
+
+        Raises:
+            UserError: Another process holds the lock.
+        """
         lock = FileLock(self.run_folder(run) / "lock", timeout=0)
         try:
             lock.acquire()

@@ -1,38 +1,50 @@
-"""Few large files for many small ones. Every shard's turn is a file of its own, and marking what was selected leaves a
-file of deletions beside it; read together they take several times as long (docs/performance.md).
+"""Merge small Parquet files of the lake (DuckLake maintenance); every version stays readable.
 
-All of it is DuckLake's own maintenance, and every version stays readable.
+Each work unit is a file of its own, and marking selected rollouts adds a file of deletions: reading many such files
+takes several times as long (docs/performance.md).
 """
 
 from __future__ import annotations
 
-from rise.storage import sums
-from rise.storage.lake import Lake, Transaction, patiently
+from datetime import UTC, datetime, timedelta
 
-REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)"
-MERGE = "CALL ducklake_merge_adjacent_files('lake')"
-# A day later: a query that began before may still read what was merged.
-CLEAN_UP = "CALL ducklake_cleanup_old_files('lake', older_than => now() - INTERVAL 1 DAY)"
-COUNT = "SELECT sum(file_count + delete_file_count)::BIGINT AS n FROM ducklake_table_info('lake')"
+from rise.storage import checksums
+from rise.storage.lake import Lake
+from rise.storage.patience import patiently
+from rise.storage.transaction import Transaction
+
+_REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)"
+_MERGE = "CALL ducklake_merge_adjacent_files('lake')"
+_REMOVE = "CALL ducklake_cleanup_old_files('lake', older_than => ?::TIMESTAMPTZ)"
+_COUNT = "SELECT sum(file_count + delete_file_count)::BIGINT AS n FROM ducklake_table_info('lake')"
+_KEEP = timedelta(days=1)  # a query that began before the merge may still read the old files
 
 
-def tidy(lake: Lake, run: str, iteration: int) -> tuple[int, int]:
-    """Merge the files of every run's iterations; returns how many the newest version had and has. `run` and `iteration`
-    are whose work this is, for the commit's message."""
-    (before,) = lake.query(COUNT)["n"].to_pylist()
-    for statement in (REWRITE, MERGE):  # two commits: what the first one wrote is merged by the second
+def tidy(lake: Lake, run: str, iteration: int, keep: timedelta = _KEEP) -> tuple[int, int]:
+    """Merge the files of all runs, and remove files merged earlier.
+
+    Args:
+        run, iteration: For the commits' messages.
+        keep: Age at which a merged file is removed.
+
+    Returns:
+        The number of files of the newest version, before and after.
+    """
+    (before,) = lake.query(_COUNT)["n"].to_pylist()
+    for statement in (_REWRITE, _MERGE):  # two commits: the second merges files that the first wrote
 
         def write(tx: Transaction, statement: str = statement) -> None:
             tx.execute(statement)
 
         lake.commit(write, run=run, iteration=iteration, stage="tidy")
-    lake.add_sums()
-    patiently(lake.location, lambda: clean_up(lake))
-    (after,) = lake.query(COUNT)["n"].to_pylist()
+    lake.add_checksums()
+    patiently(lake.location, lambda: _remove_merged(lake, keep))
+    (after,) = lake.query(_COUNT)["n"].to_pylist()
     return before, after
 
 
-def clean_up(lake: Lake) -> None:
-    """Remove the files that were merged a day ago, and their sums."""
-    with lake.alone() as session:
-        sums.forget(lake.location, [path for (path,) in session.execute(CLEAN_UP).fetchall()])
+def _remove_merged(lake: Lake, keep: timedelta) -> None:
+    """Remove files merged longer than `keep` ago, and their checksums."""
+    with lake.alone() as cursor:
+        paths = cursor.execute(_REMOVE, [datetime.now(UTC) - keep]).fetchall()
+        checksums.remove(lake.location, [path for (path,) in paths])

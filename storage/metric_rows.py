@@ -1,52 +1,42 @@
-"""Table `metrics`: what every evaluation found, one row a metric."""
+"""Table `metrics`: the results of every evaluation, one row per metric."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pyarrow as pa
-
+from rise.core.method.metrics import Metric
 from rise.core.records import EVAL_SPLIT
-from rise.storage.arrow import records_of, table_of
-from rise.storage.lake import Lake, Transaction
-
-if TYPE_CHECKING:
-    from rise.core.method.metrics import Metric
-
-COLUMNS = pa.schema(
-    {
-        "split": pa.string(),
-        "metric": pa.string(),
-        "value": pa.float64(),
-        "ci_low": pa.float64(),
-        "ci_high": pa.float64(),
-        "n": pa.int32(),
-    }
-)
+from rise.storage import arrow
+from rise.storage.arrow import field_names
+from rise.storage.lake import Lake
+from rise.storage.schema import METRICS
+from rise.storage.transaction import Transaction
 
 
-def replace(lake: Lake, run: str, iteration: int, rows: list[Metric]) -> int:
-    """Commit an iteration's metrics in place of those it had on the same splits; returns the snapshot's version."""
-    table = table_of(COLUMNS, rows)
-    table = table.append_column("run", pa.repeat(run, len(rows)))
-    table = table.append_column("iteration", pa.repeat(pa.scalar(iteration, pa.int32()), len(rows)))
-    splits = sorted({row.split for row in rows})
+def replace(lake: Lake, run: str, iteration: int, metrics: list[Metric]) -> int:
+    """Commit an iteration's metrics in place of its earlier ones on the same splits.
+
+    Returns:
+        The snapshot's version.
+    """
+    rows = arrow.to_arrow(METRICS, metrics, run=run, iteration=iteration)
+    splits = sorted({metric.split for metric in metrics})
 
     def write(tx: Transaction) -> None:
         tx.execute(
             "DELETE FROM lake.main.metrics WHERE run = ? AND iteration = ? AND list_contains(?::VARCHAR[], split)",
             (run, iteration, splits),
         )
-        tx.append("metrics", table)
+        tx.append("metrics", rows)
 
-    return lake.commit(
-        write, run=run, iteration=iteration, stage="evaluate", note=f"metrics={len(rows)} split={','.join(splits)}"
-    )
+    note = f"metrics={len(metrics)} split={','.join(splits)}"
+    return lake.commit(write, run=run, iteration=iteration, stage="evaluate", note=note)
 
 
 def read(lake: Lake, run: str, split: str = EVAL_SPLIT) -> list[tuple[int, Metric]]:
-    """(iteration, metric) of a run on one split, ordered by iteration, as written within them."""
-    from rise.core.method.metrics import Metric
+    """Read a run's metrics on one split.
 
-    found = lake.query("SELECT * FROM metrics WHERE run = ? AND split = ? ORDER BY iteration, rowid", [run, split])
-    return [(row[0], Metric(*row[1:])) for row in records_of(lambda *v: v, ("iteration", *COLUMNS.names), found)]
+    Returns:
+        (iteration, metric), by iteration and in the order of writing.
+    """
+    rows = lake.query("SELECT * FROM metrics WHERE run = ? AND split = ? ORDER BY iteration, rowid", [run, split])
+    metrics = arrow.from_arrow(Metric, field_names(Metric), rows)
+    return list(zip(rows["iteration"].to_pylist(), metrics, strict=True))

@@ -8,12 +8,21 @@ import pyarrow as pa
 
 from rise.core.errors import KeyExists
 from rise.core.records import EVAL_SPLIT, Problem
-from rise.storage.arrow import records_of
-from rise.storage.lake import Lake, Transaction
+from rise.storage import arrow
+from rise.storage.lake import Lake
+from rise.storage.schema import PROBLEMS
+from rise.storage.transaction import Transaction
 
 
 def append(lake: Lake, run: str, problems: list[Problem]) -> int:
-    """Commit a run's problems in their order; returns the version. Raises KeyExists when the run has some already."""
+    """Commit a run's problems in their order.
+
+    Returns:
+        The snapshot's version.
+
+    Raises:
+        KeyExists: The run has problems.
+    """
 
     def write(tx: Transaction) -> None:
         if tx.execute("SELECT 1 FROM lake.main.problems WHERE run = ? LIMIT 1", (run,)):
@@ -23,35 +32,19 @@ def append(lake: Lake, run: str, problems: list[Problem]) -> int:
     return lake.commit(write, run=run, iteration=0, stage="prepare", note=f"problems={len(problems)}")
 
 
-def to_arrow(run: str, problems: list[Problem]) -> pa.Table:
-    """Problems as rows of table `problems`."""
-    return pa.table(
-        {
-            "run": pa.repeat(run, len(problems)),
-            "split": pa.array([p.split for p in problems], pa.string()),
-            "position": pa.array(range(len(problems)), pa.int32()),
-            "problem_id": pa.array([p.problem_id for p in problems], pa.string()),
-            "problem": pa.array([p.problem for p in problems], pa.string()),
-            "answer": pa.array([p.answer for p in problems], pa.string()),
-            "solution": pa.array([p.solution for p in problems], pa.string()),
-            "metadata": pa.array([json.dumps(p.metadata) for p in problems], pa.string()),
-        }
-    )
-
-
 def read(lake: Lake, run: str, split: str) -> list[Problem]:
-    """A run's problems of one split, in stored order."""
+    """Read a run's problems of one split, in their order."""
 
     def build(problem_id: str, problem: str, answer: str, solution: str | None, metadata: str) -> Problem:
         return Problem(problem_id, split, problem, answer, solution, json.loads(metadata))
 
     names = ("problem_id", "problem", "answer", "solution", "metadata")
-    found = lake.query("SELECT * FROM problems WHERE run = ? AND split = ? ORDER BY position", [run, split])
-    return records_of(build, names, found)
+    rows = lake.query("SELECT * FROM problems WHERE run = ? AND split = ? ORDER BY position", [run, split])
+    return arrow.from_arrow(build, names, rows)
 
 
 def find(lake: Lake, run: str, text: str) -> Problem | None:
-    """The run's own problem of exactly that text, None if it has none; a held-out one first."""
+    """Read the run's problem with exactly this text, a held-out one first; None if there is no such problem."""
     rows = lake.query(
         "SELECT split, problem_id FROM problems WHERE run = ? AND problem = ?"
         " ORDER BY split <> ?, split, position LIMIT 1",
@@ -61,3 +54,8 @@ def find(lake: Lake, run: str, text: str) -> Problem | None:
         return None
     split, problem_id = rows[0]["split"], rows[0]["problem_id"]
     return next(problem for problem in read(lake, run, split) if problem.problem_id == problem_id)
+
+
+def to_arrow(run: str, problems: list[Problem]) -> pa.Table:
+    """Convert problems to rows of the table; `position` is their index."""
+    return arrow.to_arrow(PROBLEMS, problems, run=run, position=range(len(problems)))

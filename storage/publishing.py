@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rise.core.atomic import sync_file
 from rise.core.errors import UserError
+from rise.storage.checksums import file_hash
 from rise.storage.home import inside
-from rise.storage.sums import file_hash
 
 _REMEDY = "put a copy of it in its place, or begin a run of another name"
 _SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model"}  # weights and plain text: nothing that runs code

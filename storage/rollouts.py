@@ -1,4 +1,4 @@
-"""Table `rollouts`: every response ever sampled. One commit holds one shard's turn."""
+"""Table `rollouts`: every response ever sampled. One commit holds the rows of one work unit (one turn of one shard)."""
 
 from __future__ import annotations
 
@@ -12,139 +12,70 @@ import pyarrow as pa
 from rise.core.errors import KeyExists
 from rise.core.records import Candidate, Purpose, Rollout, Scored
 from rise.core.streams import batched
-from rise.storage import memory
-from rise.storage.arrow import MOMENT, TOKENS, field_names, records_of, table_of
-from rise.storage.lake import Lake, Transaction
+from rise.storage import arrow, memory
+from rise.storage.arrow import field_names
+from rise.storage.lake import Lake
+from rise.storage.schema import ROLLOUTS
+from rise.storage.transaction import Transaction
 
-COLUMNS = pa.schema(
-    {
-        "run": pa.string(),
-        "iteration": pa.int32(),
-        "purpose": pa.string(),
-        "split": pa.string(),
-        "problem_id": pa.string(),
-        "shard": pa.int32(),
-        "turn": pa.int32(),
-        "sample": pa.int32(),
-        "policy": pa.string(),
-        "response": pa.string(),
-        "response_ids": TOKENS,
-        "prompt_tokens": pa.int32(),
-        "finish_reason": pa.string(),
-        "repetitive": pa.bool_(),
-        "seed": pa.int64(),
-        "latency": pa.float64(),
-        "answer": pa.string(),
-        "verdict": pa.string(),
-        "reward": pa.float64(),
-        "selected": pa.bool_(),
-    }
-)
-SHARDS = 4  # shards in one query: each reads whole row groups of merged files, however little it wants of them
-Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, shard, turn
-NAMES = ", ".join(field_names(Rollout))
-KEYS = pa.schema([("problem_id", pa.string()), ("turn", pa.int32()), ("sample", pa.int32())])
-SELECTED = "(SELECT * REPLACE ((problem_id, turn, sample) IN (FROM targets) AS selected) FROM rollouts)"
-R = TypeVar("R", Candidate, Scored, Rollout)
-
-
-def to_arrow(rollouts: list[Rollout]) -> pa.Table:
-    return table_of(COLUMNS, rollouts)
-
-
-def from_arrow(table: pa.Table) -> list[Rollout]:
-    """Convert rows of table `rollouts` to records; other columns are ignored."""
-    return records_of(Rollout, field_names(Rollout), table)
+SHARDS_PER_QUERY = 4  # a query reads whole row groups of merged files, however few rows it selects
+_TARGET = ROLLOUTS.arrow_schema("problem_id", "turn", "sample")  # the key of a training target within an iteration
+_FIELDS = ", ".join(field_names(Rollout))
+_TARGETS_MARKED = "(SELECT * REPLACE ((problem_id, turn, sample) IN (FROM targets) AS selected) FROM rollouts)"
+_Key = tuple[str, int, str, str, int, int]  # run, iteration, purpose, split, shard, turn
+_R = TypeVar("_R", Candidate, Scored, Rollout)
 
 
 def append(lake: Lake, rollouts: list[Rollout]) -> int:
-    """Commit one shard's turn; returns the snapshot's version.
+    """Commit the rollouts of one work unit.
 
-    All rollouts must share run, iteration, purpose, split, shard and turn. Raises KeyExists when that key has rows.
+    Args:
+        rollouts: Rollouts of the same run, iteration, purpose, split, shard and turn.
+
+    Returns:
+        The snapshot's version.
+
+    Raises:
+        KeyExists: The unit has rows in the lake.
     """
-    keys: set[Key] = {(r.run, r.iteration, r.purpose, r.split, r.shard, r.turn) for r in rollouts}
+    keys: set[_Key] = {(r.run, r.iteration, r.purpose, r.split, r.shard, r.turn) for r in rollouts}
     if len(keys) != 1:
         raise ValueError(f"a commit holds the rollouts of one shard's turn, not of {len(keys)}")
     (key,) = keys
     run, iteration, purpose, split, shard, turn = key
-    moment = pa.repeat(pa.scalar(datetime.now(UTC), MOMENT), len(rollouts))
-    table = to_arrow(rollouts).append_column(pa.field("created_at", MOMENT), moment)
+    rows = to_arrow(rollouts)
 
     def write(tx: Transaction) -> None:
-        if key_has_rows(tx, key):
+        if _has_rows(tx, key):
             raise KeyExists(f"run {run}, iteration {iteration}, {purpose}, split {split}, shard {shard}, turn {turn}")
-        tx.append("rollouts", table)
+        tx.append("rollouts", rows)
 
     note = f"purpose={purpose} split={split} shard={shard} turn={turn}"
     return lake.commit(write, run=run, iteration=iteration, stage="verify_answers", note=note)
 
 
-def key_has_rows(tx: Transaction, key: Key) -> bool:
-    # As one comparison: DuckLake finds the files to read by one column after the other, and for each it reads that
-    # column's statistics of every file in the lake.
-    found = tx.execute(
-        "SELECT 1 FROM lake.main.rollouts WHERE run = ? AND iteration = ?"
-        " AND (purpose, split, shard, turn) = (?, ?, ?, ?) LIMIT 1",
-        key,
-    )
-    return bool(found)
-
-
 def units(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, int]]:
-    """(purpose, split, shard, turn) of every shard's turn that an iteration has in the lake."""
-    found = lake.query(
+    """Read which work units of an iteration have rows.
+
+    Returns:
+        (purpose, split, shard, turn) of each unit.
+    """
+    rows = lake.query(
         "SELECT DISTINCT purpose, split, shard, turn FROM rollouts WHERE run = ? AND iteration = ?", [run, iteration]
     )
-    return set(records_of(lambda *key: key, ("purpose", "split", "shard", "turn"), found))
+    return set(arrow.from_arrow(lambda *unit: unit, ("purpose", "split", "shard", "turn"), rows))
 
 
-def read_scored(
-    lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
-) -> Iterator[list[Scored]]:
-    """What metrics look at of an iteration's responses, one shard's whole episodes at a time: a million together take
-    gigabytes. A shard's are in the order of `purposes`, then by problem, turn and sample."""
-    return by_shard(Scored, lake, run, iteration, purposes, split)
-
-
-def read_candidates(lake: Lake, run: str, iteration: int) -> Iterator[list[Candidate]]:
-    """What selection looks at of all collected responses, shard by shard, by problem, turn and sample."""
-    return by_shard(Candidate, lake, run, iteration, [Purpose.COLLECT])
-
-
-def read_targets(lake: Lake, run: str, iteration: int, targets: pa.Table) -> Iterator[list[Rollout]]:
-    """The collected responses that are targets (a table of KEYS), `selected`, and the attempts that later turns answer
-    to (sample 0 of every turn), shard by shard, by problem, turn and sample."""
-    return by_shard(Rollout, lake, run, iteration, [Purpose.COLLECT], targets=targets)
-
-
-def by_shard(
-    record: type[R],
-    lake: Lake,
-    run: str,
-    iteration: int,
-    purposes: Sequence[str],
-    split: str | None = None,
-    targets: pa.Table | None = None,
-) -> Iterator[list[R]]:
-    names = ", ".join(field_names(record))
-    source, where = ("rollouts", "") if targets is None else (SELECTED, " AND (selected OR sample = 0)")
-    sql = (
-        f"SELECT {names}, shard AS of_shard FROM {source} WHERE run = ? AND iteration = ?"  # noqa: S608
-        f" AND shard BETWEEN ? AND ? AND list_contains(?::VARCHAR[], purpose) AND (split = ? OR ? IS NULL){where}"
-        " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
+def read(
+    lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
+) -> list[Rollout]:
+    """Read the rollouts of an iteration, of all shards and splits by default, by problem, turn and sample."""
+    rows = lake.query(
+        f"SELECT {_FIELDS} FROM rollouts WHERE run = ? AND iteration = ? AND purpose = ?"  # noqa: S608
+        " AND (shard = ? OR ? IS NULL) AND (split = ? OR ? IS NULL) ORDER BY problem_id, turn, sample",
+        [run, iteration, purpose, shard, shard, split, split],
     )
-    beside = {} if targets is None else {"targets": targets}
-    done = units(lake, run, iteration)
-    shards = sorted({key[2] for key in done if key[0] in purposes and split in (None, key[1])})
-    for some in batched(shards, SHARDS):
-        memory.give_back()  # what sampling, or the query before, left
-        params = [run, iteration, some[0], some[-1], list(purposes), split, split, list(purposes)]
-        found = lake.query(sql, params, **beside)
-        numbers = found["of_shard"].to_numpy()
-        for shard in some:
-            begin, end = np.searchsorted(numbers, [shard, shard + 1])
-            yield records_of(record, field_names(record), found.slice(begin, end - begin))
-        del found
+    return from_arrow(rows)
 
 
 def read_table(
@@ -154,6 +85,7 @@ def read_table(
 
     Args:
         iteration, purpose, split: Restrict the rows; None reads every value.
+
     Returns:
         Rows ordered by iteration, split, purpose, problem, turn and sample.
     """
@@ -164,14 +96,90 @@ def read_table(
     )
 
 
-def read(
-    lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
-) -> list[Rollout]:
-    """The rollouts of an iteration (of one shard, of one split), ordered by problem, turn and sample."""
-    return from_arrow(
-        lake.query(
-            f"SELECT {NAMES} FROM rollouts WHERE run = ? AND iteration = ? AND purpose = ?"  # noqa: S608
-            " AND (shard = ? OR ? IS NULL) AND (split = ? OR ? IS NULL) ORDER BY problem_id, turn, sample",
-            [run, iteration, purpose, shard, shard, split, split],
-        )
+def read_scored(
+    lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
+) -> Iterator[list[Scored]]:
+    """Read the fields that metrics need, one shard at a time (a million rollouts take gigabytes).
+
+    Yields:
+        Whole episodes of one shard, in the order of `purposes`, then by problem, turn and sample.
+    """
+    return _by_shard(Scored, lake, run, iteration, purposes, split)
+
+
+def read_candidates(lake: Lake, run: str, iteration: int) -> Iterator[list[Candidate]]:
+    """Read the fields of collected responses that selection needs.
+
+    Yields:
+        Candidates of one shard by problem, turn and sample.
+    """
+    return _by_shard(Candidate, lake, run, iteration, [Purpose.COLLECT])
+
+
+def read_targets(lake: Lake, run: str, iteration: int, targets: pa.Table) -> Iterator[list[Rollout]]:
+    """Read collected responses that are training targets, and the attempts before them.
+
+    Args:
+        targets: Keys of the targets, from `target_keys`.
+
+    Yields:
+        Rollouts of one shard by problem, turn and sample: targets (`selected` is true) and sample 0 of every turn.
+    """
+    return _by_shard(Rollout, lake, run, iteration, [Purpose.COLLECT], targets=targets)
+
+
+def target_keys(candidates: Sequence[Candidate]) -> pa.Table:
+    """Return columns problem_id, turn and sample (a million tuples would take hundreds of MB)."""
+    return arrow.to_columns(_TARGET, candidates)
+
+
+def to_arrow(rollouts: list[Rollout]) -> pa.Table:
+    """Convert rollouts to rows of the table, written now."""
+    return arrow.to_arrow(ROLLOUTS, rollouts, created_at=datetime.now(UTC))
+
+
+def from_arrow(rows: pa.Table) -> list[Rollout]:
+    """Convert rows of the table to rollouts; other columns are ignored."""
+    return arrow.from_arrow(Rollout, field_names(Rollout), rows)
+
+
+def _has_rows(tx: Transaction, key: _Key) -> bool:
+    # A single comparison of a tuple: for each column compared alone, DuckLake reads that column's statistics of every
+    # file in the lake.
+    rows = tx.execute(
+        "SELECT 1 FROM lake.main.rollouts WHERE run = ? AND iteration = ?"
+        " AND (purpose, split, shard, turn) = (?, ?, ?, ?) LIMIT 1",
+        key,
     )
+    return bool(rows)
+
+
+def _by_shard(
+    record: type[_R],
+    lake: Lake,
+    run: str,
+    iteration: int,
+    purposes: Sequence[str],
+    split: str | None = None,
+    targets: pa.Table | None = None,
+) -> Iterator[list[_R]]:
+    """Read an iteration's rollouts as `record`s, a few shards per query, one shard per yield."""
+    names = ", ".join(field_names(record))
+    source, where = ("rollouts", "") if targets is None else (_TARGETS_MARKED, " AND (selected OR sample = 0)")
+    sql = (
+        f"SELECT {names}, shard AS of_shard FROM {source} WHERE run = ? AND iteration = ?"  # noqa: S608
+        f" AND shard BETWEEN ? AND ? AND list_contains(?::VARCHAR[], purpose) AND (split = ? OR ? IS NULL){where}"
+        " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
+    )
+    tables = {} if targets is None else {"targets": targets}
+    stored = units(lake, run, iteration)
+    shards = sorted({shard for purpose, of, shard, _ in stored if purpose in purposes and split in (None, of)})
+    for group in batched(shards, SHARDS_PER_QUERY):
+        memory.give_back()  # of sampling, or of the query before
+        params = [run, iteration, group[0], group[-1], list(purposes), split, split, list(purposes)]
+        rows = lake.query(sql, params, **tables)
+        numbers = rows["of_shard"].to_numpy()
+        for shard in group:
+            begin, end = np.searchsorted(numbers, [shard, shard + 1])
+            yield arrow.from_arrow(record, field_names(record), rows.slice(begin, end - begin))
+        del rows

@@ -1,184 +1,206 @@
-"""Tables and views of the lake. A change of shape raises SCHEMA_VERSION; one that is new is added to older lakes."""
+"""Tables of the lake: CREATE TABLE, the Arrow schema of appends, and docs/lake.md all follow from `TABLES`.
+
+A new table or view needs no more than an entry here or in `rise.storage.views`: older lakes receive it when they are
+opened for writing. Another change of shape raises SCHEMA_VERSION.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from rise.storage.columns import (
+    BIGINT,
+    BOOLEAN,
+    CONFIG,
+    CREATED_AT,
+    DOUBLE,
+    INTEGER,
+    ITERATION,
+    JSON,
+    PROBLEM,
+    PROBLEM_ID,
+    PURPOSE,
+    RESPONSE_IDS,
+    REWARD,
+    RUN,
+    SAMPLE,
+    SPLIT,
+    TEXT,
+    TOKENS,
+    TURN,
+    WEIGHT,
+    Column,
+    list_of,
+)
 
 SCHEMA_VERSION = 1
 
-TABLES = {
-    "rise_schema": "version INTEGER NOT NULL",
-    "runs": """
-        run VARCHAR NOT NULL, profile VARCHAR NOT NULL, config VARCHAR NOT NULL, versions VARCHAR NOT NULL,
-        goal INTEGER NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
-    "problems": """
-        run VARCHAR NOT NULL, split VARCHAR NOT NULL, position INTEGER NOT NULL, problem_id VARCHAR NOT NULL,
-        problem VARCHAR NOT NULL, answer VARCHAR NOT NULL, solution VARCHAR, metadata VARCHAR NOT NULL""",
-    "rollouts": """
-        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, purpose VARCHAR NOT NULL, split VARCHAR NOT NULL,
-        problem_id VARCHAR NOT NULL, shard INTEGER NOT NULL, turn INTEGER NOT NULL, sample INTEGER NOT NULL,
-        policy VARCHAR NOT NULL, response VARCHAR NOT NULL, response_ids INTEGER[] NOT NULL,
-        prompt_tokens INTEGER NOT NULL, finish_reason VARCHAR NOT NULL, repetitive BOOLEAN NOT NULL,
-        seed BIGINT NOT NULL, latency DOUBLE NOT NULL, answer VARCHAR, verdict VARCHAR, reward DOUBLE,
-        selected BOOLEAN NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
-    "examples": """
-        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, problem_id VARCHAR NOT NULL, turn INTEGER NOT NULL,
-        sample INTEGER NOT NULL, state_ids INTEGER[] NOT NULL, response_ids INTEGER[] NOT NULL,
-        reward DOUBLE NOT NULL, weight DOUBLE NOT NULL""",
-    "checkpoints": """
-        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, checkpoint_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
-        base_id VARCHAR, path VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, files VARCHAR NOT NULL,
-        steps INTEGER NOT NULL, tokens BIGINT NOT NULL, seconds DOUBLE NOT NULL,
-        training_log STRUCT(step INTEGER, epoch DOUBLE, loss DOUBLE, learning_rate DOUBLE, tokens BIGINT)[] NOT NULL,
-        created_at TIMESTAMPTZ NOT NULL""",
-    "metrics": """
-        run VARCHAR NOT NULL, iteration INTEGER NOT NULL, split VARCHAR NOT NULL, metric VARCHAR NOT NULL,
-        value DOUBLE, ci_low DOUBLE, ci_high DOUBLE, n INTEGER NOT NULL""",
-    "evaluations": """
-        run VARCHAR NOT NULL, split VARCHAR NOT NULL, config VARCHAR NOT NULL, created_at TIMESTAMPTZ NOT NULL""",
-}
 
-# Each run and iteration has files of its own; storage/maintenance.py merges within it.
-PARTITIONS = {"rollouts": "run, iteration", "examples": "run, iteration"} | dict.fromkeys(
-    ("runs", "problems", "checkpoints", "metrics", "evaluations"), "run"
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table.
+
+    `row` tells in one sentence what a row is. `partitions` names the columns whose values have data files of their own;
+    stage `tidy` merges files within a partition.
+    """
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    partitions: tuple[str, ...] = ()
+
+    @property
+    def create_sql(self) -> str:
+        """The CREATE TABLE statement, for a lake attached as `lake`."""
+        columns = (f"{c.name} {c.type.sql}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
+        return f"CREATE TABLE lake.main.{self.name} ({', '.join(columns)})"
+
+    def arrow_schema(self, *names: str) -> pa.Schema:
+        """The Arrow schema of appended rows: of all columns, or of the columns `names`."""
+        return pa.schema([(c.name, c.type.arrow) for c in self.columns if not names or c.name in names])
+
+
+_TRAINING_LOG = list_of(step=INTEGER, epoch=DOUBLE, loss=DOUBLE, learning_rate=DOUBLE, tokens=BIGINT)
+
+_SCHEMA = Table(
+    "rise_schema",
+    "The version of these tables.",
+    (Column("version", INTEGER, "compared with the program's own on opening"),),
+)
+RUNS = Table(
+    "runs",
+    "One row per run.",
+    (
+        RUN,
+        Column("profile", TEXT, "as given to `rise run`"),
+        CONFIG,
+        Column("versions", JSON, "JSON: versions of rise and of the packages that decide results"),
+        Column("goal", INTEGER, "the iteration to reach"),
+        CREATED_AT,
+    ),
+    ("run",),
+)
+PROBLEMS = Table(
+    "problems",
+    "One row per problem of a run, as read when the run began.",
+    (
+        RUN,
+        SPLIT,
+        Column(
+            "position",
+            INTEGER,
+            "order of the problems, training before held-out ones; those of `rise eval` begin at 0 again",
+        ),
+        PROBLEM_ID,
+        PROBLEM,
+        Column("answer", TEXT, "the gold answer as the source has it; the verifier parses it"),
+        Column("solution", TEXT, "a worked solution, where the source has one", nullable=True),
+        Column("metadata", JSON, "JSON for the problem's own scorer; `{}` for files"),
+    ),
+    ("run",),
+)
+ROLLOUTS = Table(
+    "rollouts",
+    "One row per sampled response. Written once a shard's turn is sampled and graded; only `selected` changes later.",
+    (
+        RUN,
+        ITERATION,
+        PURPOSE,
+        SPLIT,
+        PROBLEM_ID,
+        Column("shard", INTEGER, "number of the shard, from 0"),
+        TURN,
+        SAMPLE,
+        Column("policy", TEXT, "who answered: a checkpoint id, a teacher's name, or `gold`"),
+        Column("response", TEXT, "text of the response, without the end-of-turn token"),
+        RESPONSE_IDS,
+        Column("prompt_tokens", INTEGER, "tokens of the state"),
+        Column("finish_reason", TEXT, "`stop`: ended by itself; `length`: cut off"),
+        Column("repetitive", BOOLEAN, "whether it ends in a loop of one phrase; such a response is never selected"),
+        Column(
+            "seed",
+            BIGINT,
+            "of the sampling, from run seed, purpose, problem, turn, sample and, where collected, iteration",
+        ),
+        Column("latency", DOUBLE, "seconds from submission to the end of the response"),
+        Column("answer", TEXT, "the parsed answer in canonical form; equal ones vote together", nullable=True),
+        Column(
+            "verdict",
+            TEXT,
+            "`correct`, `wrong`, `no_answer`; or, where grading failed, `gold_unparseable`, `timeout`, `error`",
+            nullable=True,
+        ),
+        replace(REWARD, nullable=True),
+        Column("selected", BOOLEAN, "whether the response became an example"),
+        CREATED_AT,
+    ),
+    ("run", "iteration"),
+)
+EXAMPLES = Table(
+    "examples",
+    "One row per training target: the loss falls on `response_ids`, given `state_ids`.",
+    (
+        RUN,
+        ITERATION.with_meaning("the iteration that trains on the example"),
+        PROBLEM_ID,
+        TURN,
+        SAMPLE,
+        Column("state_ids", TOKENS, "token ids of the state"),
+        RESPONSE_IDS,
+        REWARD,
+        WEIGHT,
+    ),
+    ("run", "iteration"),
+)
+CHECKPOINTS = Table(
+    "checkpoints",
+    "One row per checkpoint; the files are in the home folder.",
+    (
+        RUN,
+        ITERATION,
+        Column("checkpoint_id", TEXT, "from the hash of the content; `policy` in `rollouts`"),
+        Column("kind", TEXT, "`full` weights, or a LoRA `adapter`"),
+        Column("base_id", TEXT, "the checkpoint under an adapter", nullable=True),
+        Column("path", TEXT, "its folder, relative to the home folder"),
+        Column("sha256", TEXT, "of all its files together"),
+        Column("bytes", BIGINT, "size of all its files"),
+        Column("files", JSON, "JSON: file name to sha256"),
+        Column("steps", INTEGER, "optimiser steps"),
+        Column("tokens", BIGINT, "tokens trained on, all epochs"),
+        Column("seconds", DOUBLE, "duration of the training"),
+        Column(
+            "training_log",
+            _TRAINING_LOG,
+            "entries of (step, epoch, loss, learning rate, tokens so far), thinned where long",
+        ),
+        CREATED_AT,
+    ),
+    ("run",),
+)
+METRICS = Table(
+    "metrics",
+    "One row per metric of a checkpoint on a split; [concepts](concepts.md#metrics) tells how each is computed.",
+    (
+        RUN,
+        ITERATION.with_meaning("of the checkpoint"),
+        SPLIT,
+        Column("metric", TEXT, "its name, such as `m1@t5`"),
+        Column("value", DOUBLE, "a share (0 to 1) or a difference of shares; NaN where n is 0", nullable=True),
+        Column("ci_low", DOUBLE, "lower end of the 95% interval", nullable=True),
+        Column("ci_high", DOUBLE, "upper end of the 95% interval", nullable=True),
+        Column("n", INTEGER, "problems counted"),
+    ),
+    ("run",),
+)
+EVALUATIONS = Table(
+    "evaluations",
+    "One row per split that `rise eval` made: its settings, for all iterations of the run.",
+    (RUN, SPLIT, CONFIG, CREATED_AT),
+    ("run",),
 )
 
-# Only these verdicts say something about a response; the others say that grading failed and count neither way.
-GRADED = "verdict IN ('correct', 'wrong', 'no_answer')"
-
-VIEWS = {
-    "turn_accuracy": f"""
-        SELECT run, iteration, split, purpose, turn,
-            count(*) FILTER ({GRADED}) AS n,
-            count(*) FILTER (({GRADED}) IS NOT TRUE) AS ungraded,
-            avg((verdict = 'correct')::INTEGER) FILTER ({GRADED}) AS accuracy,
-            avg(reward) FILTER ({GRADED}) AS mean_reward
-        FROM rollouts
-        GROUP BY run, iteration, split, purpose, turn
-        ORDER BY run, iteration, split, purpose, turn""",  # noqa: S608
-    "transitions": f"""
-        WITH graded AS (
-            SELECT run, iteration, split, problem_id, turn, verdict = 'correct' AS correct
-            FROM rollouts WHERE purpose = 'eval_sequential' AND sample = 0 AND {GRADED}
-        )
-        SELECT now.run, now.iteration, now.split, now.turn,
-            count(*) AS n,
-            count(*) FILTER (now.correct AND NOT before.correct) AS fixed,
-            count(*) FILTER (NOT now.correct AND before.correct) AS broken,
-            count(*) FILTER (now.correct AND before.correct) AS stayed_right,
-            count(*) FILTER (NOT now.correct AND NOT before.correct) AS stayed_wrong
-        FROM graded AS now JOIN graded AS before
-            ON before.run = now.run AND before.iteration = now.iteration AND before.split = now.split
-            AND before.problem_id = now.problem_id AND before.turn = now.turn - 1
-        GROUP BY now.run, now.iteration, now.split, now.turn
-        ORDER BY now.run, now.iteration, now.split, now.turn""",  # noqa: S608
-    # m1@t1, m5@t1 ...: the votes (5) and turns (5) are part of a metric's name and differ between configs.
-    "leaderboard": r"""
-        WITH named AS (
-            SELECT *, metric[1] AS kind,
-                TRY_CAST(regexp_extract(metric, '^[mp](\d+)@t(\d+)$', 1) AS INTEGER) AS samples,
-                TRY_CAST(regexp_extract(metric, '^[mp](\d+)@t(\d+)$', 2) AS INTEGER) AS turns
-            FROM metrics
-        ), pivoted AS (
-            SELECT run, iteration, split,
-                max(samples) AS samples,
-                max(turns) AS turns,
-                max(n) AS n,
-                max(value) FILTER (kind = 'm' AND samples = 1 AND turns = 1) AS m1_t1,
-                arg_max(value, samples) FILTER (kind = 'm' AND samples > 1 AND turns = 1) AS mk_t1,
-                arg_max(value, turns) FILTER (kind = 'm' AND samples = 1 AND turns > 1) AS m1_tk,
-                arg_max(value, turns) FILTER (kind = 'p' AND samples = 1 AND turns > 1) AS p1_tk,
-                arg_max(value, samples) FILTER (kind = 'p' AND samples > 1 AND turns = 1) AS pk_t1,
-                max(value) FILTER (metric = 'gain_parallel') AS gain,
-                max(ci_low) FILTER (metric = 'gain_parallel') AS gain_low,
-                max(ci_high) FILTER (metric = 'gain_parallel') AS gain_high
-            FROM named GROUP BY run, iteration, split
-        )
-        SELECT run, iteration, split, samples, turns, n, m1_t1, mk_t1, m1_tk, p1_tk, pk_t1,
-            gain, gain_low, gain_high
-        FROM pivoted ORDER BY run, iteration, split""",
-    "episodes": """
-        SELECT r.run, r.iteration, r.purpose, r.split, r.problem_id,
-            any_value(p.problem) AS problem,
-            any_value(p.answer) AS gold_answer,
-            list({turn: r.turn, sample: r.sample, response: r.response, answer: r.answer, verdict: r.verdict,
-                reward: r.reward, selected: r.selected} ORDER BY r.turn, r.sample) AS turns
-        FROM rollouts AS r LEFT JOIN problems AS p
-            ON p.run = r.run AND p.split = r.split AND p.problem_id = r.problem_id
-        GROUP BY r.run, r.iteration, r.purpose, r.split, r.problem_id
-        ORDER BY r.run, r.iteration, r.purpose, r.split, r.problem_id""",
-    # What turns solve that parallel samples do not: for each B, problems right at some turn from 2 on but in none of
-    # the first B parallel responses. A problem counts only where every response that is read was graded.
-    "solved_by_turns": f"""
-        WITH parallel AS (
-            SELECT run, iteration, split, problem_id, sample + 1 AS samples,
-                count(*) FILTER ({GRADED}) OVER so_far AS graded,
-                coalesce(bool_or(verdict = 'correct') OVER so_far, false) AS solved
-            FROM rollouts WHERE purpose = 'eval_parallel' AND turn = 1
-            WINDOW so_far AS (PARTITION BY run, iteration, split, problem_id ORDER BY sample)
-        ), episode AS (
-            SELECT run, iteration, split, problem_id,
-                count(*) FILTER ({GRADED}) AS graded,
-                coalesce(bool_or(verdict = 'correct'), false) AS solved
-            FROM rollouts WHERE purpose = 'eval_sequential' AND sample = 0 AND turn > 1
-            GROUP BY run, iteration, split, problem_id
-        ), depth AS (
-            SELECT run, iteration, split, max(turn) AS turns
-            FROM rollouts WHERE purpose = 'eval_sequential' GROUP BY run, iteration, split
-        )
-        SELECT run, iteration, split, samples, turns,
-            count(*) AS n,
-            count(*) FILTER (NOT parallel.solved) AS unsolved,
-            count(*) FILTER (episode.solved AND NOT parallel.solved) AS new,
-            count(*) FILTER (episode.solved AND NOT parallel.solved) / count(*) AS new_share
-        FROM parallel JOIN episode USING (run, iteration, split, problem_id) JOIN depth USING (run, iteration, split)
-        WHERE parallel.graded = samples AND episode.graded = turns - 1
-        GROUP BY run, iteration, split, samples, turns
-        ORDER BY run, iteration, split, samples""",  # noqa: S608
-    "example_weights": """
-        SELECT run, iteration, reward, weight, count(*) AS count
-        FROM examples
-        GROUP BY run, iteration, reward, weight
-        ORDER BY run, iteration, reward""",
+TABLES = {
+    table.name: table for table in (_SCHEMA, RUNS, PROBLEMS, ROLLOUTS, EXAMPLES, CHECKPOINTS, METRICS, EVALUATIONS)
 }
-
-
-def creation() -> list[str]:
-    """The statements that make all tables and views in an empty lake attached as `lake`, as one snapshot."""
-    return [
-        # Small commits become Parquet files like all others, not rows inside the catalog.
-        "CALL lake.set_option('data_inlining_row_limit', 0)",
-        # Half the bytes of the default (snappy) for text and token ids, at the same speed: benchmarks/lake.py.
-        "CALL lake.set_option('parquet_compression', 'zstd')",
-        # A sixth of the default: a writer holds a group in memory, and who wants one shard reads whole groups.
-        "CALL lake.set_option('parquet_row_group_size', 20480)",
-        "USE lake",
-        "BEGIN",
-        *(create_table(name) for name in TABLES),
-        *(f"ALTER TABLE lake.main.{name} SET PARTITIONED BY ({columns})" for name, columns in PARTITIONS.items()),
-        f"INSERT INTO lake.main.rise_schema VALUES ({SCHEMA_VERSION})",  # noqa: S608
-        *(create_view(name) for name in VIEWS),
-        "CALL lake.set_commit_message('rise', 'create the lake')",
-        "COMMIT",
-        "USE memory",
-    ]
-
-
-def additions(present: Collection[str]) -> list[str]:
-    """The statements that give a lake of this version what was added since it was made, as one snapshot; none where
-    every name is `present`."""
-    missing = [create_table(name) for name in TABLES if name not in present]
-    missing += [create_view(name) for name in VIEWS if name not in present]
-    if not missing:
-        return []
-    message = "CALL lake.set_commit_message('rise', 'add what is new in this version of rise')"
-    return ["USE lake", "BEGIN", *missing, message, "COMMIT", "USE memory"]
-
-
-def create_table(name: str) -> str:
-    return f"CREATE TABLE lake.main.{name} ({TABLES[name]})"
-
-
-def create_view(name: str) -> str:
-    # View bodies name tables without a database, so that a session may attach the lake under any name.
-    return f"CREATE VIEW lake.main.{name} AS {VIEWS[name]}"

@@ -10,22 +10,21 @@ from prefect import get_run_logger
 from rise.core.errors import UserError
 from rise.core.method.selection import select_all
 from rise.storage import examples, rollouts
-from rise.storage.arrow import table_of
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
 
 @stage("pick {context.run} {iteration}")
 def pick_improved(context: RunContext, iteration: int) -> pa.Table:
-    """The keys of the selected responses (rise.storage.rollouts.KEYS); none where the examples are written already."""
+    """Return the keys of the selected responses (problem, turn, sample); none where the examples are written."""
     if examples.has(context.lake, context.run, iteration):
-        return rollouts.KEYS.empty_table()
+        return rollouts.target_keys([])
     collected, turns, picked = 0, Counter[int](), []
     for shard in rollouts.read_candidates(context.lake, context.run, iteration):
         collected += len(shard)
         chosen = select_all(shard, context.config.select, context.config.seed)
         turns.update(candidate.turn for candidate in chosen)
-        picked.append(table_of(rollouts.KEYS, chosen))  # columns: a million tuples take hundreds of MB
+        picked.append(rollouts.target_keys(chosen))
     if not turns.total():
         raise UserError(
             f"iteration {iteration}: none of {collected} responses passes select.criterion="

@@ -77,22 +77,25 @@ def test_ruff_looks_for_the_same() -> None:
 def test_sql_is_built_of_nothing_but_own_words() -> None:
     """Values travel as bound parameters. The SQL that is put together holds names of columns, tables and constants."""
     own = {
-        ("storage/schema.py", "GRADED"),
-        ("storage/schema.py", "SCHEMA_VERSION"),
-        ("storage/schema.py", "TABLES[name]"),
-        ("storage/schema.py", "VIEWS[name]"),
-        ("storage/schema.py", "name"),
-        ("storage/schema.py", "columns"),
-        ("storage/sums.py", "FILES"),
-        ("storage/sums.py", "OF_RUN"),
-        ("storage/sums.py", "where"),
-        ("storage/rollouts.py", "NAMES"),
+        ("storage/columns.py", "columns"),
+        ("storage/creation.py", "SCHEMA_VERSION"),
+        ("storage/creation.py", "', '.join(table.partitions)"),
+        ("storage/creation.py", "table.name"),
+        ("storage/schema.py", "', '.join(columns)"),
+        ("storage/schema.py", "self.name"),
+        ("storage/views.py", "_GRADED"),
+        ("storage/views.py", "self.name"),
+        ("storage/views.py", "self.sql"),
+        ("storage/checksums.py", "_FILES"),
+        ("storage/checksums.py", "_OF_RUN"),
+        ("storage/checksums.py", "where"),
+        ("storage/rollouts.py", "_FIELDS"),
         ("storage/rollouts.py", "names"),
         ("storage/rollouts.py", "source"),
         ("storage/rollouts.py", "where"),
         ("storage/examples.py", "names"),
-        ("storage/examples.py", "OF_ITERATIONS"),
-        ("storage/lake.py", "table"),
+        ("storage/examples.py", "_OF_ITERATIONS"),
+        ("storage/transaction.py", "table"),
     }
     words = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ATTACH ", "SET ", "CALL ", "LOAD ", "COPY ")
     words += ("WITH ", "FROM ", "ALTER ", "DROP ", "PRAGMA ", "USE ")
@@ -106,8 +109,8 @@ def test_sql_is_built_of_nothing_but_own_words() -> None:
                 if isinstance(part, ast.FormattedValue):
                     said = ast.unparse(part.value)
                     # URLs of the lake, from the environment, cannot be bound in these statements: quoted
-                    if not said.startswith("quote(") and (where.partition(":")[0], said) != (
-                        *("storage/location.py", "', '.join(options)"),
+                    if not said.startswith("_quote(") and (where.partition(":")[0], said) != (
+                        *("storage/session.py", "', '.join(options)"),
                     ):
                         found.add((where.partition(":")[0], said))
     assert found <= own, found - own

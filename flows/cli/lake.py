@@ -37,7 +37,7 @@ def attach(home: HomeOption = None) -> None:
     use_home(home)
     with one_line_errors():
         from rise.storage.home import Home
-        from rise.storage.location import session_sql
+        from rise.storage.session import session_sql
 
         print(*(f"{statement};" for statement in session_sql(Home.from_env().lake)), sep="\n")
 

@@ -19,7 +19,8 @@ from rise.core.problems.held_out import check_untrained, load_held_out
 from rise.core.records import EVAL_SPLIT, Problem
 from rise.storage import checkpoints, evaluations, metric_rows, problem_rows, runs
 from rise.storage.home import Home, check_run_name
-from rise.storage.lake import Lake, check_catalog
+from rise.storage.lake import Lake
+from rise.storage.location import check_catalog
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.failures import explained
 from rise.tasks.run.flow_run import name_flow_run

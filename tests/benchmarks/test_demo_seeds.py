@@ -14,7 +14,8 @@ from rise.core.errors import UserError
 from rise.core.method.metrics import compute_metrics
 from rise.core.records import Problem, Rollout
 from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from tests.storage.samples import rollout
 from tests.storage.test_spending import checkpoint
 

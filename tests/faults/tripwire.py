@@ -13,7 +13,7 @@ import time
 
 import duckdb
 
-from rise.storage import lake
+from rise.storage import transaction
 
 
 def die(*_: object) -> None:
@@ -22,7 +22,7 @@ def die(*_: object) -> None:
 
 def lay(words: list[str], point: str, nth: int, seconds: float) -> None:
     """Replace the lake's commit by one that dies there."""
-    real, seen, counting = lake.commit_once, [0], threading.Lock()
+    real, seen, counting = transaction.commit_once, [0], threading.Lock()
 
     def commit_once(cursor: duckdb.DuckDBPyConnection, write: object, message: str) -> int:
         if not all(word in message for word in words):
@@ -42,7 +42,7 @@ def lay(words: list[str], point: str, nth: int, seconds: float) -> None:
         die()
         return version
 
-    lake.commit_once = commit_once
+    transaction.commit_once = commit_once
 
 
 if __name__ == "__main__":

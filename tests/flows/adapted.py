@@ -15,7 +15,8 @@ from rise.core.training.spec import TrainSpec
 from rise.core.training.trainer import train
 from rise.storage import checkpoints, problem_rows, runs
 from rise.storage.home import Home
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from rise.storage.publishing import Published, publish
 from tests.flows.architectures import save_mistral
 

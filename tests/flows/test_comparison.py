@@ -8,7 +8,8 @@ from rise.core.method.comparison import SAMPLED
 from rise.core.records import Example
 from rise.flows.cli.compared_runs import read_spending, spending_order
 from rise.storage import checkpoints, examples, rollouts
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from tests.storage.samples import rollout
 from tests.storage.test_spending import checkpoint
 

@@ -29,7 +29,8 @@ from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
 from rise.flows.cli.printing import write_metrics, write_rows
 from rise.storage import metric_rows
 from rise.storage.checkpoints import CheckpointRecord
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[red]markup[/red][link=file:///etc]x[/link]\r\x7f"
 STEERING = set("\x1b\x07\x9b\r\x7f\u202e\x9d")

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from rise.core.errors import UserError
 from rise.core.text import first_line
 from rise.storage import rollouts
-from rise.storage.lake import Lake, LakeLocation
-from rise.storage.query import check, run_query
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
+from rise.storage.query import run_query
+from rise.storage.query_guard import check_query
 from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_text, pieces
 from tests.storage.samples import shard_rows
 from tests.storage.test_hostile_queries import ALL
@@ -74,7 +76,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     with Lake(location) as lake:
         rollouts.append(lake, shard_rows(0, 3))
     with Lake(location, read_only=True) as lake:
-        lake._session.execute("SET memory_limit = '1GB'")
+        with lake.alone() as session:
+            session.execute("SET GLOBAL memory_limit = '1GB'")
         lake.lock_down()
         yield lake
 
@@ -84,7 +87,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 def test_statements(locked: Lake, sql: str) -> None:
     def ask() -> None:
         try:
-            check(sql)
+            check_query(sql)
             locked.query(sql)
         except (duckdb.Error, UnicodeDecodeError) as error:  # as run_query does, on one session for speed
             raise UserError(first_line(error)) from error

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rise.core.errors import KeyExists
 from rise.storage import rollouts
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from tests.storage.samples import shard_rows
 
 if __name__ == "__main__":

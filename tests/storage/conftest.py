@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 
 
 @pytest.fixture(autouse=True)

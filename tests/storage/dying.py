@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
-from rise.storage.lake import Lake, LakeLocation, Transaction
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from rise.storage.rollouts import to_arrow
+from rise.storage.transaction import Transaction
 from tests.storage.samples import shard_rows
 
 
 def write(tx: Transaction) -> None:
     rows = to_arrow(shard_rows(0))
-    tx.append("rollouts", rows.append_column("created_at", pa.repeat(datetime.now(UTC), rows.num_rows)))
+    tx.append("rollouts", rows)
     assert tx.execute("SELECT count(*) FROM lake.main.rollouts") == [(rows.num_rows,)]
     os.kill(os.getpid(), signal.SIGKILL)
 

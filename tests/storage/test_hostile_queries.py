@@ -17,7 +17,8 @@ import pytest
 
 from rise.core.errors import UserError
 from rise.storage import rollouts
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from rise.storage.query import run_query
 from tests.storage.samples import ROOT, shard_rows
 
@@ -220,7 +221,8 @@ def test_what_only_looks_hostile_is_answered(home: Path, sql: str) -> None:
 
 def test_a_query_that_needs_more_memory_than_there_is_fails_alone(home: Path, tmp_path: Path) -> None:
     with Lake(LakeLocation.from_home(home), read_only=True) as lake:
-        lake._session.execute("SET memory_limit = '64MB'")
+        with lake.alone() as session:
+            session.execute("SET GLOBAL memory_limit = '64MB'")
         lake.lock_down()
         with pytest.raises(Exception, match="Out of Memory Error"):
             lake.query("SELECT list(r1.range || r2.range::VARCHAR) FROM range(20000) r1, range(20000) r2")

@@ -8,12 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import rise.storage.lake
 from rise.core.errors import UserError
-from rise.storage import rollouts
-from rise.storage.lake import Lake, LakeLocation, Transaction
-from rise.storage.location import open_session, session_sql
-from rise.storage.schema import TABLES, VIEWS, creation
+from rise.storage import patience, rollouts
+from rise.storage.creation import creation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
+from rise.storage.schema import TABLES
+from rise.storage.session import open_session, session_sql
+from rise.storage.transaction import Transaction
+from rise.storage.views import VIEWS
 from tests.storage.samples import rollout, shard_rows, start
 
 
@@ -255,7 +258,7 @@ def test_a_commit_is_run_again_when_another_program_committed_first(lake: Lake) 
 
 
 def test_a_catalog_that_stays_busy_is_one_clear_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rise.storage.lake, "PATIENCE", 0.2)
+    monkeypatch.setattr(patience, "PATIENCE", 0.2)
     with open_session(lake.location, read_only=False) as other:
 
         def write(tx: Transaction) -> None:

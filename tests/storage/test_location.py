@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rise.core.errors import UserError
-from rise.storage.lake import LakeLocation
+from rise.storage.location import LakeLocation
 
 
 @pytest.mark.parametrize(

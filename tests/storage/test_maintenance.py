@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
-import pytest
 
 from rise.core.records import Example
 from rise.storage import examples, rollouts
-from rise.storage import maintenance as tidying
 from rise.storage.lake import Lake
 from rise.storage.maintenance import tidy
 from tests.storage.samples import shard_rows
@@ -67,15 +66,14 @@ def test_runs_and_iterations_keep_files_of_their_own(lake: Lake) -> None:
     assert folders == {f"main/rollouts/run={run}/iteration={k}" for run, k in (("r1", 1), ("r1", 2), ("r2", 1))}
 
 
-def test_a_day_later_the_merged_files_go_with_their_sums(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_later_the_merged_files_go_with_their_sums(lake: Lake) -> None:
     filled(lake)
     newest = lake.version()
     known = {version: at(lake, version) for version in range(newest - 4, newest + 1)}
     tidy(lake, "r1", 1)
     some = on_disk(lake)
 
-    monkeypatch.setattr(tidying, "CLEAN_UP", tidying.CLEAN_UP.replace("now() -", "now() +"))
-    tidy(lake, "r1", 1)
+    tidy(lake, "r1", 1, keep=timedelta(days=-1))
     assert on_disk(lake) < some
     assert {version: at(lake, version) for version in known} == known
     folder = Path(lake.location.data)

@@ -11,10 +11,11 @@ from rise.core.config.changes import check_split_name
 from rise.core.errors import UserError
 from rise.storage import checkpoints
 from rise.storage.checkpoints import CheckpointRecord
+from rise.storage.checksums import file_hash
 from rise.storage.home import Home, inside
-from rise.storage.lake import Lake, Transaction
+from rise.storage.lake import Lake
 from rise.storage.publishing import check_published
-from rise.storage.sums import file_hash
+from rise.storage.transaction import Transaction
 
 
 @pytest.fixture

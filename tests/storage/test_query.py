@@ -10,7 +10,8 @@ import pytest
 
 from rise.core.errors import UserError
 from rise.storage import rollouts
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from rise.storage.query import run_query
 from tests.storage.samples import rollout, shard_rows
 

@@ -2,15 +2,22 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-import pyarrow as pa
 import pytest
 
 from rise.core.errors import KeyExists
 from rise.core.records import Candidate, Example, Rollout, Scored
 from rise.storage import examples, rollouts
-from rise.storage.examples import SHARDS as MARKED
+from rise.storage.examples import SHARDS_PER_UPDATE as MARKED
 from rise.storage.lake import Lake
-from rise.storage.rollouts import KEYS, SHARDS, from_arrow, read_candidates, read_scored, read_targets, to_arrow
+from rise.storage.rollouts import (
+    SHARDS_PER_QUERY,
+    from_arrow,
+    read_candidates,
+    read_scored,
+    read_targets,
+    target_keys,
+    to_arrow,
+)
 from tests.storage.samples import rollout, shard_rows
 
 
@@ -150,7 +157,7 @@ def test_targets_come_with_the_attempts_before_them(lake: Lake) -> None:
     other = rollout(problem_id="p9", shard=1, purpose="collect")
     for rows in ([first], revisions, [other], [rollout(turn=2, sample=3, purpose="eval_parallel")]):
         rollouts.append(lake, rows)
-    targets = pa.table({"problem_id": ["p0", "p0"], "turn": [2, 2], "sample": [3, 1]}, schema=KEYS)
+    targets = target_keys(narrow(Candidate, [revisions[3], revisions[1]]))  # type: ignore[arg-type]
 
     early, late = read_targets(lake, "r1", 1, targets)
     assert early == [first, revisions[0], replace(revisions[1], selected=True), replace(revisions[3], selected=True)]
@@ -165,7 +172,8 @@ def test_candidates_are_the_same_rows_with_fewer_fields(lake: Lake) -> None:
 
 
 def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
-    shards = [*range(SHARDS + 1), SHARDS + 3, 50, 51]  # more than two queries, whose ranges hold missing numbers
+    # More than two queries, over ranges with missing shards.
+    shards = [*range(SHARDS_PER_QUERY + 1), SHARDS_PER_QUERY + 3, 50, 51]
     made = {}
     for shard in shards:
         place = {"shard": shard, "split": "eval"}

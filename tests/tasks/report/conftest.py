@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from rise.storage.lake import Lake, LakeLocation
+from rise.storage.lake import Lake
+from rise.storage.location import LakeLocation
 from rise.tasks.report.page import write_page
 from tests.needs import chromium_path
 from tests.tasks.report.seeding import seed
