@@ -31,7 +31,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "prefect deployment schedule ls rise/nightly": (DEPLOYED,),
     "rise run": (WHOLE_RUN,),
     "rise run smollm2-gsm8k problems.source=reasoning_gym": (
-        "tests/rise_core/problems/test_generated.py::test_every_kind_of_generator_grades_its_own_answer_and_a_wrong_one",
+        "tests/rise_core/generators/test_every_generator.py::test_every_kind_of_generator_grades_its_own_answer_and_a_wrong_one",
     ),
     "rise run mistral-7b-gsm8k model.name=": ("tests/flows/test_profiles.py::test_a_profile_runs_on_its_architecture",),
     "rise run mistral-7b-gsm8k problems.source=hub": (

@@ -21,7 +21,7 @@ import pytest
 from rise.core.config.choices import SourceKind
 from rise.core.config.keys import Config
 from rise.core.problems import load_problems
-from tests.rise_core.problems.refusing import refusal
+from tests.rise_core.problems.configs import refusal
 
 ROOT = Path(__file__).resolve().parents[3]
 CARD = """---

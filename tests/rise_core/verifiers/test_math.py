@@ -10,7 +10,6 @@ import pytest
 
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import get
-from rise.core.verifiers.extract import last_boxed
 
 
 def grade(response: str, gold: str) -> Grade:
@@ -90,25 +89,6 @@ def test_it_works_off_the_main_thread() -> None:
     thread.start()
     thread.join()
     assert [result.verdict for result in results] == [Verdict.CORRECT]
-
-
-@pytest.mark.parametrize(
-    ("text", "boxed"),
-    [
-        ("\\boxed{a}", "a"),
-        ("\\boxed{a{b}c}", "a{b}c"),
-        ("\\boxed {a} \\boxed{b", "a"),
-        ("\\boxed{\\{1,2\\}}", "\\{1,2\\}"),
-        ("\\boxed{a \\boxed{b}}", "b"),
-        ("}}\\boxed{a}", "a"),
-        ("{\\boxed{a}", "a"),
-        ("\\boxed a", None),
-        ("boxed{a}", None),
-        ("\\boxed{a", None),
-    ],
-)
-def test_the_last_balanced_box(text: str, boxed: str | None) -> None:
-    assert last_boxed(text) == boxed
 
 
 def test_real_solutions_are_correct_and_others_are_not(data_dir: Path) -> None:

@@ -1,16 +1,13 @@
-"""The registry and the verifiers `exact`, `numeric` and `reasoning_gym`."""
+"""The scorers of reasoning-gym's generators: full marks or nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rise.core.errors import UserError
 from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import NAMES, get
+from rise.core.verifiers import get
 
 SUBSET_SUM: dict[str, Any] = {
     "generator": "subset_sum",
@@ -21,39 +18,6 @@ SUBSET_SUM: dict[str, Any] = {
 
 def grade(name: str, response: str, gold: str, metadata: dict[str, Any] | None = None) -> Grade:
     return get(name).grade(response, Problem("p", "train", "q", gold, metadata=metadata or {}))
-
-
-def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(UserError, match="no verifier 'gsm9k'; choose from gsm8k, math, gsm8k_reference"):
-        get("gsm9k")
-    assert all(callable(get(name).grade) for name in NAMES)
-
-
-def test_exact() -> None:
-    assert grade("exact", " a \n b ", "a b") == Grade(Verdict.CORRECT, 1.0, "a b")
-    assert grade("exact", "A b", "a b") == Grade(Verdict.WRONG, 0.0, "A b")
-    assert grade("exact", " \n", "a b") == Grade(Verdict.NO_ANSWER, 0.0)
-    assert grade("exact", "a", " ") == Grade(Verdict.GOLD_UNPARSEABLE, 0.0, "a")
-
-
-@pytest.mark.parametrize(
-    "response", ["0.5", " .5 ", "5e-1", "1/2", "$0.50", "so #### 0.5", "\\boxed{0.5}", "0.50000001"]
-)
-def test_numeric_correct(response: str) -> None:
-    assert grade("numeric", response, "0.5") == Grade(Verdict.CORRECT, 1.0, "0.5")
-
-
-def test_numeric_other_verdicts() -> None:
-    assert grade("numeric", "0.501", "#### 0.5") == Grade(Verdict.WRONG, 0.0, "0.501")
-    assert grade("numeric", "1e400", "0.5") == Grade(Verdict.NO_ANSWER, 0.0)
-    for nothing in ("", "nan", "inf", "1_0", "it has 3 legs and 0.5 heads", "\u0665"):
-        assert grade("numeric", nothing, "0.5") == Grade(Verdict.NO_ANSWER, 0.0)
-    assert grade("numeric", "0.5", "many") == Grade(Verdict.GOLD_UNPARSEABLE, 0.0, "0.5")
-
-
-@given(st.text(max_size=200))
-def test_numeric_takes_any_text(text: str) -> None:
-    assert grade("numeric", text, "1").verdict.is_fact
 
 
 @pytest.mark.parametrize("response", ["3 25", "25 3", " 25\n3 ", "hm <answer> 25 3 </answer> there"])
