@@ -45,6 +45,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         JOINED,
     ),
     "rise compare demo demo-rft": (JOINED,),  # the command is the same for every two runs
+    "rise compare mine mine-control": (JOINED,),
     "rise eval": ("tests/flows/test_evaluate.py::test_more_turns_and_samples_are_a_split_beside_the_flows_own",),
     "rise solve": ("tests/flows/test_solve.py::test_a_held_out_problem_gets_the_responses_of_its_evaluation",),
     "rise export": (EXPORTED,),
