@@ -1,4 +1,4 @@
-"""Records to Arrow columns and back, column by column: stages write and read thousands of rows at a time."""
+"""Convert records to Arrow and back, by column: stages handle thousands of rows at a time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def to_arrow(table: Table, records: Sequence[Any], **given: object) -> pa.Table:
     """Convert records to rows of a table of the lake.
 
     Args:
-        records: Objects with one attribute for each column that is not in `given`.
-        given: By column name: one value for all rows, or a range with one number per row.
+        records: Objects with an attribute for each column absent from `given`.
+        given: By column name: a value for all rows, or a range with a number for each row.
     """
     return pa.table([_to_column(column, records, given) for column in table.columns], schema=table.arrow_schema())
 
 
 def to_columns(schema: pa.Schema, records: Sequence[Any]) -> pa.Table:
-    """Convert records to a table with one column for each of their attributes that `schema` names."""
+    """Convert records to a table of the attributes named in `schema`."""
     return pa.table([pa.array([getattr(record, f.name) for record in records], f.type) for f in schema], schema=schema)
 
 
@@ -42,7 +42,8 @@ def field_names(record: type) -> list[str]:
 
 
 def python_column(column: pa.ChunkedArray) -> list[Any]:
-    """Convert a column to Python values; lists of integers through one flat buffer, many times faster than by row."""
+    """Convert a column to Python values."""
+    # Lists of integers, the bulk of a row, go through a flat buffer: many times faster than row by row.
     if not (pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type)) or column.null_count:
         return list(column.to_pylist())
     lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

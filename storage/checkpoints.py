@@ -1,4 +1,4 @@
-"""Table `checkpoints`, and the one way from a row to verified folders.
+"""Table `checkpoints`, and the way from a row to verified folders.
 
 checkpoint = open_checkpoint(home.path, lake, "demo", iteration=2)
 checkpoint.weights_dir, checkpoint.adapter_dir
@@ -73,7 +73,11 @@ def has(lake: Lake, run: str, iteration: int) -> bool:
 
 
 def find(lake: Lake, run: str, iteration: int) -> CheckpointRecord | None:
-    """Read the row of an iteration's checkpoint (iteration 0: the base), None if there is no such row."""
+    """Read the row of an iteration's checkpoint (iteration 0: the base).
+
+    Returns:
+        None if the iteration has no checkpoint.
+    """
     rows = lake.query(
         "SELECT * EXCLUDE (created_at) FROM checkpoints WHERE run = ? AND iteration = ?", [run, iteration]
     ).to_pylist()
@@ -99,11 +103,11 @@ def get(lake: Lake, run: str, iteration: int | None = None) -> CheckpointRecord:
 
 
 def open_checkpoint(home: Path, lake: Lake, run: str, iteration: int, verified: set[str] | None = None) -> Checkpoint:
-    """Verify the files of an iteration's checkpoint and return its folders.
+    """Verify the files of an iteration's checkpoint and return the folders.
 
     Args:
         home: The home folder.
-        verified: Ids of checkpoints whose files need no second check. Checkpoints verified here are added.
+        verified: Ids of checkpoints without need of a second check. Checkpoints verified here are added.
 
     Returns:
         The checkpoint: a folder of full weights and, for an adapter, the adapter's own folder.

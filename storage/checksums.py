@@ -1,7 +1,7 @@
 """The sha256 of every data file of a lake on local disks.
 
-Parquet as DuckDB writes it has no checksums: a flipped bit in a page reads as other text or another number. The sums
-are in <data>/SHA256SUMS, a file for `sha256sum --check`. A file receives its sum right after its commit; after a crash
+Parquet files of DuckDB have no checksums: a flipped bit in a page reads as other text or another number. The sums
+are in <data>/SHA256SUMS, a file for `sha256sum --check`. A file receives a sum right after the commit; after a crash
 in between, at the next opening of the lake for writing. Object stores keep checksums of their own.
 """
 
@@ -48,7 +48,7 @@ def add(session: duckdb.DuckDBPyConnection, location: LakeLocation, version: int
 
     Args:
         session: A session with the lake attached, while no other process commits.
-        version: Snapshot whose files receive sums; None for all files of the catalog.
+        version: Snapshot with files to sum; None for all files of the catalog.
     """
     file = _sums_file(location)
     if file is None:
@@ -64,7 +64,7 @@ def add(session: duckdb.DuckDBPyConnection, location: LakeLocation, version: int
 
 
 def remove(location: LakeLocation, removed: Collection[str]) -> None:
-    """Remove the sums of deleted files, for which `sha256sum --check` would fail.
+    """Remove the sums of deleted files; `sha256sum --check` would fail for missing files.
 
     Args:
         removed: Absolute paths of the deleted files. No other process may commit meanwhile (`Lake.alone`).
@@ -103,18 +103,18 @@ def file_hash(path: Path) -> str:
 
 
 def _sums_file(location: LakeLocation) -> Path | None:
-    """Return the path of the sums, None for a lake with data in an object store."""
+    """Return the path of the sums; None for data in an object store."""
     return None if is_url(location.data) else Path(location.data) / "SHA256SUMS"
 
 
 def _read(file: Path) -> dict[str, str]:
-    """Read the sums by path relative to the data folder; of a path with several lines, the first, from its commit."""
+    """Read the sums by path relative to the data folder. Of several lines for a path, the first counts."""
     lines = file.read_text().split("\n")[:-1] if file.exists() else []  # the last line may be cut short
     return {match[2]: match[1] for line in reversed(lines) if (match := _LINE.fullmatch(line))}
 
 
 def _is_cut_short(file: Path) -> bool:
-    """Tell whether the last line lacks its end, after a crash or on a full disk."""
+    """Tell whether the last line lacks an end (after a crash, or on a full disk)."""
     with file.open("rb") as sums:
         sums.seek(max(0, file.stat().st_size - 1))
         return sums.read(1) not in (b"", b"\n")

@@ -1,4 +1,4 @@
-"""Columns of the lake's tables and views: SQL type, Arrow type and meaning, each described once."""
+"""Columns of tables and views: SQL type, Arrow type and meaning, each described once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ColumnType:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `meaning` is the text of docs/lake.md."""
+    """A column; `meaning` is the text of docs/lake.md."""
 
     name: str
     type: ColumnType
@@ -26,7 +26,7 @@ class Column:
     nullable: bool = False
 
     def with_meaning(self, meaning: str) -> Column:
-        """Return the column with another meaning, for one table or view."""
+        """Return the column with another meaning, for a certain table or view."""
         return replace(self, meaning=meaning)
 
 

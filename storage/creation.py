@@ -1,4 +1,4 @@
-"""Create the tables and views of a lake, and complete a lake that an earlier version of rise made."""
+"""Create the tables and views of a lake, or add those missing in an older lake."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _OPTIONS = (
 def prepare(
     session: duckdb.DuckDBPyConnection, location: LakeLocation, *, read_only: bool, version: int | None
 ) -> None:
-    """Create the schema in an empty lake, or check the schema version and add missing tables and views.
+    """Create the schema in an empty lake; check and complete the schema of another.
 
     Args:
         session: A session with the lake attached as `lake`.
-        version: Snapshot to which the session is pinned.
+        version: Snapshot of a pinned session.
 
     Raises:
         UserError: The lake is empty and cannot be written, or has another schema version.
@@ -77,7 +77,7 @@ def creation() -> list[str]:
 
 
 def _additions(present: Collection[str]) -> list[str]:
-    """Statements that add what a lake of an earlier rise lacks, as one snapshot.
+    """Statements to add missing tables and views to an older lake, as one snapshot.
 
     Args:
         present: Names of the tables and views in the lake.

@@ -1,4 +1,4 @@
-"""Table `evaluations`: the settings of each split made by `rise eval`, one row per run and split."""
+"""Table `evaluations`: the settings of each split made by `rise eval`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rise.storage.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """The settings of a split, for all iterations of the run; `config` is the whole config as YAML."""
+    """The settings of a split for all iterations of a run. `config` is the whole config as YAML."""
 
     run: str
     split: str
@@ -23,13 +23,13 @@ class EvaluationRecord:
 
 
 def append(lake: Lake, record: EvaluationRecord, problems: list[Problem]) -> int:
-    """Commit a split's settings and its problems in one snapshot.
+    """Commit the settings and problems of a split in one snapshot.
 
     Returns:
         The snapshot's version.
 
     Raises:
-        KeyExists: The run has this split.
+        KeyExists: The run has a split of the same name.
     """
     row = arrow.to_arrow(EVALUATIONS, [record], created_at=datetime.now(UTC))
 

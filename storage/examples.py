@@ -64,7 +64,7 @@ def has(lake: Lake, run: str, iteration: int) -> bool:
 
 
 def read(lake: Lake, run: str, iterations: list[int]) -> Iterator[Example]:
-    """Read the examples of some iterations by iteration, problem, turn and sample; a batch at a time is in memory."""
+    """Yield the examples of some iterations by iteration, problem, turn and sample. A batch at a time is in memory."""
     names = ", ".join(field_names(Example))
     for batch in lake.stream(f"SELECT {names}{_OF_ITERATIONS}", [run, iterations], _BATCH):
         yield from arrow.from_arrow(Example, field_names(Example), pa.Table.from_batches([batch]))

@@ -18,7 +18,7 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def check_run_name(run: str) -> None:
-    """Check that a run's name is safe in paths and shells.
+    """Check a run's name for use in paths and shells.
 
     Raises:
         UserError: The name could leave the home folder or confuse a shell.
@@ -52,11 +52,11 @@ class Home:
 
     @property
     def lake(self) -> LakeLocation:
-        """Where the lake of this home lives."""
+        """Location of the home's lake."""
         return LakeLocation.from_home(self.path)
 
     def run_folder(self, run: str) -> Path:
-        """Return the folder of a run's working files; create it where missing."""
+        """Return the folder of a run's working files; create the folder where missing."""
         check_run_name(run)
         folder = inside(self.path, f"runs/{run}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,12 +68,12 @@ class Home:
 
     @property
     def cache(self) -> Path:
-        """Folder of files that may be deleted at any time."""
+        """Folder of files safe to delete at any time."""
         return self.path / "cache"
 
     @contextmanager
     def lock(self, run: str) -> Iterator[None]:
-        """Hold a run's lock, so that one process at a time advances the run. The lock ends with its process.
+        """Hold a run's lock: a single process at a time advances a run. The lock ends with the process.
 
         Raises:
             UserError: Another process holds the lock.

@@ -1,11 +1,11 @@
-"""The lake: one DuckLake with every table of every run. Each commit is one snapshot, all of it or nothing.
+"""The lake: a DuckLake with every table of every run. Each commit is a snapshot, whole or not at all.
 
     lake = Lake(LakeLocation.from_home(home))
     version = lake.commit(lambda tx: tx.append("metrics", rows), run="r1", iteration=1, stage="evaluate")
     lake.query("SELECT * FROM turn_accuracy WHERE run = ?", ["r1"])
 
 Several threads and processes may read and commit at once. Commits to a SQLite catalog take turns on a lock file; the
-system frees the lock when its process dies. Other programs that hold the catalog are waited for.
+system frees the lock at the process's death. Commits wait for other programs with a hold on the catalog.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Lake:
     """An open lake.
 
     Args:
-        read_only: Open without the right to commit; the lake must exist. Otherwise it is created where missing.
-        version: Snapshot to which every table and view is pinned (implies `read_only`).
+        read_only: Open without the right to commit; the lake must exist. Otherwise a missing lake is created.
+        version: Snapshot for every table and view (implies `read_only`); None follows the newest.
 
     Raises:
         UserError: The lake does not exist, cannot be opened, or has another schema version.
@@ -58,10 +58,10 @@ class Lake:
     def commit(
         self, write: Callable[[Transaction], object], *, run: str, iteration: int, stage: str, note: str = ""
     ) -> int:
-        """Run `write` in one transaction and commit it as one snapshot.
+        """Run `write` in a transaction and commit the result as one snapshot.
 
         Args:
-            write: Writes, and does nothing else: it runs again when the catalog was busy. An exception rolls back.
+            write: Writes, and does nothing else: a busy catalog makes `write` run again. An exception rolls back.
             run, iteration, stage, note: For the snapshot's message.
 
         Returns:
@@ -80,10 +80,10 @@ class Lake:
         return version
 
     def query(self, sql: str, params: Sequence[object] = (), **tables: pa.Table) -> pa.Table:
-        """Run a SELECT on one snapshot and return its rows. Thread-safe.
+        """Run a SELECT on one snapshot and return the rows. Thread-safe.
 
         Args:
-            tables: Tables that the query may name beside those of the lake.
+            tables: Further tables for the query to name.
         """
 
         def attempt() -> pa.Table:
@@ -96,7 +96,7 @@ class Lake:
         return patiently(self.location, attempt)
 
     def stream(self, sql: str, params: Sequence[object] = (), rows: int = 4096) -> Iterator[pa.RecordBatch]:
-        """Run a SELECT on one snapshot and yield batches of `rows` rows, for results too large for memory."""
+        """Run a SELECT on one snapshot and yield batches of `rows` rows. For results too large for memory."""
 
         def attempt() -> tuple[duckdb.DuckDBPyConnection, pa.RecordBatchReader]:
             cursor = self._session.cursor()
@@ -112,7 +112,7 @@ class Lake:
             yield from reader
 
     def version(self) -> int:
-        """Return the newest snapshot's version, or the pinned one."""
+        """Return the version of the newest, or of the pinned, snapshot."""
         return int(self.query("SELECT id FROM lake.current_snapshot()")["id"][0].as_py())
 
     @contextmanager
@@ -122,7 +122,7 @@ class Lake:
             yield cursor
 
     def add_checksums(self, version: int | None = None) -> None:
-        """Write the checksums of one snapshot's files, or of all files without one."""
+        """Write the checksums of a snapshot's files, or every missing checksum."""
 
         def attempt() -> None:
             with self.alone() as cursor:
@@ -140,7 +140,7 @@ class Lake:
             checksums.check(cursor, self.location, run)
 
     def lock_down(self) -> None:
-        """Confine this lake's queries to the lake: no other file, network, extension or setting."""
+        """Confine queries to the lake: no other file, network, extension or setting."""
         lock_down(self._session, self.location)
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class Lake:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait for this thread's turn to write."""
+        """Wait for the thread's turn to write."""
         with self._thread_lock, self._lock_file or nullcontext():
             yield
 

@@ -1,4 +1,4 @@
-"""Where a lake lives: the URLs of its catalog and of its Parquet files."""
+"""Location of a lake: the URLs of the catalog and of the Parquet files."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class LakeLocation:
 
     @property
     def data_prefix(self) -> str:
-        """The data folder with one slash at its end, as DuckLake stores it."""
+        """The data folder with a slash at the end, in DuckLake's spelling."""
         return self.data.rstrip("/") + "/"
 
     def extensions(self) -> list[str]:
-        """Return the names of the DuckDB extensions for this lake, in loading order."""
+        """Return the names of the DuckDB extensions for the lake, in loading order."""
         catalog = "sqlite_scanner" if self.catalog_file else "postgres_scanner"
         return [catalog, *(["httpfs"] if is_url(self.data) else []), "ducklake"]
 
@@ -66,7 +66,7 @@ def is_url(data: str) -> bool:
 
 
 def check_catalog(location: LakeLocation) -> None:
-    """Check that the catalog's file exists, if the catalog is a file.
+    """Check for the catalog's file, if the catalog is a file.
 
     Raises:
         UserError: There is no such file.

@@ -1,6 +1,6 @@
 """Merge small Parquet files of the lake (DuckLake maintenance); every version stays readable.
 
-Each work unit is a file of its own, and marking selected rollouts adds a file of deletions: reading many such files
+Each work unit is a separate file, and marking selected rollouts adds a file of deletions: reading many such files
 takes several times as long (docs/performance.md).
 """
 
@@ -25,7 +25,7 @@ def tidy(lake: Lake, run: str, iteration: int, keep: timedelta = _KEEP) -> tuple
 
     Args:
         run, iteration: For the commits' messages.
-        keep: Age at which a merged file is removed.
+        keep: Age of a merged file at removal.
 
     Returns:
         The number of files of the newest version, before and after.

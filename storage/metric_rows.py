@@ -1,4 +1,4 @@
-"""Table `metrics`: the results of every evaluation, one row per metric."""
+"""Table `metrics`: the results of every evaluation, a row for each metric."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rise.storage.transaction import Transaction
 
 
 def replace(lake: Lake, run: str, iteration: int, metrics: list[Metric]) -> int:
-    """Commit an iteration's metrics in place of its earlier ones on the same splits.
+    """Commit an iteration's metrics in place of earlier metrics on the same splits.
 
     Returns:
         The snapshot's version.

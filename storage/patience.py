@@ -1,4 +1,4 @@
-"""Repeat an operation on the lake while other programs hold its catalog."""
+"""Repeat an operation on the lake while other programs hold the catalog."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def append(lake: Lake, run: str, problems: list[Problem]) -> int:
 
 
 def read(lake: Lake, run: str, split: str) -> list[Problem]:
-    """Read a run's problems of one split, in their order."""
+    """Read a run's problems of a split, in order."""
 
     def build(problem_id: str, problem: str, answer: str, solution: str | None, metadata: str) -> Problem:
         return Problem(problem_id, split, problem, answer, solution, json.loads(metadata))
@@ -44,7 +44,11 @@ def read(lake: Lake, run: str, split: str) -> list[Problem]:
 
 
 def find(lake: Lake, run: str, text: str) -> Problem | None:
-    """Read the run's problem with exactly this text, a held-out one first; None if there is no such problem."""
+    """Read the run's problem with exactly the given text, a held-out problem first.
+
+    Returns:
+        None if no problem has the text.
+    """
     rows = lake.query(
         "SELECT split, problem_id FROM problems WHERE run = ? AND problem = ?"
         " ORDER BY split <> ?, split, position LIMIT 1",

@@ -1,4 +1,4 @@
-"""Publish a model folder as a checkpoint, and verify a published folder against the hashes of its files."""
+"""Publish a model folder as a checkpoint; check a published folder against hashes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model"}  # weights and
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A folder under `checkpoints/`: `path` is relative to the home folder, `files` maps file name to sha256."""
+    """A folder under `checkpoints/`. `path` is relative to the home folder; `files` maps file name to sha256."""
 
     checkpoint_id: str
     path: str
@@ -31,10 +31,10 @@ class Published:
 
 
 def publish(home: Path, built_dir: Path) -> Published:
-    """Move a built model folder to <home>/checkpoints/<id> by one rename.
+    """Move a built model folder to <home>/checkpoints/<id> by a rename.
 
     The id is the first 12 hex digits of the sha256 over the sorted (file name, sha256) pairs. Folders of equal content
-    share one id: if that folder exists intact, `built_dir` is removed; a damaged one is replaced.
+    share an id: an intact folder of the same id stays and `built_dir` is removed; a damaged folder is replaced.
 
     Args:
         home: The home folder.
@@ -81,7 +81,7 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def check_published(folder: Path, checkpoint_id: str, files: Mapping[str, str]) -> None:
-    """Check that a folder holds exactly the published files, unchanged.
+    """Check a folder for exactly the published files, unchanged.
 
     Args:
         folder: The checkpoint's folder.
@@ -103,5 +103,5 @@ def check_published(folder: Path, checkpoint_id: str, files: Mapping[str, str]) 
 
 
 def _is_intact(folder: Path, files: Mapping[str, str]) -> bool:
-    """Tell whether a folder holds these files with these hashes."""
+    """Tell whether a folder holds the files with equal hashes."""
     return all((folder / name).is_file() and file_hash(folder / name) == digest for name, digest in files.items())

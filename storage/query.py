@@ -1,4 +1,4 @@
-"""SQL from users: one guarded statement on a read-only lake.
+"""SQL from users: a guarded statement on a read-only lake.
 
 rows = run_query(LakeLocation.from_home(home), "SELECT * FROM leaderboard")
 """
@@ -16,7 +16,7 @@ from rise.storage.query_guard import check_query
 
 
 def run_query(location: LakeLocation, sql: str, version: int | None = None) -> pa.Table:
-    """Run one SELECT, DESCRIBE, SUMMARIZE or SHOW TABLES.
+    """Run a SELECT, DESCRIBE, SUMMARIZE or SHOW TABLES.
 
     Args:
         version: Snapshot to read; None for the newest.

@@ -2,8 +2,8 @@
 
 Threat model: the author of a statement may be hostile and must read nothing but the lake's tables and views, change
 nothing, and learn no setting, path, secret or environment variable of the process. The lock-down of the session
-(rise.storage.session) closes files, network and settings; this module refuses by name, before the statement runs, what
-the lock-down does not reach.
+(rise.storage.session) closes files, network and settings; this module refuses the remaining ways by name, before
+the statement runs.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _METADATA = "__ducklake_metadata"  # the catalog's own database, which may hold 
 
 
 def check_query(sql: str) -> None:
-    """Check that `sql` is one statement that only reads the lake.
+    """Check `sql`: a single statement, and only reads of the lake.
 
     Raises:
-        UserError: The statement is refused, in one line.
+        UserError: The statement is refused; the message is one line.
         duckdb.Error: The statement is not correct SQL.
     """
     try:
@@ -74,7 +74,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_function(node: dict[str, Any]) -> None:
-    """Refuse a table function that may leave the lake, and a function that tells settings or acts."""
+    """Refuse table functions able to leave the lake, and functions that tell settings or act."""
     if node.get("type") == "TABLE_FUNCTION":
         name = str(node["function"].get("function_name", node["function"].get("type"))).lower()
         refused = name not in _TABLE_FUNCTIONS
@@ -86,7 +86,7 @@ def _check_function(node: dict[str, Any]) -> None:
 
 
 def _check_table(node: dict[str, Any], refused_views: Collection[str]) -> None:
-    """Refuse a table name that is a file's path, one of DuckDB's own views, or in the catalog's database."""
+    """Refuse a file, a view of DuckDB's own, and the catalog's database as a table."""
     name = str(node.get("table_name", "")).lower()
     databases = (str(node.get(key, "")).lower() for key in ("catalog_name", "schema_name"))
     is_file = any(sign in name for sign in "/\\.:*?")

@@ -1,4 +1,4 @@
-"""Table `rollouts`: every response ever sampled. One commit holds the rows of one work unit (one turn of one shard)."""
+"""Table `rollouts`: every response ever sampled. A commit holds the rows of one work unit (a turn of a shard)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _R = TypeVar("_R", Candidate, Scored, Rollout)
 
 
 def append(lake: Lake, rollouts: list[Rollout]) -> int:
-    """Commit the rollouts of one work unit.
+    """Commit the rollouts of a work unit.
 
     Args:
         rollouts: Rollouts of the same run, iteration, purpose, split, shard and turn.
@@ -55,7 +55,7 @@ def append(lake: Lake, rollouts: list[Rollout]) -> int:
 
 
 def units(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, int]]:
-    """Read which work units of an iteration have rows.
+    """Read the keys of an iteration's work units with rows.
 
     Returns:
         (purpose, split, shard, turn) of each unit.
@@ -69,7 +69,7 @@ def units(lake: Lake, run: str, iteration: int) -> set[tuple[str, str, int, int]
 def read(
     lake: Lake, run: str, iteration: int, purpose: str, shard: int | None = None, *, split: str | None = None
 ) -> list[Rollout]:
-    """Read the rollouts of an iteration, of all shards and splits by default, by problem, turn and sample."""
+    """Read an iteration's rollouts by problem, turn and sample. The default is all shards and splits."""
     rows = lake.query(
         f"SELECT {_FIELDS} FROM rollouts WHERE run = ? AND iteration = ? AND purpose = ?"  # noqa: S608
         " AND (shard = ? OR ? IS NULL) AND (split = ? OR ? IS NULL) ORDER BY problem_id, turn, sample",
@@ -99,31 +99,31 @@ def read_table(
 def read_scored(
     lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
 ) -> Iterator[list[Scored]]:
-    """Read the fields that metrics need, one shard at a time (a million rollouts take gigabytes).
+    """Read the fields for metrics, a shard at a time (a million rollouts take gigabytes).
 
     Yields:
-        Whole episodes of one shard, in the order of `purposes`, then by problem, turn and sample.
+        Whole episodes of a shard, in the order of `purposes`, then by problem, turn and sample.
     """
     return _by_shard(Scored, lake, run, iteration, purposes, split)
 
 
 def read_candidates(lake: Lake, run: str, iteration: int) -> Iterator[list[Candidate]]:
-    """Read the fields of collected responses that selection needs.
+    """Read the fields of collected responses for selection.
 
     Yields:
-        Candidates of one shard by problem, turn and sample.
+        Candidates of a shard by problem, turn and sample.
     """
     return _by_shard(Candidate, lake, run, iteration, [Purpose.COLLECT])
 
 
 def read_targets(lake: Lake, run: str, iteration: int, targets: pa.Table) -> Iterator[list[Rollout]]:
-    """Read collected responses that are training targets, and the attempts before them.
+    """Read the training targets among collected responses, and earlier attempts.
 
     Args:
         targets: Keys of the targets, from `target_keys`.
 
     Yields:
-        Rollouts of one shard by problem, turn and sample: targets (`selected` is true) and sample 0 of every turn.
+        Rollouts of a shard by problem, turn and sample: targets (`selected` is true) and sample 0 of every turn.
     """
     return _by_shard(Rollout, lake, run, iteration, [Purpose.COLLECT], targets=targets)
 
@@ -163,7 +163,7 @@ def _by_shard(
     split: str | None = None,
     targets: pa.Table | None = None,
 ) -> Iterator[list[_R]]:
-    """Read an iteration's rollouts as `record`s, a few shards per query, one shard per yield."""
+    """Read an iteration's rollouts as `record`s, a few shards per query, a shard per yield."""
     names = ", ".join(field_names(record))
     source, where = ("rollouts", "") if targets is None else (_TARGETS_MARKED, " AND (selected OR sample = 0)")
     sql = (

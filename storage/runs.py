@@ -32,7 +32,7 @@ class RunRecord:
 
 
 def append(lake: Lake, run: str, profile: str, config_yaml: str, versions: dict[str, str], goal: int = 0) -> int:
-    """Commit a new run with its goal.
+    """Commit a new run with a goal.
 
     Returns:
         The snapshot's version.
@@ -96,7 +96,7 @@ def set_goal(lake: Lake, run: str, goal: int) -> int:
 
 
 def iterations_done(lake: Lake, run: str) -> int | None:
-    """Return the newest iteration that the flow evaluated (0: the base), None before the first evaluation."""
+    """Return the newest iteration evaluated by the flow (0: the base). None before the first evaluation."""
     rows = lake.query("SELECT max(iteration) AS newest FROM metrics WHERE run = ? AND split = ?", [run, EVAL_SPLIT])
     newest = rows["newest"][0].as_py()
     return None if newest is None else int(newest)

@@ -1,7 +1,7 @@
-"""Tables of the lake: CREATE TABLE, the Arrow schema of appends, and docs/lake.md all follow from `TABLES`.
+"""Tables of the lake. CREATE TABLE, the Arrow schema of appends, and docs/lake.md follow from `TABLES`.
 
-A new table or view needs no more than an entry here or in `rise.storage.views`: older lakes receive it when they are
-opened for writing. Another change of shape raises SCHEMA_VERSION.
+A new table or view needs no more than an entry here or in `rise.storage.views`: older lakes receive the
+addition at the next opening for writing. Another change of shape raises SCHEMA_VERSION.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table.
+    """A table.
 
-    `row` tells in one sentence what a row is. `partitions` names the columns whose values have data files of their own;
-    stage `tidy` merges files within a partition.
+    `row` describes a row in a sentence. Rows with different values of the columns `partitions` are in different data
+    files; stage `tidy` merges files within a partition.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""DuckDB sessions with a lake attached, and the SQL that attaches a lake to any DuckDB session."""
+"""DuckDB sessions with a lake attached, and the SQL to attach a lake elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNCACHED = "SET GLOBAL enable_external_file_cache = false"  # the system caches
 
 
 def session_sql(location: LakeLocation, version: int | None = None) -> list[str]:
-    """Return the statements after which any DuckDB of this version reads the tables and views by bare name, offline."""
+    """Return the statements to attach the lake, offline, to any DuckDB of the same version."""
     return [*_load_statements(location), _attach_statement(location, version=version), "USE lake"]
 
 
@@ -23,7 +23,7 @@ def open_session(location: LakeLocation, *, read_only: bool, version: int | None
     """Open an in-memory DuckDB with the lake attached as `lake`; times are UTC.
 
     Args:
-        version: Snapshot to which all tables and views are pinned; None for the newest.
+        version: Snapshot for all tables and views; None for the newest.
     """
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     session = duckdb.connect(":memory:", config=config)

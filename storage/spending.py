@@ -1,4 +1,4 @@
-"""The cost of a run's training: responses sampled for it, and examples and tokens trained on."""
+"""The cost of a run's training: sampled responses, and examples and tokens trained on."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Sampled responses on disk between sampling and commit: a crash in between loses no response.
 
-Each file holds the hash of its rows, for Parquet alone would read many a flipped bit as another response.
+Each file holds a hash of the rows: Parquet alone would read many a flipped bit as another response.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def write(path: Path, sampled: list[Rollout]) -> None:
 
 
 def read(path: Path) -> list[Rollout] | None:
-    """Read the rollouts of a staged file; None if there is no such file or the file is damaged."""
+    """Read the rollouts of a staged file. None for a missing or damaged file."""
     try:
         rows = pq.read_table(path)
         sampled = rollouts.from_arrow(rows)
@@ -36,5 +36,5 @@ def read(path: Path) -> list[Rollout] | None:
 
 
 def _digest(sampled: list[Rollout]) -> bytes:
-    """Hash all values as Python prints them."""
+    """Hash all values in Python's spelling."""
     return hashlib.sha256(repr(sampled).encode("utf-8", "surrogatepass")).hexdigest().encode()

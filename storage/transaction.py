@@ -1,4 +1,4 @@
-"""One transaction of the lake: several writes that become one snapshot, or nothing."""
+"""A transaction of the lake: several writes become one snapshot, or nothing."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Transaction:
         """Run one statement.
 
         Returns:
-            Its rows; for an UPDATE or DELETE, one row with the number of rows changed.
+            The rows; for an UPDATE or DELETE, the number of rows changed, as one row.
         """
         rows: list[tuple[Any, ...]] = self._connection.execute(sql, list(params)).fetchall()
         return rows
 
 
 def commit_once(cursor: duckdb.DuckDBPyConnection, write: Callable[[Transaction], object], message: str) -> int:
-    """Run `write` in a transaction, commit it with `message`, and close the cursor.
+    """Run `write` in a transaction, commit with `message`, and close the cursor.
 
     Returns:
         The snapshot's version.

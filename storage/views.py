@@ -1,6 +1,6 @@
-"""Views of the lake: the SQL, and beside it the meaning of each column.
+"""Views of the lake: the SQL, beside the meaning of each column.
 
-A row whose grading failed counts neither as right nor as wrong in any view.
+A row with a failed grading counts neither as right nor as wrong in any view.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rise.storage.columns import (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view; `row` tells in one sentence what a row is."""
+    """A view; `row` describes a row in a sentence."""
 
     name: str
     row: str
