@@ -86,7 +86,8 @@ def collect(context: RunContext, iteration: int) -> float:
     from rise.tasks.write_parquet import write_parquet
 
     engines = context.use_policy(0)
-    engines.apply(engines.policy)
+    for replica in engines.replicas:
+        replica.run("use", engines.checkpoint)  # empties the prefix cache
     begun = time.perf_counter()
     sample(context, iteration, [collection(context.config)], policy=0)
     tidy(context, iteration)
@@ -120,4 +121,4 @@ def bare_arguments(context: RunContext) -> dict[str, Any]:
     """The arguments of vllm.EngineArgs of the run's engines, for a bare engine of the same kind."""
     from rise.core.engine.settings import engine_arguments, learner_options
 
-    return engine_arguments(policy=context.policy(0), **learner_options(context.config))
+    return engine_arguments(checkpoint=context.policy(0), **learner_options(context.config))
