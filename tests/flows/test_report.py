@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from rise.tasks.report.artifacts import page_link
 from tests.flows.command import query, rise
 
 pytestmark = pytest.mark.slow
@@ -47,15 +46,6 @@ def test_prefect_shows_metrics_plot_and_report(whole: Path) -> None:
     text = json.loads(found["rise-whole-report"][1])
     assert str(whole / "runs" / "whole" / "report.html") in text
     assert re.search(r"\| 2 \| fine-tune \| \d+\.\d\d \|", text)
-
-
-def test_there_is_a_link_where_a_web_server_shows_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The link in a flow run's artifact is opened in tests/deployments/test_browser.py."""
-    monkeypatch.delenv("RISE_REPORTS_URL", raising=False)
-    assert page_link("whole") == ""
-    for given in ("https://host/rise", "https://host/rise/"):
-        monkeypatch.setenv("RISE_REPORTS_URL", given)
-        assert page_link("whole") == "https://host/rise/runs/whole/report.html"
 
 
 def test_the_command_prints_the_table_and_says_where_the_page_is(whole: Path, tmp_path: Path) -> None:

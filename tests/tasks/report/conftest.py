@@ -42,35 +42,60 @@ def page_file(seeded: Lake, cache: Path, tmp_path_factory: pytest.TempPathFactor
     return write_page(seeded, "r1", tmp_path_factory.mktemp("page") / "report.html", cache)
 
 
-@pytest.fixture(scope="session")
+# Package scope: Playwright's event loop lives in this thread, and asyncio refuses a second one. The browser is gone
+# before other tests of the session need a loop.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """One headless browser for all tests of this folder."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def tab(chromium: Browser) -> Tab:
+    """One offline page of the browser for all tests."""
+    page = chromium.new_context(offline=True).new_page()
+    page.set_default_timeout(60_000)
+    return Tab(page)
+
+
+class Tab:
+    """A page with a log of its requests and of its errors, console messages and dialogs."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", lambda message: self.problems.append(message.text))
+        page.on("dialog", lambda dialog: (self.problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+
+    def open(self, url: str, **media: Any) -> None:
+        """Load a file as a new reader sees it: nothing stored, system theme light unless `media` says otherwise."""
+        if self.page.url.startswith("file:"):
+            self.page.evaluate("localStorage.clear()")
+        self.page.goto("about:blank")
+        self.page.emulate_media(**({"color_scheme": "light", "reduced_motion": "no-preference"} | media))
+        self.requests.clear()
+        self.problems.clear()
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-ready=yes]")
+
+
 @pytest.fixture
-def opened(chromium: Browser) -> Opener:
-    """Opens a page offline. It may ask for nothing but itself and fail in nothing."""
+def opened(tab: Tab) -> Opener:
+    """A function that opens a page offline; the page may ask for nothing but itself and fail in nothing."""
 
     @contextmanager
-    def open_page(file: Path, link: str = "", **options: Any) -> Iterator[Page]:
-        context = chromium.new_context(offline=True, **({"viewport": {"width": 1360, "height": 900}} | options))
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        requests: list[str] = []
-        problems: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.goto(file.as_uri() + link)
-        page.wait_for_selector("html[data-ready=yes]")
-        yield page
-        assert [url for url in requests if url.split("#")[0] != file.as_uri()] == []
-        assert problems == []
-        context.close()
+    def open_page(file: Path, link: str = "", size: tuple[int, int] = (1360, 900), **media: Any) -> Iterator[Page]:
+        tab.page.set_viewport_size({"width": size[0], "height": size[1]})
+        tab.open(file.as_uri() + link, **media)
+        yield tab.page
+        assert [url for url in tab.requests if url.split("#")[0] != file.as_uri()] == []
+        assert tab.problems == []
 
     return open_page
 

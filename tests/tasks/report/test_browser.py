@@ -62,7 +62,7 @@ def test_text_is_legible(page_file: Path, opened: Opener, theme: str) -> None:
 
 
 def test_nothing_is_wider_than_a_small_screen_or_cut_off_there(page_file: Path, opened: Opener) -> None:
-    with opened(page_file, viewport={"width": 380, "height": 800}) as page:
+    with opened(page_file, size=(380, 800)) as page:
         wait_drawn(page, "light")
         assert page.evaluate("document.documentElement.scrollWidth") == 380
         charts = page.evaluate((Path(__file__).parent / "boxes.js").read_text())["charts"]

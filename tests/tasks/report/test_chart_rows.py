@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -61,27 +62,27 @@ def test_times_are_between_commits_without_the_pause_before_a_sitting(seeded: La
     }
 
 
-def test_a_clock_that_was_set_back_takes_no_minutes_away(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with new_lake(tmp_path_factory.mktemp("clock")) as lake:
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A seeded lake for the tests that change one."""
+    with new_lake(tmp_path_factory.mktemp("scratch")) as lake:
         seed(lake)
-        assert lake.location.catalog_file is not None
-        with closing(sqlite3.connect(lake.location.catalog_file)) as catalog, catalog:
-            catalog.execute(
-                "UPDATE ducklake_snapshot SET snapshot_time = '2001-01-01 00:00:00+00' WHERE snapshot_id = 9"
-            )
-        assert all(row["minutes"] >= 0 for row in chart_rows.stage_times(lake, "r1"))
+        yield lake
 
 
-def test_every_split_has_its_figures_and_its_own_number_of_turns(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with new_lake(tmp_path_factory.mktemp("splits")) as lake:
-        seed(lake)
-        times = chart_rows.stage_times(lake, "r1")
-        evaluation(lake, 1, [letters + "cw" for letters in TURNS], split="harder")
-        found = result_figures(lake, "r1")
-        assert chart_rows.stage_times(lake, "r1") == times, (
-            "an evaluation under other settings is no part of an iteration"
-        )
-    assert list(found) == ["eval", "harder"]
-    depth = {split: max(int(row[1]) for row in figures[0].numbers) for split, figures in found.items()}
+def test_a_clock_that_was_set_back_takes_no_minutes_away(scratch: Lake) -> None:
+    assert scratch.location.catalog_file is not None
+    with closing(sqlite3.connect(scratch.location.catalog_file)) as catalog, catalog:
+        catalog.execute("UPDATE ducklake_snapshot SET snapshot_time = '2001-01-01 00:00:00+00' WHERE snapshot_id = 9")
+    assert all(row["minutes"] >= 0 for row in chart_rows.stage_times(scratch, "r1"))
+
+
+def test_every_split_has_its_figures_and_its_own_number_of_turns(scratch: Lake) -> None:
+    times = chart_rows.stage_times(scratch, "r1")
+    evaluation(scratch, 1, [letters + "cw" for letters in TURNS], split="harder")
+    figures = result_figures(scratch, "r1")
+    assert chart_rows.stage_times(scratch, "r1") == times, "`rise eval` is no part of an iteration"
+    assert list(figures) == ["eval", "harder"]
+    depth = {split: max(int(row[1]) for row in shown[0].numbers) for split, shown in figures.items()}
     assert depth == {"eval": 3, "harder": 5}
-    assert [figure.name for figure in found["harder"]] == ["accuracy", "compared", "gains", "flows"]
+    assert [figure.name for figure in figures["harder"]] == ["accuracy", "compared", "gains", "flows"]

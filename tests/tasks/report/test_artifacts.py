@@ -1,4 +1,4 @@
-"""What the flow run's Markdown artifacts say, rendered as the UI renders it: text, never markup from elsewhere."""
+"""Artifacts of a flow run: Markdown as the UI renders it (text, never foreign markup), and the link to the page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from rise.storage.lake import Lake
-from rise.tasks.report.artifacts import report_markdown
-from rise.tasks.run.progress import artifact_key
+from rise.tasks.report.artifacts import page_link, report_markdown
 from tests.tasks.report.conftest import new_lake
 from tests.tasks.report.seeding import seed
 
@@ -41,11 +40,10 @@ def test_a_hostile_path_and_hostile_commits_are_text(lake: Lake) -> None:
     assert "table_open" in kinds
 
 
-@pytest.mark.parametrize("run", ["r1", "R_1-x", "a" * 64])
-def test_a_key_is_made_of_what_prefect_takes(run: str) -> None:
-    key = artifact_key(run, "metrics")
-    assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-
-def test_runs_share_no_key() -> None:
-    assert len({artifact_key(run, "plot") for run in ("a-b", "a_b", "A-b", "A_B")}) == 4
+def test_there_is_a_link_where_a_web_server_shows_the_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link in a flow run's artifact is opened in tests/deployments/test_browser.py."""
+    monkeypatch.delenv("RISE_REPORTS_URL", raising=False)
+    assert page_link("whole") == ""
+    for given in ("https://host/rise", "https://host/rise/"):
+        monkeypatch.setenv("RISE_REPORTS_URL", given)
+        assert page_link("whole") == "https://host/rise/runs/whole/report.html"
