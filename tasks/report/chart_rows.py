@@ -9,7 +9,7 @@ from rise.storage.lake import Lake
 Row = dict[str, Any]
 
 # Metric names hold their turn (acc@t3) or their votes and turns (m5@t1, m1@t5): configs and splits differ in both.
-BY_TURN = r"""
+_BY_TURN = r"""
     SELECT split, iteration, regexp_extract(metric, '^(\w+)@t', 1) AS kind,
         regexp_extract(metric, '@t(\d+)$', 1)::INTEGER AS turn,
         100 * value AS value, 100 * ci_low AS low, 100 * ci_high AS high, n
@@ -82,7 +82,7 @@ def by_turn(lake: Lake, run: str, *kinds: str) -> list[Row]:
     Args:
         kinds: Metrics to return: "acc", "fixed", "broken".
     """
-    return [row for row in read_rows(lake, BY_TURN, run) if row["kind"] in kinds]
+    return [row for row in read_rows(lake, _BY_TURN, run) if row["kind"] in kinds]
 
 
 def stage_times(lake: Lake, run: str) -> list[Row]:

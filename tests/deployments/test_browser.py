@@ -1,4 +1,4 @@
-"""As a new user would: Prefect's UI in headless Chromium, from the run form to the artifacts of a finished run."""
+"""Prefect's UI in headless Chromium, as a new user: from the run form to the artifacts of a finished run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.needs import chromium_path
 
 pytestmark = pytest.mark.browser
 
-# The demo cut small, and with a user's own verifier, which the worker's flow run and its graders find in their folder.
+# A small demo with a verifier of the user's own: the worker's flow run and graders import it from their folder.
 SMALL = (
     "model.scratch={hidden_size: 32, intermediate_size: 64, layers: 1, heads: 1}",
     "problems.train_size=24",
     "problems.eval_size=12",
     "boost.problems=300",
     "collect={problems: 16, shard_size: 8}",
-    "select={criterion: all, first_turn: {correct: 1.0, wrong: 1.0}}",  # so that there is something to train on
+    "select={criterion: all, first_turn: {correct: 1.0, wrong: 1.0}}",  # else no response is selected for training
     "train.optim.epochs=2",
     "eval={turns: 2, samples: 2, bootstrap: 200}",
     "engine={replicas: 1, max_num_seqs: 64, kv_cache_gib: 0.1}",
@@ -47,14 +47,14 @@ def page(served: Served) -> Iterator[Page]:
 
 
 def parameter(page: Page, name: str) -> Locator:
-    """The part of the form for one parameter."""
+    """Part of the form for one parameter."""
     label = page.locator(".schema-form-property__label", has_text=re.compile(rf"^{name}( \(Optional\))?$"))
     return page.locator(".schema-form-property").filter(has=label)
 
 
 def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Served, page: Page, tmp_path: Path) -> None:
     def shot(name: str) -> None:
-        page.wait_for_timeout(1000)  # for what slides or fades in
+        page.wait_for_timeout(1000)  # animations end
         page.screenshot(path=tmp_path / f"{name}.png")
 
     page.goto("/deployments")
@@ -63,7 +63,7 @@ def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Serve
     page.get_by_text("Custom run").click()
     expect(parameter(page, "profile").locator(".p-select-button__value")).to_have_text("demo")
     parameter(page, "profile").locator(".p-select-button__control").focus()
-    page.keyboard.press("Space")  # Prefect's drop-downs open and close again at a click of a program
+    page.keyboard.press("Space")  # a programmed click opens Prefect's drop-downs and closes them again
     expect(page.get_by_role("option", name="mistral-7b-math")).to_be_visible()
     shot("1-profiles")
     page.keyboard.press("Escape")
@@ -85,13 +85,13 @@ def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Serve
     page.get_by_role("link", name=re.compile("^clicked")).first.click(timeout=1000 * PATIENCE)
     state = served.ended(clicked(served)[0])
     assert state["type"] == "COMPLETED", state["message"]
-    expect(page.get_by_text("Completed", exact=True).first).to_be_visible()  # the page follows by itself
+    expect(page.get_by_text("Completed", exact=True).first).to_be_visible()  # without a reload
     for words in ("clicked to iteration 1", "rise", "demo"):
         expect(page.get_by_text(words, exact=True).first).to_be_visible()
     shot("4-completed")
     page.get_by_text("Artifacts", exact=True).first.click()
-    for what in ("progress-collect", "progress-training", "progress-evaluation", "metrics", "plot", "report", "page"):
-        expect(page.get_by_text(f"rise-clicked-{what}").first).to_be_visible()
+    for name in ("progress-collect", "progress-training", "progress-evaluation", "metrics", "plot", "report", "page"):
+        expect(page.get_by_text(f"rise-clicked-{name}").first).to_be_visible()
     shot("5-artifacts")
 
     newest(page, "metrics")
@@ -121,12 +121,12 @@ def test_a_run_started_in_the_form_completes_and_shows_its_results(served: Serve
 
     own = query(served.home, "SELECT DISTINCT answer[:4] AS own FROM rollouts WHERE run = 'clicked'")
     assert own == [{"own": "own "}]
-    found = query(served.home, "SELECT DISTINCT iteration FROM metrics WHERE run = 'clicked' ORDER BY 1")
-    assert found == [{"iteration": 0}, {"iteration": 1}]
+    iterations = query(served.home, "SELECT DISTINCT iteration FROM metrics WHERE run = 'clicked' ORDER BY 1")
+    assert iterations == [{"iteration": 0}, {"iteration": 1}]
 
 
 def submit(page: Page) -> None:
-    """Send the form, again where the page says that a busy server did not take it: it is left once a run exists."""
+    """Send the form until the page of the new run appears; a busy server may refuse at first."""
     refused: list[str] = []
     page.on("response", lambda r: refused.append(f"{r.status} {r.url}") if r.status >= codes.BAD_REQUEST else None)
     for _ in range(5):
@@ -140,22 +140,22 @@ def submit(page: Page) -> None:
 
 
 def clicked(served: Served) -> list[str]:
-    """The ids of the flow runs that the form started."""
+    """Ids of the flow runs started by the form."""
     return [run["id"] for run in served.flow_runs() if run["parameters"]["run"] == "clicked"]
 
 
 def linked(served: Served) -> str:
-    """Where the newest link artifact leads."""
-    wanted = {"artifacts": {"key": {"any_": ["rise-clicked-page"]}}}
-    (artifact,) = served.ask("POST", "/artifacts/latest/filter", wanted)
-    found = re.fullmatch(r"\[.*\]\((.*)\)", artifact["data"])
-    assert found, artifact["data"]
-    return found[1]
+    """Target of the newest link artifact."""
+    filters = {"artifacts": {"key": {"any_": ["rise-clicked-page"]}}}
+    (artifact,) = served.ask("POST", "/artifacts/latest/filter", filters)
+    link = re.fullmatch(r"\[.*\]\((.*)\)", artifact["data"])
+    assert link, artifact["data"]
+    return link[1]
 
 
-def newest(page: Page, what: str) -> None:
+def newest(page: Page, name: str) -> None:
     """Open the newest artifact of a key, from the key's history."""
-    page.goto(f"/artifacts/key/rise-clicked-{what}")
+    page.goto(f"/artifacts/key/rise-clicked-{name}")
     history = page.locator("a[href*='/artifacts/artifact/']")
     expect(history).to_have_count(2)  # one for each iteration
     history.first.click()

@@ -1,4 +1,4 @@
-"""prefect.yaml and `make server` on a real Prefect server: what is deployed, and what is refused."""
+"""prefect.yaml and `make server` on a real Prefect server: deployments, restarts and refusals."""
 
 from __future__ import annotations
 
@@ -61,22 +61,25 @@ def test_deploying_again_changes_nothing(served: Served) -> None:
     assert [automation["name"] for automation in first[2]] == ["rise: crashed flow runs"]
 
 
-def lasting(found: Any) -> Any:
-    """Without what changes by itself: when the server or a worker looked at it last."""
-    if isinstance(found, list):
-        return [lasting(each) for each in found]
-    if isinstance(found, dict):
+def lasting(answer: Any) -> Any:
+    """Drop the fields that a server or a worker updates by itself."""
+    if isinstance(answer, list):
+        return [lasting(each) for each in answer]
+    if isinstance(answer, dict):
         return {
-            name: lasting(value) for name, value in found.items() if name not in ("updated", "last_polled", "status")
+            name: lasting(value) for name, value in answer.items() if name not in ("updated", "last_polled", "status")
         }
-    return found
+    return answer
 
 
 def test_the_coming_nights_are_scheduled(served: Served) -> None:
-    wanted = {"deployments": {"name": {"any_": ["nightly"]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    filters = {
+        "deployments": {"name": {"any_": ["nightly"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
 
     def nights() -> set[str]:
-        return {flow_run["expected_start_time"][11:19] for flow_run in served.ask("POST", "/flow_runs/filter", wanted)}
+        return {flow_run["expected_start_time"][11:19] for flow_run in served.ask("POST", "/flow_runs/filter", filters)}
 
     served.until(lambda: bool(nights()), "scheduled nights", timeout=90)
     assert nights() == {"02:00:00"}
@@ -102,14 +105,14 @@ def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: 
     served = Served(tmp_path / "home", free_port(row=2))
     secret = {"PREFECT_API_AUTH_STRING": "somebody:a-long-password"}
 
-    def make(what: str, given: dict[str, str], port: int = served.port) -> subprocess.CompletedProcess[str]:
-        command = [BIN / "python", "-m", "deployments.server", what, "--port", str(port)]
-        return subprocess.run(command, env=served.env | given, cwd=ROOT, capture_output=True, text=True, timeout=420)
+    def make(command: str, secret: dict[str, str], port: int = served.port) -> subprocess.CompletedProcess[str]:
+        program = [BIN / "python", "-m", "deployments.server", command, "--port", str(port)]
+        return subprocess.run(program, env=served.env | secret, cwd=ROOT, capture_output=True, text=True, timeout=420)
 
-    def start(given: dict[str, str], port: int = served.port) -> str:
-        done = make("start", given, port)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def start(secret: dict[str, str], port: int = served.port) -> str:
+        result = make("start", secret, port)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     def shown() -> bool:
         with socket.socket() as probe:
@@ -161,22 +164,24 @@ def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: 
 def test_the_server_refuses_what_the_form_does_not_allow(
     served: Served, parameters: tuple[str, ...], complaint: str
 ) -> None:
-    result = served.call("prefect", "deployment", "run", "rise/iterate", *(f"--param={given}" for given in parameters))
+    result = served.call(
+        "prefect", "deployment", "run", "rise/iterate", *(f"--param={parameter}" for parameter in parameters)
+    )
 
     assert result.returncode == 1
-    said = " ".join((result.stdout + result.stderr).split())
-    assert any(words in said for words in complaint.split("|")), said
+    printed = " ".join((result.stdout + result.stderr).split())
+    assert any(words in printed for words in complaint.split("|")), printed
 
 
 def test_a_wrong_value_is_refused_in_the_words_of_the_command_line(served: Served, tmp_path: Path) -> None:
     override = "collect.problem=3"
     flow_run = served.begin("iterate", run="wrong", overrides=[override])
 
-    told = rise(tmp_path, "run", "demo", override, "--run", "wrong")
+    printed = rise(tmp_path, "run", "demo", override, "--run", "wrong")
     state = served.ended(flow_run)
 
-    assert told.returncode == 2
-    words = told.stderr.strip().splitlines()[-1].removeprefix("rise: ")
+    assert printed.returncode == 2
+    words = printed.stderr.strip().splitlines()[-1].removeprefix("rise: ")
     assert state["type"] == "FAILED"
     assert state["message"].endswith(words)
     assert "\n" not in state["message"]
@@ -184,7 +189,7 @@ def test_a_wrong_value_is_refused_in_the_words_of_the_command_line(served: Serve
 
 @pytest.mark.parametrize("behind", [0, 1])
 def test_another_program_on_a_port_is_named(tmp_path: Path, behind: int) -> None:
-    """On the server's, or on the one behind it, which is that of the report pages."""
+    """On the server's port, or on the next one: the port of the report pages."""
     port = free_port(2)
     command = [str(BIN / "python"), "-m", "deployments.server", "start", "--port", str(port)]
 
@@ -204,7 +209,7 @@ def test_another_program_on_a_port_is_named(tmp_path: Path, behind: int) -> None
     [
         ({}, "http://127.0.0.1:4301"),
         ({"RISE_REPORTS_URL": ""}, "http://127.0.0.1:4301"),
-        ({"RISE_REPORTS_URL": "http://127.0.0.1:4201"}, "http://127.0.0.1:4301"),  # told by an earlier start
+        ({"RISE_REPORTS_URL": "http://127.0.0.1:4201"}, "http://127.0.0.1:4301"),  # set by an earlier start
         ({"RISE_REPORTS_URL": "https://host/rise/"}, "https://host/rise"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The limit `gpu` on a real server: a second run waits for the first, one on the CPU does not."""
+"""The limit `gpu` on a real server: a second GPU run waits for the first, a CPU run does not."""
 
 from __future__ import annotations
 

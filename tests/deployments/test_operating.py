@@ -1,4 +1,4 @@
-"""A run that is cancelled, killed with its worker, and gone on with; nights that were missed."""
+"""A run is cancelled, killed with its worker, and resumed; missed nights are made up for by one flow run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.flows.moments import training
 
 RUN = "operated"
 ROLLOUTS = f"SELECT * FROM rollouts WHERE run = '{RUN}' ORDER BY ALL"
-SILENT = 45  # seconds without a heartbeat, of which there is one every 30, until a flow run counts as crashed
+SILENT = 45  # seconds without a heartbeat (one every 30) until a flow run counts as crashed
 
 
 @pytest.fixture
 def soon(served: Served) -> Iterator[None]:
-    """Crashes are noticed sooner than in production."""
+    """Notice crashes sooner than in production."""
     for seconds in (SILENT, 150):
         served.checked("python", "-c", f"from rise.flows.local.provision import provision; provision({seconds})")
         if seconds == SILENT:
@@ -27,11 +27,11 @@ def soon(served: Served) -> Iterator[None]:
 
 def test_a_run_is_cancelled_then_killed_with_its_worker_and_nothing_is_lost(served: Served, soon: None) -> None:
     # Long training, to be cancelled and killed in the middle.
-    given = {"run": RUN, "profile": TINY, "overrides": ["train.optim.epochs=4000"]}
+    parameters = {"run": RUN, "profile": TINY, "overrides": ["train.optim.epochs=4000"]}
 
-    cancelled = served.begin("iterate", **given)
+    cancelled = served.begin("iterate", **parameters)
     served.until(lambda: training(RUN)(served.home), "training")
-    other = served.ended(served.begin("nightly", **given))
+    other = served.ended(served.begin("nightly", **parameters))
     assert other["type"] == "FAILED"
     assert f"run '{RUN}' is being advanced by another process: wait for it or end it" in other["message"]
     served.cancel(cancelled)
@@ -41,7 +41,7 @@ def test_a_run_is_cancelled_then_killed_with_its_worker_and_nothing_is_lost(serv
     assert query(served.home, f"SELECT max(iteration) k FROM checkpoints WHERE run = '{RUN}'") == [{"k": 0}]
     before = query(served.home, ROLLOUTS)
 
-    crashed = served.begin("iterate", **given)
+    crashed = served.begin("iterate", **parameters)
     log = served.home / f"runs/{RUN}/training/iteration-1/log.jsonl"
     stale = log.stat().st_mtime
     served.until(lambda: log.exists() and log.stat().st_mtime > stale and log.stat().st_size > 0, "training again")
@@ -60,7 +60,7 @@ def test_a_run_is_cancelled_then_killed_with_its_worker_and_nothing_is_lost(serv
 
 
 def late_night(served: Served, hours: int) -> str:
-    """A night that was due so long ago; it would fail at once."""
+    """Schedule a night in the past, with parameters that fail at once."""
     due = datetime.now(UTC) - timedelta(hours=hours)
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due.isoformat()}}
     return served.begin("nightly", state, run="late", profile="demo", overrides=["no.such.key=1"])

@@ -20,7 +20,7 @@ import ctypes, sys, threading
 threading.Thread(target=sys.stdin.read).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
-# A child that needs a moment to end, and parent and child say when they end.
+# A child needs a moment to end; parent and child print a word at their end.
 FAMILY = """
 import os, signal, sys, time
 def say(name):

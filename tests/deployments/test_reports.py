@@ -1,4 +1,4 @@
-"""The report pages over HTTP, from a real server: the pages, and nothing else of the home."""
+"""The report pages over HTTP, from a real server: pages, and nothing else of the home."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET = "what no page shows"  # noqa: S105
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one page, and with everything that must not be taken for one."""
+    """A home with one page, and with files and links that must not be shown."""
     home = tmp_path_factory.mktemp("home")
     others = ("lake/catalog.sqlite", "lake/data/report.html", "server/prefect.db", "runs/demo/lock", "runs/report.html")
     others += ("report.html", "runs/demo/.report.html.7", "runs/.demo/report.html", f"runs/{'a' * 65}/report.html")
@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def shown(home: Path, **extra: str) -> Iterator[tuple[int, int]]:
-    """The port of the pages, and the id of the process that serves them."""
+    """Serve the pages of a home; yields port and process id."""
     port = free_port()
     command = [sys.executable, "-m", "deployments.reports", "--port", str(port)]
     with subprocess.Popen(
@@ -72,7 +72,7 @@ def listens(address: str, port: int) -> bool:
 
 
 def sent(port: int, target: str, method: str = "GET") -> tuple[int, str]:
-    """Status and text for a target that is sent as it stands here: other clients tidy it up before."""
+    """Send a target unchanged (other clients normalise paths); returns status and text."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request(method, target)
     reply = connection.getresponse()
@@ -116,7 +116,7 @@ def test_a_page_is_shown_and_may_be_kept_until_it_is_written_anew(port: int, hom
         *("/runs/demo/lock%00/report.html", "/runs/demo/report.html%0a", "/runs/.demo/report.html", "/etc/passwd"),
         *(f"/runs/{'a' * 65}/report.html", "/runs//report.html", "http://127.0.0.1/runs/demo/lock", "*"),
         *("/runs/empty/report.html", "/runs/none/report.html", "/runs/folder/report.html"),
-        *("/runs/linked/report.html", "/runs/away/report.html"),  # links that lead to other files of the home
+        *("/runs/linked/report.html", "/runs/away/report.html"),  # links to other files of the home
     ],
 )
 def test_nothing_else_of_the_home_is_shown(port: int, target: str) -> None:
@@ -125,8 +125,8 @@ def test_nothing_else_of_the_home_is_shown(port: int, target: str) -> None:
     assert (status, text) == (404, "There is no such page.\n")
 
 
-def test_every_reply_keeps_browsers_from_framing_sniffing_and_keeping_it(port: int) -> None:
-    """A page, no page, and a method that is refused."""
+def test_every_reply_has_the_headers_that_protect_a_reader(port: int) -> None:
+    """For a page, a missing page and a refused method."""
     url = f"http://127.0.0.1:{port}/runs/demo/report.html"
     page, missing, refused = httpx.get(url), httpx.get(f"{url}x"), httpx.post(url)
 
@@ -165,4 +165,4 @@ def test_where_prefect_asks_for_a_password_the_pages_do(home: Path) -> None:
         assert asked.headers["www-authenticate"].startswith("Basic ")
         assert wrong == [401, 401, 401]
         assert (right.status_code, right.text) == (200, PAGE)
-        assert sent(port, "/runs/none/report.html")[0] == httpx.codes.UNAUTHORIZED  # not even which runs there are
+        assert sent(port, "/runs/none/report.html")[0] == httpx.codes.UNAUTHORIZED  # the names of runs are secret too

@@ -1,4 +1,4 @@
-"""deployments/setup.sh on a small project with real uv: what makes it install, and what makes it do nothing."""
+"""deployments/setup.sh on a small project with real uv: reasons to install, and reasons to do nothing."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# A project as small as can be; set-up looks for the command `rise` and imports torch at the end.
+# A minimal project: set-up looks for the command `rise` and imports torch at the end.
 PYPROJECT = """
 [project]
 name = "small"
@@ -45,7 +45,7 @@ def set_up(project: Path, flavour: str = "cpu") -> subprocess.CompletedProcess[s
 
 
 def installed(project: Path, flavour: str = "cpu") -> bool:
-    """Runs set-up; whether it did anything."""
+    """Run set-up and tell whether packages were installed."""
     result = set_up(project, flavour)
     assert result.returncode == 0, result.stderr
     return "installing" in result.stderr
@@ -83,7 +83,7 @@ def test_a_damaged_environment_is_made_again(project: Path) -> None:
     stray.touch()
     (project / "torch.py").write_text("raise ImportError\n")
     (project / "pyproject.toml").write_text(PYPROJECT + "\n")
-    assert set_up(project).returncode == 1  # as if cut off: an install that failed is not taken for done
+    assert set_up(project).returncode == 1  # as if interrupted: a failed install does not count
     (project / "torch.py").write_text("def main(): ...\n")
     assert installed(project)
     assert not stray.exists()

@@ -1,4 +1,4 @@
-"""What `rise compare` says that a run's training took, from rows of a real lake."""
+"""Cost of a run's training in `rise compare`, from rows of a real lake."""
 
 from __future__ import annotations
 

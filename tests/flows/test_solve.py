@@ -63,7 +63,7 @@ def test_an_adapter_answers_and_an_oracle_stops_it(adapted: Path) -> None:
     assert len(responses) == 4  # more than the run's own three, the window kept
     assert len(set(responses)) > 2
 
-    # A problem with the response of turn 2 for its right answer: the same seed gives the same turns, and stops there.
+    # With the answer of turn 2 as the oracle, the same seed gives the same turns and stops at turn 2.
     asked = subprocess.run(
         [RISE, "solve", RUN, "-", *options, "--oracle", free["turns"][1]["answer"]],
         input=f"{QUESTION}\n", env=environment(adapted), capture_output=True, text=True, timeout=300, check=True,
@@ -93,7 +93,7 @@ def invoke(adapted: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ca
     monkeypatch.setenv("RISE_HOME", str(adapted))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "VLLM_LOGGING_LEVEL"):
-        monkeypatch.setenv(name, "")  # what the command sets is taken back
+        monkeypatch.setenv(name, "")  # pytest undoes the settings of the command
     return lambda *arguments, **more: CliRunner().invoke(app, list(arguments), catch_exceptions=False, **more)
 
 
@@ -128,13 +128,13 @@ def test_a_changed_checkpoint_is_not_used(invoke, adapted: Path) -> None:
         file.write_bytes(before)
 
 
-FOUND = cast(CheckpointRecord, SimpleNamespace(run="r", iteration=1, checkpoint_id="c"))
+CHECKPOINT = cast(CheckpointRecord, SimpleNamespace(run="r", iteration=1, checkpoint_id="c"))
 
 
 def shown(*made: Attempt) -> list[str]:
-    """The lines of an episode in a pipe, without the first."""
+    """Print an episode to a pipe; return the lines after the first."""
     out = io.StringIO()
-    episode = ShownEpisode(out, FOUND, Config(), "1 + 2 ?")
+    episode = ShownEpisode(out, CHECKPOINT, Config(), "1 + 2 ?")
     for attempt in made:
         episode.add(attempt)
     episode.end()
@@ -170,7 +170,7 @@ def test_the_last_line_is_the_final_answer_whatever_the_votes_are() -> None:
 
 def test_an_oracles_verdicts_are_in_the_json_and_the_first_correct_attempt_is_the_last() -> None:
     out = io.StringIO()
-    episode = JsonEpisode(out, FOUND, Config(), "1 + 2 ?")
+    episode = JsonEpisode(out, CHECKPOINT, Config(), "1 + 2 ?")
     said = ["so 4", "so 3", "so 5"]
 
     def grade(response: str) -> Grade:
@@ -193,7 +193,7 @@ def test_terminal_control_sequences_are_shown_not_sent() -> None:
     hostile = "\x1b[2J\x9b31m [bold]7"
     for kind in (ShownEpisode, JsonEpisode):
         out = io.StringIO()
-        episode = kind(out, FOUND, Config(), hostile)
+        episode = kind(out, CHECKPOINT, Config(), hostile)
         episode.add(Attempt(1, hostile, hostile, None))
         episode.end()
         assert not {"\x1b", "\x9b"} & set(out.getvalue())

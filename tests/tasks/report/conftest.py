@@ -26,7 +26,7 @@ def new_lake(folder: Path) -> Lake:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart library's bundle is made once for all of these tests."""
+    """A cache that keeps the chart library's bundle for all tests of this folder."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -42,8 +42,8 @@ def page_file(seeded: Lake, cache: Path, tmp_path_factory: pytest.TempPathFactor
     return write_page(seeded, "r1", tmp_path_factory.mktemp("page") / "report.html", cache)
 
 
-# Package scope: Playwright's event loop lives in this thread, and asyncio refuses a second one. The browser is gone
-# before other tests of the session need a loop.
+# Package scope: Playwright keeps an event loop in this thread, and asyncio refuses a second loop. The browser ends
+# before tests of other folders need a loop.
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """One headless browser for all tests of this folder."""
@@ -74,7 +74,7 @@ class Tab:
         page.on("dialog", lambda dialog: (self.problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
 
     def open(self, url: str, **media: Any) -> None:
-        """Load a file as a new reader sees it: nothing stored, system theme light unless `media` says otherwise."""
+        """Load a file for a new reader: empty storage; a light theme unless `media` sets another."""
         if self.page.url.startswith("file:"):
             self.page.evaluate("localStorage.clear()")
         self.page.goto("about:blank")
@@ -87,7 +87,7 @@ class Tab:
 
 @pytest.fixture
 def opened(tab: Tab) -> Opener:
-    """A function that opens a page offline; the page may ask for nothing but itself and fail in nothing."""
+    """A function that opens a page offline, and checks at the end: no other request, no error, no dialog."""
 
     @contextmanager
     def open_page(file: Path, link: str = "", size: tuple[int, int] = (1360, 900), **media: Any) -> Iterator[Page]:
@@ -105,5 +105,5 @@ def wait_drawn(page: Page, theme: str) -> None:
 
 
 def wait_status(page: Page, count: str) -> None:
-    """Until the filters let through `count` episodes."""
+    """Wait until the filters let `count` episodes through."""
     expect(page.locator("#status")).to_have_text(re.compile(f"^{count} of "), timeout=60_000)

@@ -1,4 +1,4 @@
-"""A page with 20,000 rollouts, for the test of what it draws and for `benchmarks/report_page.py`."""
+"""A page with 20,000 rollouts, for test_large.py and benchmarks/report_page.py."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ PROBLEMS, TURNS = 4000, 5
 
 
 def large_page(folder: Path, cache: Path, problems: int = PROBLEMS) -> Path:
-    """Run r1 of `seeding`, and an evaluation of `problems` more on split large. Answer i at turn t is right where i + t
-    can be divided by three, and ends in "So it is <i times t>."."""
+    """Write the page of run r1 of `seeding`, with an evaluation of more problems on split large.
+
+    The response to problem i at turn t is right if 3 divides i + t, and ends in "So it is <i times t>.".
+    """
     with new_lake(folder) as lake:
         seed(lake)
-        dice = random.Random(0)  # noqa: S311 (numbers in no order: text that gzip cannot fold away)
+        dice = random.Random(0)  # noqa: S311 (random numbers: text that gzip cannot compress away)
         add_problems(lake, problems, dice)
         for turn in range(1, TURNS + 1):
             add_turn(lake, turn, problems, dice)
@@ -33,17 +35,17 @@ def words(dice: random.Random, count: int) -> str:
 
 
 def add_problems(lake: Lake, count: int, dice: random.Random) -> None:
-    found = [Problem(f"q{i}", "large", f"Problem {i}: {words(dice, 20)}", "42") for i in range(count)]
+    problems = [Problem(f"q{i}", "large", f"Problem {i}: {words(dice, 20)}", "42") for i in range(count)]
     lake.commit(
-        lambda tx: tx.append("problems", problem_rows.to_arrow("r1", found)), run="r1", iteration=1, stage="test"
+        lambda tx: tx.append("problems", problem_rows.to_arrow("r1", problems)), run="r1", iteration=1, stage="test"
     )
 
 
 def add_turn(lake: Lake, turn: int, count: int, dice: random.Random) -> None:
-    place = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "large", "turn": turn, "shard": 9}
-    found = []
+    key = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "large", "turn": turn, "shard": 9}
+    responses = []
     for i in range(count):
         verdict = "correct" if (i + turn) % 3 == 0 else "wrong"
         text = f"{words(dice, 40)} So it is {i * turn}."
-        found.append(rollout(**place, problem_id=f"q{i}", verdict=verdict, response=text))
-    rollouts.append(lake, found)
+        responses.append(rollout(**key, problem_id=f"q{i}", verdict=verdict, response=text))
+    rollouts.append(lake, responses)

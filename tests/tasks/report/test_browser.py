@@ -1,4 +1,4 @@
-"""The page in real headless Chromium, offline: what a reader clicks, types and sees."""
+"""The page in headless Chromium, offline: clicks, keys and sights of a reader."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.tasks.report.seeding import LAST
 
 
 def status(page: Page) -> str:
-    """The number of episodes that the filters let through."""
+    """Number of episodes behind the filters."""
     return page.inner_text("#status").split(" of ")[0]
 
 
 def problems(page: Page) -> list[str]:
-    """Of a list that is short enough to be in sight, the problems in order."""
+    """Problems of the list in order; the list must be short enough to be in sight."""
     return [text.removeprefix("How much is problem ").rstrip("?") for text in page.locator(".what").all_inner_texts()]
 
 
@@ -52,7 +52,7 @@ def test_charts_are_drawn_and_follow_the_theme(page_file: Path, opened: Opener) 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_legible(page_file: Path, opened: Opener, theme: str) -> None:
-    """Contrast of at least 4.5 to 1 (WCAG AA) of every text of the page and of its charts."""
+    """Every text of page and charts has a contrast of at least 4.5 to 1 (WCAG AA)."""
     with opened(page_file, color_scheme=theme) as page:
         wait_drawn(page, theme)
         assert page.locator("[data-chart] svg text:visible").count() > 50
@@ -91,9 +91,9 @@ def test_each_filter_shows_what_it_says(page_file: Path, opened: Opener) -> None
             ({"verdict": "correct", "turn": "last"}, [0, 2, 3, 5, 7]),
             ({"fixed": "any", "broken": "any"}, [5]),
         ]
-        for filters, found in expected:
+        for filters, indices in expected:
             choose(page, **sequential, **filters)
-            assert (filters, problems(page)) == (filters, [str(i) for i in found])
+            assert (filters, problems(page)) == (filters, [str(i) for i in indices])
         choose(page, iteration="0")
         assert status(page) == "16"
         choose(page, split="train")

@@ -11,38 +11,38 @@ from rise.tasks.report.browser_data import SELECTED, divide, pack, read_browser_
 
 
 def test_a_small_run_is_there_whole(seeded: Lake) -> None:
-    found = read_browser_data(seeded, "r1", 1000)
-    assert (found["total"], found["shown"]) == (108, 108)  # two evaluations of 8 x (3 + 3), and 4 x 3 collected
-    iterations, purposes, problems, starts = found["episodes"]
-    assert (iterations[0], purposes[0], found["problems"][problems[0]]["id"]) == (1, "eval_sequential", "p0")
+    data = read_browser_data(seeded, "r1", 1000)
+    assert (data["total"], data["shown"]) == (108, 108)  # two evaluations of 8 x (3 + 3), and 4 x 3 collected
+    iterations, purposes, problems, starts = data["episodes"]
+    assert (iterations[0], purposes[0], data["problems"][problems[0]]["id"]) == (1, "eval_sequential", "p0")
     assert purposes.count("collect") == 4
-    assert len(found["problems"]) == 12  # each once, whatever the number of its episodes
-    place = starts[purposes.index("collect")]
-    assert found["turn"][place : place + 3] == [1, 2, 2]
-    assert [bool(flags & SELECTED) for flags in found["flags"][place : place + 3]] == [False, False, True]
+    assert len(data["problems"]) == 12  # each once, whatever the number of its episodes
+    start = starts[purposes.index("collect")]
+    assert data["turn"][start : start + 3] == [1, 2, 2]
+    assert [bool(flags & SELECTED) for flags in data["flags"][start : start + 3]] == [False, False, True]
 
 
 def test_a_sample_is_the_same_every_time_and_never_more_than_asked(seeded: Lake) -> None:
-    found = read_browser_data(seeded, "r1", 30)
-    assert found == read_browser_data(seeded, "r1", 30)
-    assert found["total"] == 108
-    assert 24 <= found["shown"] <= 30
-    assert {"eval_sequential", "collect"} <= set(found["episodes"][1])
+    data = read_browser_data(seeded, "r1", 30)
+    assert data == read_browser_data(seeded, "r1", 30)
+    assert data["total"] == 108
+    assert 24 <= data["shown"] <= 30
+    assert {"eval_sequential", "collect"} <= set(data["episodes"][1])
 
 
 def test_a_larger_sample_holds_the_smaller_one(seeded: Lake) -> None:
     def keys(most: int) -> set[tuple[int, str, str]]:
-        found = read_browser_data(seeded, "r1", most)
-        iterations, purposes, problems, _ = found["episodes"]
-        names = [found["problems"][number]["id"] for number in problems]
+        data = read_browser_data(seeded, "r1", most)
+        iterations, purposes, problems, _ = data["episodes"]
+        names = [data["problems"][number]["id"] for number in problems]
         return set(zip(iterations, purposes, names, strict=True))
 
     assert keys(20) < keys(40) < keys(108)
 
 
 def test_no_rollouts_at_all_is_a_page_too(seeded: Lake) -> None:
-    found = read_browser_data(seeded, "r1", 0)
-    assert (found["shown"], found["episodes"]) == (0, [[], [], [], []])
+    data = read_browser_data(seeded, "r1", 0)
+    assert (data["shown"], data["episodes"]) == (0, [[], [], [], []])
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ from tests.tasks.report.seeding import TURNS, evaluation, seed
 
 def test_accuracy_and_changes_by_turn_are_those_of_the_rollouts(seeded: Lake) -> None:
     newest = [row for row in chart_rows.by_turn(seeded, "r1", "acc", "fixed", "broken") if row["iteration"] == 1]
-    found = {(row["kind"], row["turn"]): (row["value"], row["n"]) for row in newest}
-    # Problem 7's second turn could not be graded: it lowers n, never the value.
-    assert found["acc", 1] == (50.0, 8)
-    assert found["acc", 2] == (pytest.approx(100 * 2 / 7), 7)
-    assert found["fixed", 2] == (pytest.approx(100 / 7), 7)
-    assert found["broken", 2] == (pytest.approx(200 / 7), 7)
-    assert found["fixed", 3] == (pytest.approx(200 / 7), 7)
+    values = {(row["kind"], row["turn"]): (row["value"], row["n"]) for row in newest}
+    # Problem 7's second turn could not be graded: n is lower, the value is not.
+    assert values["acc", 1] == (50.0, 8)
+    assert values["acc", 2] == (pytest.approx(100 * 2 / 7), 7)
+    assert values["fixed", 2] == (pytest.approx(100 / 7), 7)
+    assert values["broken", 2] == (pytest.approx(200 / 7), 7)
+    assert values["fixed", 3] == (pytest.approx(200 / 7), 7)
 
 
 def test_turns_and_parallel_samples_are_known_by_the_metric_names(seeded: Lake) -> None:
@@ -55,16 +55,16 @@ def test_times_are_between_commits_without_the_pause_before_a_sitting(seeded: La
     mine = [row for row in commits if (row["commit_message"] or "").startswith("run=r1 ")]
     goal = next(i for i, row in enumerate(mine) if "goal=1" in row["commit_message"])
     pause = mine[goal]["at"] - mine[goal - 1]["at"]
-    found = chart_rows.stage_times(seeded, "r1")
-    assert sum(row["minutes"] for row in found) == pytest.approx(mine[-1]["at"] - mine[0]["at"] - pause, abs=1e-7)
-    assert {row["stage"] for row in found if row["iteration"] == 1} == {
+    values = chart_rows.stage_times(seeded, "r1")
+    assert sum(row["minutes"] for row in values) == pytest.approx(mine[-1]["at"] - mine[0]["at"] - pause, abs=1e-7)
+    assert {row["stage"] for row in values if row["iteration"] == 1} == {
         *("sample: training", "select", "fine-tune", "sample: turns", "sample: parallel", "evaluate")
     }
 
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A seeded lake for the tests that change one."""
+    """A seeded lake for tests with changes."""
     with new_lake(tmp_path_factory.mktemp("scratch")) as lake:
         seed(lake)
         yield lake

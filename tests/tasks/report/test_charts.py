@@ -1,4 +1,4 @@
-"""Charts compile without a warning in the library that draws them, and show the numbers of the lake."""
+"""Charts compile without a warning of the drawing library, and show the numbers of the lake."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rise.tasks.report.captions import Figure, result_figures, time_figures, tra
 
 @pytest.fixture(scope="session")
 def figures(seeded: Lake) -> dict[str, Figure]:
-    found = [*result_figures(seeded, "r1")["eval"], *training_figures(seeded, "r1"), *time_figures(seeded, "r1")]
-    return {figure.name: figure for figure in found}
+    figures = [*result_figures(seeded, "r1")["eval"], *training_figures(seeded, "r1"), *time_figures(seeded, "r1")]
+    return {figure.name: figure for figure in figures}
 
 
 def test_there_is_a_figure_for_each_question(figures: dict[str, Figure]) -> None:
@@ -57,7 +57,7 @@ def test_the_intervals_in_the_tables_are_those_of_the_metrics(seeded: Lake, figu
 
 
 def metric_of(row: dict[str, str]) -> str:
-    """The name in table `metrics` of what a row of numbers shows."""
+    """Name in table `metrics` of a row of numbers."""
     if "turn" in row:
         return f"{row.get('change', 'acc')}@t{row['turn']}"
     return row.get("gain") or row["metric"].split(":")[0]
@@ -90,7 +90,7 @@ def test_what_a_pointer_shows_has_the_interval(figures: dict[str, Figure]) -> No
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_marks_and_texts_stand_out_from_their_ground(dark: bool) -> None:
-    """By WCAG 2.1: 4.5 to 1 for texts, 3 to 1 for marks, the oldest of ten iterations too."""
+    """By WCAG 2.1: 4.5 to 1 for texts, 3 to 1 for marks, even for the oldest of ten iterations."""
     colours = theme.DARK if dark else theme.LIGHT
     ground = light(colours["ground"])
     for name in ("ink", "soft"):
@@ -112,8 +112,8 @@ def test_marks_and_texts_stand_out_from_their_ground(dark: bool) -> None:
 
 def light(colour: str) -> float:
     """Relative luminance of "#rrggbb" or "rgb(r, g, b)"."""
-    found = re.findall("[0-9a-f]{2}", colour[1:]) if colour.startswith("#") else re.findall(r"\d+", colour)
-    shares = [int(part, 16 if colour.startswith("#") else 10) / 255 for part in found[:3]]
+    parts = re.findall("[0-9a-f]{2}", colour[1:]) if colour.startswith("#") else re.findall(r"\d+", colour)
+    shares = [int(part, 16 if colour.startswith("#") else 10) / 255 for part in parts[:3]]
     r, g, b = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in shares)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 

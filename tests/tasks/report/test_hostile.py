@@ -1,4 +1,4 @@
-"""Text of models and problems that tries to be more than text."""
+"""Hostile text of models and problems stays text."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_nothing_in_a_response_or_a_problem_runs(tmp_path: Path, cache: Path, op
         seed(lake, text=lambda one: HOSTILE[int(one.problem_id[1:])], question=lambda i: HOSTILE[i])
         evaluation(lake, 1, ["cw", "wc"], split=HOSTILE[0])
         file = write_page(lake, "r1", tmp_path / "report.html", cache)
-    with opened(file) as page:  # which fails at a dialog, an error or a request
+    with opened(file) as page:  # fails at a dialog, an error or a request
         page.select_option("[name=purpose]", "eval_sequential")
         page.select_option("[name=iteration]", "1")
         page.select_option("[name=split]", "eval")
-        for place, text in enumerate(HOSTILE):
-            page.click(f"#row-{place}")
+        for index, text in enumerate(HOSTILE):
+            page.click(f"#row-{index}")
             assert page.evaluate(SHOWN) == text
         assert (
             page.locator("main script, main img, iframe, #hostile-link, main style, main base, main form form").count()
@@ -49,23 +49,23 @@ def test_nothing_in_a_response_or_a_problem_runs(tmp_path: Path, cache: Path, op
 def test_nothing_in_an_id_an_answer_or_a_name_runs_and_the_data_blocks_stay_whole(
     tmp_path: Path, cache: Path, opened: Opener
 ) -> None:
-    """What stands beside the responses, and would break out of the blocks of data that the page holds."""
+    """Texts beside the responses, written to break out of the page's blocks of data."""
     breaks = "</script>]]>-->'\"`\\\u2028<script>alert('data')</script>"
     with new_lake(tmp_path) as lake:
         seed(lake)
         for number, text in enumerate(HOSTILE[:6]):
-            place = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "hostile", "turn": 1}
-            one = rollout(**place, problem_id=f"{number}{text}", response="r", answer=breaks, policy=text)
+            key = {"run": "r1", "iteration": 1, "purpose": "eval_sequential", "split": "hostile", "turn": 1}
+            one = rollout(**key, problem_id=f"{number}{text}", response="r", answer=breaks, policy=text)
             rollouts.append(lake, [replace(one, shard=number)])
         file = write_page(lake, "r1", tmp_path / "report.html", cache)
     assert "alert('data')" not in file.read_text(encoding="utf-8")
     with opened(file) as page:
         page.select_option("[name=split]", "hostile")
         wait_status(page, "6")
-        for place_in_list, text in enumerate(HOSTILE[:6]):
-            page.click(f"#row-{place_in_list}")
-            assert page.evaluate("document.querySelector('#reader h3').textContent").strip() == f"{place_in_list}{text}"
+        for index, text in enumerate(HOSTILE[:6]):
+            page.click(f"#row-{index}")
+            assert page.evaluate("document.querySelector('#reader h3').textContent").strip() == f"{index}{text}"
             assert breaks in page.evaluate("document.querySelector('#reader').textContent")
-        made = "main script, main img, iframe, main style, main svg[onload], a[href^='javascript:']"
-        assert page.locator(made).count() == 0
+        injected = "main script, main img, iframe, main style, main svg[onload], a[href^='javascript:']"
+        assert page.locator(injected).count() == 0
         assert page.evaluate("typeof JSON.parse(document.querySelector('#chart-data').textContent)") == "object"

@@ -1,4 +1,4 @@
-"""A page with 20,000 rollouts: however many a filter lets through, only those in sight are drawn."""
+"""A page with 20,000 rollouts draws only the rows in sight, whatever the filters let through."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.tasks.report.conftest import Opener, wait_status
 from tests.tasks.report.large import large_page
 
 MOST = 60  # rows: about three times what is in sight
-# The most rows that were there at any time, and that one drawing has put there, whatever became of them.
+# Counts the most rows in the list at any time, and the most rows of one drawing.
 WATCH = """() => {
   const list = document.querySelector("#list");
   const count = (nodes) => [...nodes].filter((node) => node.className?.split(" ").includes("row")).length;
@@ -24,9 +24,9 @@ WATCH = """() => {
 
 
 def most_rows(page: Page) -> int:
-    """Since the last call."""
-    found: int = page.evaluate("() => { const most = window.mostRows; window.mostRows = 0; return most; }")
-    return found
+    """Most rows in the list since the last call."""
+    count: int = page.evaluate("() => { const most = window.mostRows; window.mostRows = 0; return most; }")
+    return count
 
 
 def test_twenty_thousand_rollouts_filter_in_the_same_page(tmp_path: Path, cache: Path, opened: Opener) -> None:
@@ -40,9 +40,9 @@ def test_twenty_thousand_rollouts_filter_in_the_same_page(tmp_path: Path, cache:
         page.select_option("[name=fixed]", "3")
         wait_status(page, "1,334")  # i = 0, 3, … 3999
         assert 0 < most_rows(page) < MOST
-        for text, found in (("so it is 7998.", "1"), ("STEP ", "1,334"), ("nowhere", "0"), ("", "1,334")):
-            page.fill("[name=text]", text)  # 7998 is 3999 at turn 2, and no other that turn 3 fixed
-            wait_status(page, found)
+        for text, count in (("so it is 7998.", "1"), ("STEP ", "1,334"), ("nowhere", "0"), ("", "1,334")):
+            page.fill("[name=text]", text)  # 7998: problem 3999 at turn 2, no other problem fixed at turn 3
+            wait_status(page, count)
             assert most_rows(page) < MOST, text
         page.focus("#list")
         for key in ("PageDown", "End", "Home", "End"):

@@ -1,4 +1,4 @@
-"""The file itself; how it behaves in a browser is in test_browser.py."""
+"""The page as a file; test_browser.py opens the page in a browser."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.storage.samples import ROOT
 def test_the_page_stands_alone(page_file: Path) -> None:
     page = page_file.read_text()
     assert not re.search(r"<(link|img|iframe|base|object)\b|\bsrc=|@import|url\(", page.split('id="chart-data"')[0])
-    found = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
-    assert found
-    assert "default-src &#39;none&#39;" in found[1]
-    assert "unsafe-eval" not in found[1]
-    assert not re.search(r"script-src[^;]*unsafe-inline", found[1])
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    assert "default-src &#39;none&#39;" in policy[1]
+    assert "unsafe-eval" not in policy[1]
+    assert not re.search(r"script-src[^;]*unsafe-inline", policy[1])
 
 
 def test_every_number_has_its_interval(seeded: Lake, page_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of the page in light and in dark, as a reader sees it; `pytest --basetemp` says where they are kept."""
+"""Pictures of the page in light and in dark; `pytest --basetemp=FOLDER` keeps the files."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Colours = dict[tuple[int, int, int], int]
 
 
 def colours(picture: Image.Image, box: list[float]) -> Colours:
-    """The colours within a box, with their number of pixels."""
+    """Count the pixels of each colour within a box."""
     left, top, right, bottom = map(round, box)
     part = picture.crop((left, top, right, bottom))
     return {rgb: count for count, rgb in part.getcolors(part.width * part.height) or []}
 
 
-def coloured(found: Colours) -> int:
-    """The pixels of marks: ground, grid and text are greys, or nearly so."""
-    return sum(count for rgb, count in found.items() if max(rgb) - min(rgb) > 40)
+def coloured(pixels: Colours) -> int:
+    """Count the pixels of marks; ground, grid and text are nearly grey."""
+    return sum(count for rgb, count in pixels.items() if max(rgb) - min(rgb) > 40)
 
 
-def written(found: Colours) -> int:
-    """The pixels of text: far from the ground, which is the commonest colour."""
-    ground = max(found, key=lambda rgb: found[rgb])
-    return sum(count for rgb, count in found.items() if abs(rgb[0] - ground[0]) > 100)
+def written(pixels: Colours) -> int:
+    """Count the pixels of text: colours far from the ground, the most frequent colour."""
+    ground = max(pixels, key=lambda rgb: pixels[rgb])
+    return sum(count for rgb, count in pixels.items() if abs(rgb[0] - ground[0]) > 100)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -42,7 +42,7 @@ def test_every_chart_and_the_open_episode_are_in_the_picture(
         page.select_option("[name=purpose]", "eval_sequential")
         wait_status(page, "16")
         page.click("#list .row >> nth=5")
-        page.evaluate("scrollTo(0, 0)")  # the page's heading stays in sight: elsewhere it would cover something
+        page.evaluate("scrollTo(0, 0)")  # the page's heading stays in sight: further down it would cover a chart
         page.screenshot(path=file, full_page=True)
         boxes = page.evaluate(BOXES)
     picture = Image.open(file).convert("RGB")
