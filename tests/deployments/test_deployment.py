@@ -205,7 +205,7 @@ def test_another_program_on_a_port_is_named(tmp_path: Path, behind: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("environ", "expected"),
     [
         ({}, "http://127.0.0.1:4301"),
         ({"RISE_REPORTS_URL": ""}, "http://127.0.0.1:4301"),
@@ -213,8 +213,8 @@ def test_another_program_on_a_port_is_named(tmp_path: Path, behind: int) -> None
         ({"RISE_REPORTS_URL": "https://host/rise/"}, "https://host/rise"),
     ],
 )
-def test_the_address_of_the_pages_is_their_own_where_no_other_is_set(given: dict[str, str], expected: str) -> None:
-    assert pages_url(given, 4301) == expected
+def test_the_address_of_the_pages_is_their_own_where_no_other_is_set(environ: dict[str, str], expected: str) -> None:
+    assert pages_url(environ, 4301) == expected
 
 
 def test_report_pages_that_died_are_started_again_where_they_were(served: Served) -> None:

@@ -22,15 +22,15 @@ ctypes.CDLL(None).pthread_exit(None)
 """
 # A child needs a moment to end; parent and child print a word at their end.
 FAMILY = """
-import os, signal, sys, time
-def say(name):
-    print(name, flush=True)
+import os, signal, time
+parent = os.getpid()
+def end(*_):
+    if os.getpid() != parent:
+        time.sleep(0.3)
+    print("parent" if os.getpid() == parent else "child", flush=True)
     os._exit(0)
-def slowly(*_):
-    time.sleep(0.3)
-    say("child")
+signal.signal(signal.SIGTERM, end)  # before the fork: no signal finds a process without it
 child = os.fork()
-signal.signal(signal.SIGTERM, slowly if child == 0 else lambda *_: say("parent"))
 if child:
     print("ready", flush=True)
     os.waitpid(child, 0)

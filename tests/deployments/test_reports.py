@@ -149,9 +149,9 @@ def test_nothing_can_be_changed(port: int, home: Path, method: str) -> None:
 
 def test_it_listens_on_the_loopback_address_alone(home: Path) -> None:
     with shown(home) as (port, pid):
-        found = [each for each in psutil.Process(pid).net_connections("inet") if each.status == psutil.CONN_LISTEN]
+        listening = [c for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
 
-        assert [tuple(each.laddr) for each in found] == [("127.0.0.1", port)]
+        assert [tuple(c.laddr) for c in listening] == [("127.0.0.1", port)]
 
 
 def test_where_prefect_asks_for_a_password_the_pages_do(home: Path) -> None:

@@ -52,8 +52,8 @@ def installed(project: Path, flavour: str = "cpu") -> bool:
 
 
 def packages(project: Path) -> set[str]:
-    found = (project / ".venv/lib/python3.11/site-packages").glob("*.dist-info")
-    return {path.name.removesuffix(".dist-info") for path in found}
+    folders = (project / ".venv/lib/python3.11/site-packages").glob("*.dist-info")
+    return {path.name.removesuffix(".dist-info") for path in folders}
 
 
 def test_it_installs_once_and_again_only_when_something_changed(project: Path) -> None:

@@ -28,8 +28,8 @@ QUESTION = "What is 20 + 1?"
 
 
 def solved(home: Path, *arguments: str) -> dict[str, Any]:
-    whole: dict[str, Any] = json.loads(finished(home, "solve", *arguments, "--json"))
-    return whole
+    episode: dict[str, Any] = json.loads(finished(home, "solve", *arguments, "--json"))
+    return episode
 
 
 @pytest.mark.slow
@@ -43,16 +43,16 @@ def test_a_held_out_problem_gets_the_responses_of_its_evaluation(whole: Path) ->
     )
     expected = episodes[0]
     assert len(set(expected["responses"])) > 1
-    found = solved(whole, "whole", expected["problem"])
-    assert list(found) == ["run", "iteration", "checkpoint", "problem", "turns", "votes", "answer"]
-    assert [found[key] for key in ("run", "iteration", "checkpoint")] == ["whole", 2, expected["policy"]]
-    assert [turn["turn"] for turn in found["turns"]] == [1, 2, 3]
-    assert [turn["response"] for turn in found["turns"]] == expected["responses"]
-    answers = [turn["answer"] for turn in found["turns"]]
+    printed = solved(whole, "whole", expected["problem"])
+    assert list(printed) == ["run", "iteration", "checkpoint", "problem", "turns", "votes", "answer"]
+    assert [printed[key] for key in ("run", "iteration", "checkpoint")] == ["whole", 2, expected["policy"]]
+    assert [turn["turn"] for turn in printed["turns"]] == [1, 2, 3]
+    assert [turn["response"] for turn in printed["turns"]] == expected["responses"]
+    answers = [turn["answer"] for turn in printed["turns"]]
     assert answers == expected["answers"]
-    assert found["answer"] == vote(answers)
-    assert {vote["answer"]: vote["votes"] for vote in found["votes"]} == {a: answers.count(a) for a in answers if a}
-    assert all("verdict" not in turn for turn in found["turns"])
+    assert printed["answer"] == vote(answers)
+    assert {vote["answer"]: vote["votes"] for vote in printed["votes"]} == {a: answers.count(a) for a in answers if a}
+    assert all("verdict" not in turn for turn in printed["turns"])
 
 
 @pytest.mark.slow
@@ -78,10 +78,10 @@ def test_an_adapter_answers_and_an_oracle_stops_it(adapted: Path) -> None:
         assert textwrap.indent(printable(response), "  ") in asked.stdout
     assert lines[-1] == f"answer  {printable(free['turns'][1]['answer'])}"
 
-    found = solved(adapted, RUN, QUESTION, *options, "--oracle", free["turns"][1]["answer"])
+    printed = solved(adapted, RUN, QUESTION, *options, "--oracle", free["turns"][1]["answer"])
     judged = [turn | {"verdict": verdict} for turn, verdict in zip(free["turns"], ("wrong", "correct"), strict=False)]
-    assert found["turns"] == judged
-    assert found["answer"] == judged[1]["answer"]
+    assert printed["turns"] == judged
+    assert printed["answer"] == judged[1]["answer"]
 
     base = solved(adapted, RUN, QUESTION, *options, "--iteration", "0")
     assert base["checkpoint"] != free["checkpoint"]
@@ -131,11 +131,11 @@ def test_a_changed_checkpoint_is_not_used(invoke, adapted: Path) -> None:
 CHECKPOINT = cast(CheckpointRecord, SimpleNamespace(run="r", iteration=1, checkpoint_id="c"))
 
 
-def shown(*made: Attempt) -> list[str]:
+def shown(*turns: Attempt) -> list[str]:
     """Print an episode to a pipe; return the lines after the first."""
     out = io.StringIO()
     episode = ShownEpisode(out, CHECKPOINT, Config(), "1 + 2 ?")
-    for attempt in made:
+    for attempt in turns:
         episode.add(attempt)
     episode.end()
     return out.getvalue().splitlines()[1:]
@@ -171,22 +171,22 @@ def test_the_last_line_is_the_final_answer_whatever_the_votes_are() -> None:
 def test_an_oracles_verdicts_are_in_the_json_and_the_first_correct_attempt_is_the_last() -> None:
     out = io.StringIO()
     episode = JsonEpisode(out, CHECKPOINT, Config(), "1 + 2 ?")
-    said = ["so 4", "so 3", "so 5"]
+    responses = ["so 4", "so 3", "so 5"]
 
     def grade(response: str) -> Grade:
         answer = response.removeprefix("so ")
         return Grade(Verdict.CORRECT, 1.0, answer) if answer == "3" else Grade(Verdict.WRONG, 0.0, answer)
 
-    for attempt in attempts(turns=3, ask=lambda _, turn: said[turn - 1], grade=grade, oracle=True):
+    for attempt in attempts(turns=3, ask=lambda _, turn: responses[turn - 1], grade=grade, oracle=True):
         episode.add(attempt)
     episode.end()
-    found = json.loads(out.getvalue())
-    assert found["turns"] == [
+    printed = json.loads(out.getvalue())
+    assert printed["turns"] == [
         {"turn": 1, "response": "so 4", "answer": "4", "verdict": "wrong"},
         {"turn": 2, "response": "so 3", "answer": "3", "verdict": "correct"},
     ]
-    assert found["votes"] == [{"answer": "4", "votes": 1}, {"answer": "3", "votes": 1}]
-    assert found["answer"] == "3"  # and not the first of two votes
+    assert printed["votes"] == [{"answer": "4", "votes": 1}, {"answer": "3", "votes": 1}]
+    assert printed["answer"] == "3"  # and not the first of two votes
 
 
 def test_terminal_control_sequences_are_shown_not_sent() -> None:

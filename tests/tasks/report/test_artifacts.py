@@ -19,12 +19,12 @@ HOSTILE = "<img src=x onerror=alert(1)>|</td><script>alert(2)</script>\n# owned\
 def lake(tmp_path: Path) -> Lake:
     lake = new_lake(tmp_path)
     seed(lake)
-    for place in (f"stage={HOSTILE}", f"stage=evaluate purpose={HOSTILE}", f"stage=evaluate split={HOSTILE}"):
+    for note in (f"stage={HOSTILE}", f"stage=evaluate purpose={HOSTILE}", f"stage=evaluate split={HOSTILE}"):
         lake.commit(
             lambda tx: tx.execute("INSERT INTO lake.main.evaluations VALUES ('r1', 's', 'c', now())"),
             run="r1",
             iteration=1,
-            stage=place.removeprefix("stage="),
+            stage=note.removeprefix("stage="),
         )
     return lake
 
@@ -44,6 +44,6 @@ def test_there_is_a_link_where_a_web_server_shows_the_pages(monkeypatch: pytest.
     """The link in a flow run's artifact is opened in tests/deployments/test_browser.py."""
     monkeypatch.delenv("RISE_REPORTS_URL", raising=False)
     assert page_link("whole") == ""
-    for given in ("https://host/rise", "https://host/rise/"):
-        monkeypatch.setenv("RISE_REPORTS_URL", given)
+    for base in ("https://host/rise", "https://host/rise/"):
+        monkeypatch.setenv("RISE_REPORTS_URL", base)
         assert page_link("whole") == "https://host/rise/runs/whole/report.html"
