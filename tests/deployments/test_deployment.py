@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,61 +97,67 @@ def test_a_second_start_says_that_it_runs(served: Served) -> None:
     assert pids() == before
 
 
-def kill_server(served: Served) -> None:
-    os.kill(served.pid("server"), signal.SIGKILL)
-    served.until(lambda: not is_healthy(served.url), "end of the server")
+def make(served: Served, command: str, secret: str = "", port: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `make server` or `make stop` with a password and a port (default: none, the port of `served`)."""
+    program = [BIN / "python", "-m", "deployments.server", command, "--port", str(port or served.port)]
+    env = served.env | ({"PREFECT_API_AUTH_STRING": secret} if secret else {})
+    return subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=420)
+
+
+def started(served: Served, secret: str, port: int = 0) -> str:
+    result = make(served, "start", secret, port)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def kill(served: Served, name: str) -> None:
+    """Kill the server, the pages or the worker, and wait for the end."""
+    pid = served.pid(name)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    served.until(lambda: pid not in living(served.home), f"end of the {name}")
+
+
+@pytest.fixture
+def as_before(served: Served) -> Iterator[None]:
+    """Bring the server back without a password, on the first port."""
+    yield
+    kill(served, "server")
+    started(served, "")
+    assert is_healthy(served.url)
 
 
 @pytest.mark.deployment
-def test_what_died_comes_back_with_the_servers_password_and_port_only(tmp_path: Path) -> None:
-    served = Served(tmp_path / "home", free_port(row=2))
-    secret = {"PREFECT_API_AUTH_STRING": "somebody:a-long-password"}
-
-    def make(command: str, secret: dict[str, str], port: int = served.port) -> subprocess.CompletedProcess[str]:
-        program = [BIN / "python", "-m", "deployments.server", command, "--port", str(port)]
-        return subprocess.run(program, env=served.env | secret, cwd=ROOT, capture_output=True, text=True, timeout=420)
-
-    def start(secret: dict[str, str], port: int = served.port) -> str:
-        result = make("start", secret, port)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-    def shown() -> bool:
+def test_what_died_comes_back_with_the_servers_password_and_port_only(served: Served, as_before: None) -> None:
+    def are_pages_shown() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", served.port + 1)) == 0
 
-    try:
-        start(secret)
-        os.kill(served.pid("reports"), signal.SIGTERM)
-        served.until(lambda: not shown(), "end of the pages")
-        assert make("start", {}).returncode != 0
-        assert not shown()
-        start(secret)
-        assert httpx.get(f"{served.pages}/runs/demo/report.html").status_code == httpx.codes.UNAUTHORIZED
+    secret, worker = "somebody:a-long-password", served.pid("worker")
+    kill(served, "server")
+    assert f"stopping the worker (process {worker})" in started(served, secret), "it still knows another password"
 
-        worker = served.pid("worker")
-        kill_server(served)
-        start(secret)
-        assert served.pid("worker") == worker, "its flow runs in progress go on"
+    kill(served, "reports")
+    assert make(served, "start").returncode != 0, "without the server's password nothing can be deployed"
+    assert not are_pages_shown()
+    started(served, secret)
+    assert httpx.get(f"{served.pages}/runs/demo/report.html").status_code == httpx.codes.UNAUTHORIZED
 
-        other = {"PREFECT_API_AUTH_STRING": "somebody:another-password"}
-        kill_server(served)
-        assert f"stopping the worker (process {worker})" in start(other), "it still knows the old password"
+    worker = served.pid("worker")
+    kill(served, "server")
+    started(served, secret)
+    assert served.pid("worker") == worker, "its flow runs in progress go on"
 
-        worker = served.pid("worker")
-        kill_server(served)
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            taken.listen()
-            assert make("start", other, taken.getsockname()[1]).returncode != 0
-        assert worker in living(served.home), "nothing is ended for a start that is refused"
-        elsewhere = free_port(row=2)
-        start(other, elsewhere)
-        assert worker not in living(served.home), "it still asks the old port"
-        asked = psutil.Process(served.pid("worker")).environ()["PREFECT_API_URL"]
-        assert asked == f"http://127.0.0.1:{elsewhere}/api"
-    finally:
-        make("stop", secret)
+    kill(served, "server")
+    with socket.create_server(("127.0.0.1", 0)) as other_program:
+        assert make(served, "start", secret, other_program.getsockname()[1]).returncode != 0
+    assert worker in living(served.home), "nothing is ended for a start that is refused"
+
+    elsewhere = free_port(row=2)
+    started(served, secret, elsewhere)
+    assert worker not in living(served.home), "it still asks the old port"
+    asked = psutil.Process(served.pid("worker")).environ()["PREFECT_API_URL"]
+    assert asked == f"http://127.0.0.1:{elsewhere}/api"
 
 
 @pytest.mark.parametrize(
@@ -219,8 +227,7 @@ def test_the_address_of_the_pages_is_their_own_where_no_other_is_set(environ: di
 
 def test_report_pages_that_died_are_started_again_where_they_were(served: Served) -> None:
     before = {name: served.pid(name) for name in ("server", "reports", "worker")}
-    os.kill(before["reports"], signal.SIGKILL)
-    served.until(lambda: before["reports"] not in living(served.home), "end of the report pages")
+    kill(served, "reports")
 
     assert "RISE is ready" in served.server("start")
 
