@@ -86,7 +86,7 @@ def stop(folder: Path) -> None:
 
 
 def deploy(env: Mapping[str, str]) -> None:
-    """Make the work pool and the deployments of prefect.yaml, unless they are there already."""
+    """Make the work pool if missing, and create or update the deployments of prefect.yaml."""
     run_command(env, sys.executable, "-c", "from rise.flows.local.provision import make_pool; make_pool()")
     run_command(env, PREFECT, "--no-prompt", "deploy", "--all")
 

@@ -40,6 +40,7 @@ def read_comparison(lake: Lake, names: list[str], split: str) -> Comparison:
     labels = [run.label for run in evaluations]
     if len(set(labels)) < len(labels):
         raise UserError(f"{', '.join(names)}: the same run and iteration is named twice")
+    # Bootstrap settings come from the first run: one set of draws for the whole table.
     config = from_yaml(runs.get(lake, names[0].partition("@")[0]).config)
     lines = sorted({line for run in evaluations for line in run.spent}, key=lambda line: (spending_order(line), line))
     spent = {line: {run.label: run.spent.get(line, 0) for run in evaluations} for line in lines}
@@ -92,6 +93,7 @@ def _read_run(lake: Lake, name: str, split: str) -> Evaluated:
     ]
     problems = {problem.problem_id: problem for problem in problem_rows.read(lake, run, split)}
     own_metrics = [metric for k, metric in metrics if k == iteration]
+    # Runs from different bases get a note below the table.
     base = checkpoints.find(lake, run, 0)
     spent = read_spending(lake, run, iteration)
     base_id = base.checkpoint_id if base else ""

@@ -35,6 +35,7 @@ def _write_table(comparison: Comparison) -> None:
     table = Table(show_edge=False)
     for name in ["percent", first, *(column for label in others for column in (label, f"{label} - {first}"))]:
         table.add_column(text_cell(name))
+    # The reference has one column; every other run has two: its value and its difference from the reference.
     for row in comparison.rows:
         cells = [_value(row, first)]
         for label in others:

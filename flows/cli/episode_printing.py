@@ -86,10 +86,11 @@ class ShownEpisode:
 
     def end(self) -> None:
         """Print the votes as bars, and the final answer as the last line."""
-        counts = votes(self._attempts)
+        counts = votes(self._attempts)  # most votes first
         self._line("\nvotes", style="bold")
         width = max((len(printable(answer)) for answer, _ in counts), default=0)
         for answer, count in counts:
+            # A long answer may pass column 60; the bars of the others stay aligned.
             self._line(f"  {printable(answer):<{min(width, 60)}}  {_BAR * count} {count}")
         if not counts:
             self._line("  no turn gave an answer")

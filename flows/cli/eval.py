@@ -36,13 +36,14 @@ def evaluate(
     with one_line_errors():
         from rise.tasks.run.evaluation_inputs import check_evaluation
 
+        # Every mistake that can be known by now is reported before services start.
         evaluation = check_evaluation(run, overrides or [], iteration, split)
         if evaluation.done:
             print(f"iteration {evaluation.iteration} is evaluated on split {evaluation.split} already", file=sys.stderr)
         else:
             quiet_flow_logs()
             with services.started(evaluation.inputs.config, run):
-                from rise.flows.evaluation import rise_eval
+                from rise.flows.evaluation import rise_eval  # Prefect reads the environment at import
 
                 rise_eval(run, overrides or [], evaluation.iteration, evaluation.split)
         print_metrics(run, evaluation.split)

@@ -30,7 +30,7 @@ def export(
     """
     use_home(home)
     with one_line_errors():
-        out = _check_target(folder)
+        out = _check_target(folder)  # before the slow part: hashing and merging weights
         from rise.storage import checkpoints, metric_rows, runs
         from rise.storage.home import Home
         from rise.storage.lake import Lake
@@ -43,7 +43,7 @@ def export(
             metrics = metric_rows.read(lake, run)
         from rise.flows.cli.stdout import claim_stdout
 
-        results = claim_stdout()
+        results = claim_stdout()  # libraries print while weights are merged
         _write_model(record, number, checkpoint, metrics, out)
         print(out, file=results, flush=True)
 

@@ -44,6 +44,7 @@ def attach(home: HomeOption = None) -> None:
 
 def runs(format: FormatOption = Format.table, home: HomeOption = None) -> None:
     """List the runs of the lake."""
+    # An iteration counts as done once its evaluation on the flow's own split is stored.
     query(
         "SELECT run, profile, goal, created_at, (SELECT max(iteration) FROM metrics m WHERE m.run = r.run "
         "AND m.split = 'eval') AS iterations_done FROM runs r ORDER BY created_at",

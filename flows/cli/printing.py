@@ -41,6 +41,7 @@ def write_metrics(lake: Lake, run: str, split: str = EVAL_SPLIT) -> None:
     if not rows:
         raise UserError(f"run {run!r} has no metrics: list the runs with `rise runs`, start one with `rise run`")
     iterations = sorted({iteration for iteration, _ in rows})
+    # Rows come in the order of the metrics' definition; iterations may lack some of them.
     metrics = {(metric.metric, iteration): metric for iteration, metric in rows}
     table = Table("metric", *(f"iteration {k}" for k in iterations), show_edge=False)
     for name in dict.fromkeys(metric.metric for _, metric in rows):

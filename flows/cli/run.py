@@ -1,4 +1,4 @@
-"""`rise run` and `rise config`: start the flow, or print what it would run."""
+"""`rise run` and `rise config`: start the flow, or print its config."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def run(
         run_id = default_run_name(profile) if name is None else name
         from rise.tasks.run.inputs import check_early
 
+        # Every mistake that can be known by now is reported before services start.
         inputs = check_early(run_id, profile, overrides or [])
         complete = inputs.complete(iterations)
         if complete is not None:
@@ -41,7 +42,7 @@ def run(
         else:
             quiet_flow_logs()
             with services.started(inputs.config, run_id):
-                from rise.flows.iterate import rise
+                from rise.flows.iterate import rise  # Prefect reads the environment at import
 
                 rise(run_id, profile, overrides or [], iterations)
         print_metrics(run_id)

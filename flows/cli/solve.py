@@ -103,13 +103,14 @@ def _solve_episode(
     from rise.flows.cli.stdout import claim_stdout
 
     learner = LocalLearner(config, checkpoint, record.iteration)
-    learner.check_length(problem)
+    learner.check_length(problem)  # before the engine starts, which takes seconds
     with GradingPool(config.verify.verifier, 1, config.verify.timeout) as graders:
 
         def grade(response: str) -> Grade:
             return graders.grade([(response, problem)])[0]
 
         if oracle is not None:
+            # An oracle that the verifier cannot read would make every verdict void.
             check_oracle(config, oracle, problem, grade)
         episode = (JsonEpisode if as_json else ShownEpisode)(claim_stdout(), record, config, problem.problem)
         with working(f"starting a vLLM engine with checkpoint {checkpoint.checkpoint_id}"):

@@ -83,6 +83,7 @@ def _columns(rows: pa.Table) -> dict[str, Any]:
     policies: dict[str, int] = {}
     episodes: dict[tuple[int, str, str, str], list[Any]] = {}
     keys = zip(*(column[name] for name in ("iteration", "purpose", "split", "problem_id")), strict=True)
+    # Rows are sorted by episode: an episode is an index range, from its start to the start of the next one.
     for start, episode in enumerate(keys):
         if episode in episodes:
             continue
@@ -100,6 +101,7 @@ def _columns(rows: pa.Table) -> dict[str, Any]:
         "text": column["response"],
         "answer": column["answer"],
         "verdict": [_VERDICTS.index(verdict or "ungraded") for verdict in column["verdict"]],
+        # JSON has no NaN and no infinity.
         "reward": [None if reward is None or not math.isfinite(reward) else reward for reward in column["reward"]],
         "flags": [
             SELECTED * selected + REPETITIVE * repetitive + CUT * (reason == "length")

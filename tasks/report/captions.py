@@ -56,6 +56,7 @@ def result_figures(lake: Lake, run: str) -> dict[str, list[Figure]]:
 def training_figures(lake: Lake, run: str) -> list[Figure]:
     """Make the figures of training: losses, and rewards and weights of the training set."""
     losses = read_rows(lake, chart_rows.LOSSES, run)
+    # Iteration 0 trains the base once (boost); its loss has another scale than the iterations'.
     boost = [row for row in losses if row["iteration"] == 0]
     rise = [row for row in losses if row["iteration"] > 0]
     weights = read_rows(lake, chart_rows.WEIGHTS, run)
@@ -134,6 +135,7 @@ def _times(name: str, rows: list[Row]) -> Figure:
 
 
 def _figure(name: str, title: str, caption: str, chart: Any, rows: list[Row], columns: _Columns) -> Figure:
+    # The page applies the config of the reader's theme.
     spec = {key: value for key, value in chart.to_dict().items() if key != "config"}
     numbers = [[cell.format(**row) for cell in columns.values()] for row in rows]
     return Figure(name, title, caption, spec, list(columns), numbers)

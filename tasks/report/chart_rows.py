@@ -16,6 +16,8 @@ _BY_TURN = r"""
     FROM metrics WHERE run = ? AND n > 0 AND regexp_matches(metric, '^(acc|fixed|broken)@t\d+$')
     ORDER BY split, iteration, kind, turn"""
 
+# Roles: one response, the vote over all K turns, the vote over B parallel samples. K and B of an evaluation
+# stand in the view `leaderboard`.
 COMPARED = """
     SELECT m.split, m.iteration, m.metric,
         CASE WHEN metric = 'm1@t1' THEN 'one'
@@ -31,6 +33,7 @@ GAINS = """
     FROM metrics WHERE run = ? AND n > 0 AND metric IN ('gain_parallel', 'gain_turns', 'gain_oracle')
     ORDER BY split, iteration, metric"""
 
+# Training that diverged logs infinite losses, which a chart cannot show.
 LOSSES = """
     SELECT c.iteration, e.step, e.epoch, e.loss, e.learning_rate
     FROM checkpoints c, unnest(c.training_log) AS u(e)
@@ -67,7 +70,7 @@ STAGES = {
     ("tidy", ""): "report and tidy",
 }
 
-_BINS = 20
+_BINS = 20  # of a histogram
 
 
 def read_rows(lake: Lake, sql: str, run: str) -> list[Row]:

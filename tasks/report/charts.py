@@ -41,6 +41,7 @@ def compared(rows: list[Row]) -> alt.LayerChart:
     """Draw one response, K turns and B parallel responses by iteration, 95% intervals as bands."""
     labels = {role: role_label(row) for role in _ROLES for row in rows if row["role"] == role}
     named = [row | {"label": labels[row["role"]]} for row in rows]
+    # The domain fixes colours and legend to the order of _ROLES, not to the alphabet.
     scale = alt.Scale(domain=[labels[role] for role in _ROLES if role in labels])
     legend = alt.Legend(title=None, columns=1)
     base = _chart(named).encode(
@@ -69,6 +70,7 @@ def gains(rows: list[Row]) -> alt.LayerChart:
         xOffset=alt.XOffset("over:N", scale=alt.Scale(domain=list(GAINS.values()))),
         color=alt.Color("over:N", scale=scale, legend=alt.Legend(title="the turns' vote", columns=1)),
     )
+    # Above the line the turns help.
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(strokeDash=[3, 3]).encode(y="zero:Q")
     return alt.LayerChart(
         layer=[
@@ -85,6 +87,7 @@ def flows(rows: list[Row]) -> alt.LayerChart:
     """Draw fixed (up) and broken (down) problems by turn within each iteration, and their sum."""
     sign = {"fixed": 1, "broken": -1}
     change = [row | {"points": row["value"] * sign[row["kind"]]} for row in rows]
+    # The net change of a turn: a tick across both bars.
     sums: dict[tuple[int, int], float] = {}
     for row in change:
         sums[row["iteration"], row["turn"]] = sums.get((row["iteration"], row["turn"]), 0.0) + row["points"]
@@ -112,6 +115,7 @@ def losses(rows: list[Row]) -> alt.LayerChart:
     around = max(1, per_iteration // 40)  # steps on either side of the mean
     steps = [row["step"] for row in rows]
     axis = _count_axis(max(steps) - min(steps), max_ticks=6)
+    # Only three of a log's columns enter the page: its size counts.
     base = _chart([{name: row[name] for name in ("iteration", "step", "loss")} for row in rows]).encode(
         x=alt.X("step:Q", title="optimiser step", scale=alt.Scale(nice=False), axis=axis), color=_ITERATION
     )
@@ -128,7 +132,7 @@ def losses(rows: list[Row]) -> alt.LayerChart:
 def histogram(rows: list[Row], title: str) -> alt.Chart:
     """Draw examples by reward or weight, one bar for each iteration."""
     order = list(dict.fromkeys(row["bin"] for row in sorted(rows, key=lambda row: row["start"])))
-    angle = -60 if len(order) > 12 else 0
+    angle = -60 if len(order) > 12 else 0  # labels of bins overlap
     largest = max(row["examples"] for row in rows)
     bars: alt.Chart = (
         _chart(rows)
@@ -149,6 +153,7 @@ def times(rows: list[Row]) -> alt.Chart:
     stages = list(dict.fromkeys([*STAGES.values(), *(row["stage"] for row in rows)]))
     present = [stage for stage in stages if any(row["stage"] == stage for row in rows)]
     height = 40 + 32 * len({row["iteration"] for row in rows})
+    # Vega stacks segments in the order of a number.
     numbered = [row | {"position": present.index(row["stage"])} for row in rows]
     bars: alt.Chart = (
         _chart(numbered, height)

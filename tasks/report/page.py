@@ -102,6 +102,7 @@ def _render(lake: Lake, run: str, library: str, max_responses: int) -> str:
 
 def _summary(lake: Lake, run: str, split: str, figures: list[Figure]) -> dict[str, Any]:
     """Collect a split's headlines, figures and table of metrics: name → iteration → metric."""
+    # A metric over no problem (n = 0) has no value to show.
     rows = [(iteration, metric) for iteration, metric in metric_rows.read(lake, run, split) if metric.n]
     table: dict[str, dict[int, Metric]] = {}
     for iteration, metric in rows:
