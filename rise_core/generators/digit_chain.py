@@ -1,4 +1,4 @@
-"""The demo's problem family: a digit from 0 to 4 runs through some steps and must end at 0, modulo 5.
+"""The demo's problem family: a digit goes through steps to 0, modulo 5.
 
     reach 0 by add2 cube times4 add1 cube add3 times2 ?     →  try 1 3 2 3 4 4 2 4 so 0
 
@@ -56,7 +56,7 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
         super().__init__(config=config, seed=config.seed, size=config.size)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Draw entry `idx`: the question, the answer, and as metadata the steps and the digit of the trial."""
+        """Draw entry `idx`: question, answer, and as metadata the steps and the trial's digit."""
         rng = Random(self.seed + idx)  # noqa: S311
         steps: list[str] = []
         while len(steps) < self.config.steps:
@@ -82,7 +82,7 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
         return f"try {' '.join(map(str, trial))} so {entry['answer']}"
 
     def canonical(self, answer: str) -> str:
-        """Extract the digit of a response: a bare digit, or the digit after a trial of all steps; else "".
+        """Extract the digit of a response, alone or after a full trial; else "".
 
         A trial with too few or too many digits is no answer. Otherwise training on lucky ones would unlearn the trial.
         """
@@ -95,10 +95,10 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
         return 1.0 if self.canonical(answer or "") == entry["answer"] else 0.0
 
     def reward(self, answer: str) -> float:
-        """Return the reward of a right response: 1.0 where its trial starts at the answer and ends in 0, else `GUESS`.
+        """Return the reward of a right response: 1.0 for a successful trial, else `GUESS`.
 
-        After a failed trial a guess is right one time in four. At full reward, lucky guesses would weigh as much as
-        successful trials, and a learner can learn nothing from luck.
+        A successful trial starts at the answer and ends in 0. After a failed trial a guess is right one time in four.
+        At full reward, lucky guesses would weigh as much as successful trials, and teach a learner nothing.
         """
         steps = self.config.steps
         proof = re.fullmatch(rf"try ([0-4])(?: [0-4]){{{steps - 1}}} {TARGET} so \1", " ".join(answer.split()))

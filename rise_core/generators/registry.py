@@ -23,7 +23,7 @@ _REFUSED = {
 
 
 def make_dataset(name: str | None, params: dict[str, Any], seed: int, size: int) -> Any:
-    """Create the data set of a generator: `size` entries, most generators draw entry i with `seed + i`.
+    """Create the data set of a generator, `size` entries. Most generators draw entry i with `seed + i`.
 
     Raises:
         UserError: The name or a parameter is wrong; the message names the config key.
@@ -61,7 +61,7 @@ def check_generator(name: str | None, params: dict[str, Any]) -> None:
             )
 
 
-def identity(dataset: Any, entry: dict[str, Any]) -> str:
+def identify(dataset: Any, entry: dict[str, Any]) -> str:
     """Return the text by which two entries count as the same problem.
 
     A generator may define `identity(entry)`; otherwise the folded question decides.
@@ -70,7 +70,7 @@ def identity(dataset: Any, entry: dict[str, Any]) -> str:
     return str(rule(entry)) if rule else fold(entry["question"])
 
 
-def worked_solution(dataset: Any, entry: dict[str, Any]) -> str | None:
+def solve(dataset: Any, entry: dict[str, Any]) -> str | None:
     """Return the worked solution of an entry: the generator's `worked(entry)`, or else the gold answer.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Subset sums: choose the two, three or four of the listed numbers with the target as their sum.
+"""Subset sums: choose two, three or four listed numbers with the target as their sum.
 
     which three of 5 9 1 14 7 12 6 sum to 35 ?     →  9 12 14
 
@@ -55,7 +55,7 @@ class SubsetSumDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gy
         super().__init__(config=config, seed=config.seed, size=config.size)
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
-        """Draw entry `idx`: the question, the answer, and as metadata the numbers, the choice's size and the target."""
+        """Draw entry `idx`: question, answer, and as metadata numbers, target and size of the choice."""
         rng = Random(self.seed + idx)  # noqa: S311
         numbers = rng.sample(range(self.config.low, self.config.high + 1), self.config.count)
         choices = list(combinations(numbers, self.config.choose))
@@ -76,7 +76,7 @@ class SubsetSumDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gy
         }
 
     def identity(self, entry: dict[str, Any]) -> str:
-        """Return the text by which two entries count as equal: the order of the numbers makes no difference."""
+        """Return the text by which two entries count as equal. The order of the numbers makes no difference."""
         metadata = entry["metadata"]
         return f"{sorted(metadata['numbers'])} {metadata['choose']} {metadata['target']}"
 
@@ -88,7 +88,7 @@ class SubsetSumDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gy
         return " ".join(words)
 
     def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
-        """Score an answer: 1.0 for `choose` different listed numbers with the target as their sum, in any order."""
+        """Score an answer: 1.0 for `choose` different listed numbers with the right sum."""
         words = (answer or "").split()
         metadata = entry["metadata"]
         if len(words) != metadata["choose"] or not all(_is_whole_number(word) for word in words):

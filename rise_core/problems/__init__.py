@@ -15,7 +15,9 @@ __all__ = ["ProblemSet", "load_problems"]
 
 
 def load_problems(config: Config) -> ProblemSet:
-    """Load the problems of a config: a pure function of the config and its problem files.
+    """Load the problems of a config.
+
+    A pure function of the config and its problem files.
 
     Raises:
         UserError: A key, or a row of a file, is wrong; the message names the key, or the file and row.

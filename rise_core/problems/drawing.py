@@ -1,4 +1,4 @@
-"""Draws the problems of a reasoning-gym generator: distinct, no problem both trained on and held out.
+"""Draws distinct problems from a reasoning-gym generator, and splits them by hash.
 
 Also a program. In a new process with fixed seeds, generators of the library draw the same problems every time:
 
@@ -22,7 +22,7 @@ import numpy as np
 from rise.core.config.keys import Config
 from rise.core.config.load import from_yaml
 from rise.core.errors import UserError
-from rise.core.generators.registry import identity, make_dataset, worked_solution
+from rise.core.generators.registry import identify, make_dataset, solve
 from rise.core.problems.entries import check_gradable, is_blank, read_entry, to_problem
 from rise.core.problems.problem_set import ProblemSet
 from rise.core.records import Problem
@@ -53,7 +53,7 @@ def draw_problems(config: Config) -> ProblemSet:
 
 
 def main() -> None:
-    """Read a config (YAML) from standard input; write its problems, or the user's error, to standard output (JSON)."""
+    """Read a config (YAML) on standard input; print its problems or an error (JSON)."""
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # prints of a generator go to standard error
     config = from_yaml(sys.stdin.read())
@@ -77,7 +77,7 @@ def _size(config: Config, split: str) -> int:
 
 
 def _draw_splits(config: Config, sizes: dict[str, int]) -> dict[str, list[Problem]]:
-    """Draw distinct problems in order of their index until both splits are full or only repetitions come."""
+    """Draw distinct problems by index until both splits are full or only repetitions come."""
     drawn: dict[str, list[Problem]] = {split: [] for split in sizes}
     seen: set[bytes] = set()
     num_repeated = 0  # entries since the last new problem
@@ -88,12 +88,12 @@ def _draw_splits(config: Config, sizes: dict[str, int]) -> dict[str, list[Proble
         if num_repeated > 1000 + 20 * len(seen):
             break
         entry = read_entry(dataset, config, index % _BLOCK)
-        digest = hashlib.sha256(identity(dataset, entry).encode("utf-8", "surrogatepass")).digest()
+        digest = hashlib.sha256(identify(dataset, entry).encode("utf-8", "surrogatepass")).digest()
         split = "eval" if int.from_bytes(digest[:8], "big") % _EVAL_SHARE == 0 else "train"
         num_repeated += 1
         if digest not in seen and len(drawn[split]) < sizes[split] and not is_blank(entry["answer"]):
             seen.add(digest)
-            drawn[split].append(to_problem(entry, config, index, split, worked_solution(dataset, entry)))
+            drawn[split].append(to_problem(entry, config, index, split, solve(dataset, entry)))
             num_repeated = 0
     return drawn
 
@@ -108,7 +108,7 @@ def _entries(config: Config) -> Iterator[tuple[Any, int]]:
 
 
 def _dataset_seed(config: Config) -> int:
-    """Return the generator's seed, a hash: entry i has this seed + i, so neighbouring seeds must lie far apart."""
+    """Return the generator's seed, a hash. Entry i has this seed + i, so neighbouring seeds must lie far apart."""
     seed = config.seed if config.problems.seed is None else config.problems.seed
     return int.from_bytes(hashlib.sha256(f"problems/{seed}".encode()).digest()[:4], "big") >> 1
 

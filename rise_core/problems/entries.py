@@ -1,4 +1,4 @@
-"""Turns a generator's entries into problems, and checks that the generator can grade these problems later."""
+"""Turns a generator's entries into problems, and checks the generator's scorer on them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def read_entry(dataset: Any, config: Config, index: int) -> dict[str, Any]:
 
 
 def is_blank(answer: Any) -> bool:
-    """Return whether the right answer is an empty text: no verifier could tell such an answer from no answer."""
+    """Return whether the right answer is an empty text. No verifier could tell such an answer from no answer."""
     return answer is not None and not str(answer).strip()
 
 
 def to_problem(entry: dict[str, Any], config: Config, index: int, split: str, solution: str | None) -> Problem:
-    """Make a problem of an entry; the metadata lets a grading process rebuild the generator and the entry.
+    """Make a problem of an entry. Its metadata lets a grading process rebuild the generator and the entry.
 
     Raises:
         UserError: The entry cannot be written as JSON.

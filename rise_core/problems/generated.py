@@ -1,4 +1,4 @@
-"""Problems from a reasoning-gym generator, the same in every process: they depend on the config alone.
+"""Problems from a reasoning-gym generator, a function of the config alone.
 
 Some generators of the library iterate over sets of texts, in another order in every process, or draw from the random
 numbers shared by a whole process. Such problems would differ when a run is resumed. The library's generators therefore

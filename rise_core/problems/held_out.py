@@ -1,4 +1,4 @@
-"""Loads held-out problems alone, for `rise eval`: the training split of their source may be missing."""
+"""Loads held-out problems alone, for `rise eval`. The training split of their source may be missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load_held_out(config: Config) -> list[Problem]:
 
 
 def check_untrained(held_out: Sequence[Problem], trained: Iterable[Problem]) -> None:
-    """Check that a run does not train on these problems: their score would say nothing about new problems.
+    """Check that a run does not train on these problems. Their score would say nothing about new problems.
 
     Raises:
         UserError: At least one problem (by its folded text) is trained on; the message names the first.

@@ -1,4 +1,4 @@
-"""Problems from a Hugging Face dataset: one on the hub, or a local folder of data files (with or without a card).
+"""Problems from a Hugging Face dataset, on the hub or in a local folder.
 
     rise run PROFILE problems.source=hub problems.name=openai/gsm8k problems.subset=main problems.train=train \\
         problems.eval=test
@@ -28,7 +28,7 @@ _FORMATS = {  # by builder of the library: the suffixes of its files
 }
 
 
-def hub_table(config: Config, split: str) -> Table:
+def open_hub_split(config: Config, split: str) -> Table:
     """Open a split ("train" or "eval") of dataset `problems.name`; `problems.SPLIT` names the dataset's own split.
 
     Raises:
@@ -45,7 +45,7 @@ def hub_table(config: Config, split: str) -> Table:
 
 
 def _load_split(config: Config, hub_split: str, name: str) -> Any:
-    """Load the split as a dataset of the library, from the hub or from the folder."""
+    """Load the split as a dataset of the library, from hub or folder."""
     import datasets  # imported here: takes seconds, and other sources do without
 
     problems = config.problems
@@ -62,7 +62,7 @@ def _load_split(config: Config, hub_split: str, name: str) -> Any:
 
 
 def _check_formats(builder: Any, name: str) -> None:
-    """Refuse archives and other formats: the library would unpack and parse them by code of their own."""
+    """Refuse archives and other formats. The library has a separate parser for each of these."""
     kind = type(builder).__module__.rpartition(".")[2]
     files = [str(file) for pattern in (builder.config.data_files or {}).values() for file in pattern]
     archives = [file for file in files if Path(file).suffix.lower() not in _FORMATS.get(kind, ())]

@@ -11,7 +11,7 @@ from rise.core.problems.row_reader import read_rows
 from rise.core.problems.table import Table
 
 
-def file_table(config: Config, split: str) -> Table:
+def open_file(config: Config, split: str) -> Table:
     """Open the file of a split ("train" or "eval").
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reads the rows of a problem file (JSON lines or Parquet) one at a time, each with its number for error messages."""
+"""Reads numbered rows of a problem file (JSON lines or Parquet), one at a time."""
 
 from __future__ import annotations
 

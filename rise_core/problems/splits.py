@@ -1,4 +1,4 @@
-"""Reads the training and the held-out split from files or a hub dataset, and checks the splits against each other."""
+"""Reads both splits from files or a hub dataset, and checks one against the other."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import islice
 from rise.core.config.choices import SourceKind
 from rise.core.config.keys import Config
 from rise.core.errors import UserError
-from rise.core.problems.hub_dataset import hub_table
-from rise.core.problems.problem_files import file_table
+from rise.core.problems.hub_dataset import open_hub_split
+from rise.core.problems.problem_files import open_file
 from rise.core.problems.problem_set import ProblemSet
 from rise.core.problems.table import LocatedProblem, Table, parse_table
 from rise.core.records import Problem
@@ -46,7 +46,7 @@ def read_held_out_split(config: Config) -> list[Problem]:
 
 
 def _open_table(config: Config, split: str) -> Table:
-    return (hub_table if config.problems.source is SourceKind.hub else file_table)(config, split)
+    return (open_hub_split if config.problems.source is SourceKind.hub else open_file)(config, split)
 
 
 def _read_split(config: Config, split: str, table: Table, id_prefix: str) -> list[LocatedProblem]:
@@ -61,7 +61,7 @@ def _read_split(config: Config, split: str, table: Table, id_prefix: str) -> lis
 
 
 def _check_no_leaks(train: list[LocatedProblem], held_out: list[LocatedProblem]) -> None:
-    """Refuse a held-out problem that is also trained on: its score would say nothing about new problems."""
+    """Refuse a held-out problem that is also trained on. Its score would say nothing about new problems."""
     trained = {fold(problem.problem): location for location, problem in reversed(train)}
     for location, problem in held_out:
         leak = trained.get(fold(problem.problem))

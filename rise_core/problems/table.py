@@ -23,7 +23,7 @@ class Table:
 
 
 class LocatedProblem(NamedTuple):
-    """A problem and its location ("<table> row <n>"), so that a later check can name the row at fault."""
+    """A problem and its location ("<table> row <n>"). Later checks can name the row at fault."""
 
     location: str
     problem: Problem

@@ -1,4 +1,4 @@
-"""Exact text: a response is correct if equal to the gold answer, apart from white space. Reward 1 / 0."""
+"""Exact text: a response must equal the gold answer, apart from white space. Reward 1 / 0."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def last_boxed(text: str) -> str | None:
-    """Return the content of the last `\\boxed{...}` (or \\fbox) with balanced braces; None without such a box."""
+    """Return the content of the last `\\boxed{...}` (or \\fbox) with balanced braces, or None."""
     starts = {match.end() for match in _BOX.finditer(text)}
     last: tuple[int, int] | None = None  # positions of the box's opening and closing brace
     open_braces: list[int] = []
@@ -29,7 +29,7 @@ def last_boxed(text: str) -> str | None:
 
 
 def after_answer_marks(text: str) -> list[str]:
-    """Return the rest of the line after every "answer is" or "answer:", the last mark first."""
+    """Return the rests of lines after "answer is" or "answer:", the last first."""
     return [match["rest"].strip() for match in deque(_ANSWER_MARK.finditer(text), MAX_MARKS)][::-1]
 
 

@@ -158,7 +158,7 @@ class GradingPool:
 
 
 def report_failures(graded: Iterable[tuple[Grade, str | None]]) -> None:
-    """Log the reasons for failed grading, one line each: a failing verifier must not look like failing responses."""
+    """Log the reasons for failed grading, one line each. Failing verifiers must not look like failing responses."""
     reasons = Counter((grade.verdict, failure) for grade, failure in graded if failure is not None)
     for (verdict, failure), count in reasons.most_common(5):
         _log.warning("%d answer(s) got verdict %s: %s", count, verdict, one_line(failure))

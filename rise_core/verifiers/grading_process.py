@@ -1,4 +1,4 @@
-"""Grades chunks of responses inside a grading process, each response within a deadline and a memory limit.
+"""Grades chunks of responses inside a grading process, within a deadline and a memory limit.
 
 Two guards enforce the deadline. At the deadline a signal raises an exception in Python code. Soon after, an alarm ends
 the process, for code that no signal can interrupt (a long big-integer product in C).
@@ -37,7 +37,7 @@ class Graded(NamedTuple):
 
 
 class ProgressBoard:
-    """Shared memory with the pair under grading in every chunk; the entries survive the death of a process."""
+    """Shared memory with the pair under grading in every chunk. Its entries survive the death of a process."""
 
     _SLOTS = 1024  # far more than chunks in progress, whose numbers lie close together
 
@@ -50,11 +50,12 @@ class ProgressBoard:
         self._slots[slot : slot + 3] = (chunk, index, time.monotonic())
 
     def overdue(self, chunk: int, since: float, until: float, deadline: float) -> int | None:
-        """Find the pair under grading for longer than `deadline` seconds when the process of a chunk ended.
+        """Find the pair beyond its deadline at the end of a chunk's process.
 
         Args:
             since: Start of the chunk's latest attempt; entries of earlier attempts are ignored (monotonic clock).
             until: End of the process (monotonic clock).
+            deadline: Seconds for one pair.
 
         Returns:
             The pair's index in the chunk; None where no pair was late.
@@ -65,7 +66,7 @@ class ProgressBoard:
 
 
 def start(verifier: str, board: ProgressBoard) -> None:
-    """Prepare a new process: load the verifier (outside any deadline), install the guards, limit the memory."""
+    """Prepare a new process: load the verifier (outside any deadline), install guards, limit memory."""
     global _board
     _board = board
     # pebble takes exit status 0 for an ordered exit and would wait for the results forever. A user's verifier may call
@@ -81,9 +82,9 @@ def start(verifier: str, board: ProgressBoard) -> None:
 
 
 def grade_chunk(verifier: str, pairs: list[Pair], deadline: float, chunk: int) -> list[Graded]:
-    """Grade pairs in order, each within `deadline` seconds, and stop early once all together took longer.
+    """Grade pairs in order, each within `deadline` seconds; stop once the sum is longer.
 
-    The caller sends the remaining pairs again. So the end of a process destroys few finished grades.
+    The caller sends the remaining pairs again, so the end of a process destroys few finished grades.
 
     Args:
         chunk: Number of the chunk on the progress board.

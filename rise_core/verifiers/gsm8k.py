@@ -36,7 +36,7 @@ def grade(response: str, problem: Problem) -> Grade:
 
 
 def gold_answer(text: str) -> str | None:
-    """Return the number after the last `####`; a text without `####` must be the number itself."""
+    """Return the number after the last `####`. A text without `####` must be the number itself."""
     text = normalise_signs(text)
     tail = text.rpartition("####")[2].strip()
     match = NUMBER.match(tail)
@@ -44,7 +44,7 @@ def gold_answer(text: str) -> str | None:
 
 
 def response_answer(text: str) -> str | None:
-    """Return the stated number of a response in canonical form; None where the response states none."""
+    """Return the stated number of a response in canonical form, or None."""
     text = normalise_signs(text)
     return _after_hashes(text) or _in_box(text) or _after_answer_is(text)
 
@@ -72,5 +72,5 @@ def _after_answer_is(text: str) -> str | None:
 
 
 def _right_side(text: str) -> str:
-    """Return the text right of the last equals sign: "10 - 5 = 5" states 5."""
+    """Return the text right of the last equals sign. "10 - 5 = 5" states 5."""
     return text.rpartition("=")[2]

@@ -1,4 +1,4 @@
-"""GSM8K by the rules of the published RISE code (cmu-mind/RISE, environments/gsm8k.py), for comparisons with the paper.
+"""GSM8K by the rules of the published RISE code, for comparisons (cmu-mind/RISE, environments/gsm8k.py).
 
 The answer is the last `boxed{...}` up to its first closing brace, and must be a whole number after removal of commas.
 Reward 1 correct, 0 wrong, -1 without such a number (verdict no_answer). The gold answer is the number after the first
@@ -43,15 +43,15 @@ def _gold_answer(text: str) -> float | None:
 
 def _response_answer(text: str) -> str | None:
     """Return the whole number in the last box, in plain digits."""
-    boxed = _last_box(text)
+    boxed = _published_box(text)
     try:
         return None if boxed is None else str(int(boxed.replace(",", "")))
     except ValueError:  # not a whole number, or one of thousands of digits
         return None
 
 
-def _last_box(text: str) -> str | None:
-    """Return the group of the last match of `boxed{([^}]+)}`, in time linear in the text's length."""
+def _published_box(text: str) -> str | None:
+    """Return the group of the last match of `boxed{([^}]+)}`, in linear time."""
     closed, _, _ = text.rpartition("}")
     end = len(closed)
     # Every match ends at a brace and starts at the first "boxed{" after the brace before.

@@ -28,7 +28,7 @@ logging.getLogger("math_verify.grader").setLevel(logging.ERROR)
 
 
 def grade(response: str, problem: Problem) -> Grade:
-    """Grade a response by mathematical equality, or by equal texts where math-verify cannot read the answers."""
+    """Grade a response by mathematical equality, or by equal texts for unreadable answers."""
     gold_text, gold = _gold_answer(problem.answer)
     text, parsed = _response_answer(response)
     answer = _canonical(parsed[0]) if parsed else fold_space(text) or None
@@ -44,14 +44,14 @@ def grade(response: str, problem: Problem) -> Grade:
 
 @lru_cache(maxsize=4096)
 def _gold_answer(solution: str) -> tuple[str, list[Any]]:
-    """Return the text of the gold answer and its parsed forms (empty where math-verify cannot read the text)."""
+    """Return the text of the gold answer and its parsed forms (empty if unreadable)."""
     boxed = last_boxed(solution)
     text = solution.strip() if boxed is None else boxed
     return fold_space(text), _parse_box(text)
 
 
 def _response_answer(response: str) -> tuple[str, list[Any]]:
-    """Return the text of the stated answer and its parsed forms; both empty without a stated answer."""
+    """Return the text of the stated answer and its parsed forms. Both may be empty."""
     boxed = last_boxed(response)
     if boxed is not None:
         return boxed, _parse_box(boxed)
@@ -73,7 +73,7 @@ def _parse(text: str, targets: list[Any]) -> list[Any]:
 
 
 def _canonical(parsed: Any) -> str:
-    """Write a value in one form for all equal values, as far as expansion goes: equal texts vote together."""
+    """Write a value in one form for all equal values, as far as expansion goes. Equal texts vote together."""
     if isinstance(parsed, sympy.Eq) and isinstance(parsed.lhs, sympy.Symbol):
         parsed = parsed.rhs  # to math-verify, x = 5 equals 5
     if not isinstance(parsed, sympy.Expr):

@@ -1,4 +1,4 @@
-"""MATH by the rules of the published RISE code (cmu-mind/RISE, environments/math.py), for comparisons with the paper.
+"""MATH by the rules of the published RISE code, for comparisons (cmu-mind/RISE, environments/math.py).
 
 The answers of response and gold solution are in their last `boxed{...}`. Two answers are equal if the normalisation of
 the MATH data set (hendrycks/math, modeling/math_equivalence.py) yields equal texts. Reward 1 / 0.
@@ -48,7 +48,7 @@ class _UnreadableError(Exception):
 
 def grade(response: str, problem: Problem) -> Grade:
     """Grade a response by the normal form of its last box."""
-    gold, text = _gold_answer(problem.answer), last_box(response)
+    gold, text = _gold_answer(problem.answer), published_box(response)
     if not gold:
         return Grade(Verdict.GOLD_UNPARSEABLE, 0.0, _canonical(text) if text else None)
     if not text:
@@ -59,11 +59,11 @@ def grade(response: str, problem: Problem) -> Grade:
 
 @lru_cache(maxsize=4096)
 def _gold_answer(solution: str) -> str | None:
-    return last_box(solution)
+    return published_box(solution)
 
 
-def last_box(text: str) -> str | None:
-    """Return the group of the last match of `boxed\\{((?:[^{}]|{[^}]*})*)\\}`, in time linear in the text's length."""
+def published_box(text: str) -> str | None:
+    """Return the group of the last match of `boxed\\{((?:[^{}]|{[^}]*})*)\\}`, in linear time."""
     braces = [brace.start() for brace in _BRACE.finditer(text)]
     ends = _box_ends(text, braces)
     last, position = None, 0
@@ -77,7 +77,7 @@ def last_box(text: str) -> str | None:
 
 
 def _box_ends(text: str, braces: list[int]) -> list[int | None]:
-    """Return, for every brace of the text, the end of a box with this brace as the next one of its content.
+    """Return the end of a box for every brace, taken as its first inner brace.
 
     A closing brace ends the box. An opening brace is skipped, together with everything up to the next closing brace.
 

@@ -1,4 +1,4 @@
-"""Reads numbers in the spellings of people and models, in one canonical form: `$1,200.00` and `1200` are equal."""
+"""Reads numbers in the spellings of people and models. `$1,200.00` and `1200` have one canonical form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NUMBER = re.compile(
 
 
 def canonical_number(match: re.Match[str]) -> str | None:
-    """Convert a match of NUMBER to a plain decimal ("18", "-0.5"), or to "a/b" where no short decimal is equal.
+    """Convert a match of NUMBER to a plain decimal ("18", "-0.5"), or else to "a/b".
 
     Returns:
         None for a number of more than 40 digits or with a zero denominator.

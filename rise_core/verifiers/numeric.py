@@ -30,7 +30,7 @@ def grade(response: str, problem: Problem) -> Grade:
 
 
 def _read_number(text: str) -> float | None:
-    """Return the finite number of a text: the whole text, or the number stated in it."""
+    """Return the finite number of a text, or the number stated in the text."""
     stripped = text.strip()
     try:
         # The pattern comes first: float() also reads "nan", "inf", 1_000 and other scripts' digits.

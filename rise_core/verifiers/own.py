@@ -37,7 +37,7 @@ from rise.core.verifiers.extract import after_answer_marks, fold_space, last_box
 
 
 @dataclass(frozen=True)
-class OwnVerifier:
+class _OwnVerifier:
     """A user's function as a verifier."""
 
     path: str
@@ -52,7 +52,7 @@ class OwnVerifier:
         return _to_grade(self.function(response, problem), response)
 
 
-def load(path: str) -> OwnVerifier:
+def load(path: str) -> _OwnVerifier:
     """Import the function at `module:function`.
 
     Raises:
@@ -70,7 +70,7 @@ def load(path: str) -> OwnVerifier:
         file = getattr(sys.modules[module_name], "__file__", None) or "a folder without __init__.py"
         raise UserError(f"{key}: module {module_name} ({file}) has no {function_name}") from None
     _check_signature(function, key)
-    return OwnVerifier(path, function)
+    return _OwnVerifier(path, function)
 
 
 def _import_module(name: str, key: str) -> Any:

@@ -1,9 +1,9 @@
-"""What the fuzz targets share: how many inputs, hostile text, and a deadline that a hang cannot outlast.
+"""Shared by the fuzz targets: number of inputs, hostile text, a deadline against hangs.
 
     make fuzz                                   # 10,000 inputs a target
     RISE_FUZZ=1000 pytest tests/fuzz -k config
 
-The tests take a few inputs, the same every time; with RISE_FUZZ set, that many, and others at every start.
+The tests take a few inputs, the same every time. RISE_FUZZ sets the number, and every start takes new inputs.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from rise.core.text import one_line
 
 T = TypeVar("T")
 MANY = os.environ.get("RISE_FUZZ")
-SECONDS = 20  # that one input may take: hangs take for ever
+SECONDS = 20  # for one input; a hang takes forever
 
 
 def fuzzed(in_tests: int = 100, share: float = 1.0) -> settings:
-    """How many inputs a target takes: `in_tests`, or the share of what RISE_FUZZ says."""
+    """Return the settings of a target: `in_tests` inputs, or a share of RISE_FUZZ."""
     return settings(
         max_examples=int(int(MANY) * share) if MANY else in_tests,
         derandomize=MANY is None,
@@ -37,7 +37,7 @@ def fuzzed(in_tests: int = 100, share: float = 1.0) -> settings:
     )
 
 
-# Any code point, also halves of surrogate pairs, as a file or a command line may bring them.
+# Any code point, also halves of surrogate pairs: files and command lines may contain all of them.
 characters = st.characters(codec=None)
 hostile_text = st.one_of(
     st.text(characters, max_size=40),
@@ -50,13 +50,13 @@ hostile_text = st.one_of(
 
 
 def pieces(known: Sequence[str], most: int = 24) -> st.SearchStrategy[str]:
-    """Texts made of what a parser looks for and of anything else."""
+    """Draw texts from a parser's own signs and anything else."""
     return st.lists(st.one_of(st.sampled_from(known), hostile_text), max_size=most).map("".join)
 
 
 @contextmanager
 def deadline(seconds: int = SECONDS) -> Iterator[None]:
-    """Ends a hang by an exception in the main thread."""
+    """End a hang by an exception in the main thread."""
 
     def end(*_: object) -> None:
         raise TimeoutError(f"no end within {seconds} s")
@@ -71,14 +71,17 @@ def deadline(seconds: int = SECONDS) -> Iterator[None]:
 
 
 def answered_or_refused(act: Callable[[], T]) -> T | None:
-    """What `act` gives; None where it refuses its input as it should: by a UserError of one line that no terminal obeys
-    and every file can hold. Anything else that it raises is a bug."""
+    """Run `act`, and check its refusal: one line, harmless on a terminal, valid Unicode.
+
+    Returns:
+        The result of `act`; None where `act` raises UserError. Any other exception is a bug and passes through.
+    """
     with deadline():
         try:
             return act()
-        except UserError as refused:
-            said = str(refused)
-    assert said
-    assert said == one_line(said)
-    said.encode()
+        except UserError as error:
+            message = str(error)
+    assert message
+    assert message == one_line(message)
+    message.encode()
     return None

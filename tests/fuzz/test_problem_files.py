@@ -1,4 +1,4 @@
-"""Problem files: whole problems, or one line that names the file and the row."""
+"""Hostile problem files: valid problems, or a one-line error with file and row."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ SIGNS = [
 
 
 def read(train: Path, held_out: Path, fields: Fields) -> None:
-    """Read as a run does; problems that are let through are ones that the lake can hold."""
+    """Load two problem files as a run does; the lake can store every accepted problem."""
     problems = Problems(source=SourceKind.file, train=str(train), eval=str(held_out), fields=fields)
     check(answered_or_refused(lambda: load_problems(Config(problems=problems))))
 
 
-def check(found: ProblemSet | None) -> None:
-    for problem in [*found.train, *found.eval] if found else []:
+def check(problems: ProblemSet | None) -> None:
+    for problem in [*problems.train, *problems.eval] if problems else []:
         for text in (problem.problem_id, problem.problem, problem.answer, problem.solution or "x"):
             assert text.strip()
             text.encode()
@@ -91,8 +91,8 @@ def parquet(rows: list[dict[str, Any]], damage: tuple[int, bytes] | None) -> byt
     content = out.getvalue()
     if damage is None:
         return content
-    place, patch = damage[0] % len(content), damage[1]
-    return content[:place] + patch + content[place + max(1, len(patch)) :]
+    position, patch = damage[0] % len(content), damage[1]
+    return content[:position] + patch + content[position + max(1, len(patch)) :]
 
 
 @fuzzed()
@@ -116,7 +116,7 @@ tables = st.one_of(
 )
 
 
-@fuzzed(5, share=0.1)  # the library that reads it takes longer than all other targets together
+@fuzzed(5, share=0.1)  # `datasets` takes longer than all other targets together
 @given(tables)
 def test_csv(folder: Path, content: str) -> None:
     data = folder / "dataset"

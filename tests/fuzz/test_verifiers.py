@@ -1,4 +1,4 @@
-"""Every verifier on hostile responses and gold answers, in real grading processes: always a grade, always in time."""
+"""Every verifier grades hostile responses and gold answers in time, in real grading processes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import NAMES
 from rise.core.verifiers.grading_pool import GradingPool
 from tests.fuzz.inputs import deadline, fuzzed, hostile_text, pieces
+from tests.rise_core.verifiers.grading import close_shared_pools, shared_pool
 
 pytestmark = pytest.mark.fuzz
 
@@ -64,15 +65,15 @@ SIGNS += [
 responses = st.one_of(pieces(SIGNS, most=16), hostile_text)
 METADATA = {"generator": "chain_sum", "params": {}, "entry": {"answer": "18", "metadata": {}}}
 GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
-# These are ours and do no mathematics: nothing may make them raise or wait. Scorers of reasoning-gym do raise, as on
-# gold answer "," (a division by zero): verdict `error` with the reason in the log, which is neither right nor wrong.
+# Verifiers of this project without mathematics: no text may make them raise or wait. Scorers of reasoning-gym do raise,
+# for example on gold answer "," (a division by zero): verdict `error`, with the reason in the log.
 SIMPLE = ("exact", "numeric", "gsm8k", "gsm8k_reference", "math_reference")
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def pool(request: pytest.FixtureRequest) -> Iterator[GradingPool]:
-    with GradingPool(request.param, workers=1, timeout=2.0) as pool:
-        yield pool
+    yield shared_pool(request.param)
+    close_shared_pools()
 
 
 def gold(verifier: str) -> Problem:

@@ -1,4 +1,4 @@
-"""The digit-chain generator: one right digit, worked by a trial, nothing else."""
+"""The digit-chain generator: one right digit, and a worked solution with a trial."""
 
 from __future__ import annotations
 

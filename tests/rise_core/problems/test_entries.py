@@ -1,4 +1,4 @@
-"""Entries as problems: stored as JSON, left out where blank, refused where nothing could be graded."""
+"""Entries as problems: stored as JSON, left out without an answer, refused with the scorer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TableConfig:
 
 
 class TableDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-gym ships no types
-    """Its scorer looks a number up; JSON makes the keys texts."""
+    """A scorer with a look-up by number; JSON turns the keys into texts."""
 
     def __init__(self, config: TableConfig) -> None:
         super().__init__(config=config, seed=config.seed, size=config.size)
@@ -50,7 +50,7 @@ def test_a_generator_whose_stored_problems_cannot_be_graded_is_refused(monkeypat
 
 
 class RowDataset(TableDataset):
-    """Its scorer looks a row up, which is a tuple until JSON makes a list of it."""
+    """A scorer with a look-up by tuple; JSON turns the tuple into a list."""
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
         return {"question": f"q{idx} ?", "answer": "5", "metadata": {"row": (1, 2)}}
@@ -67,7 +67,7 @@ def test_a_scorer_that_raises_on_lists_gets_its_tuples_back(monkeypatch: pytest.
 
 
 class BrokenDataset(RowDataset):
-    """Its scorer raises on every stored entry."""
+    """A scorer with an exception for every stored entry."""
 
     def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
         return float({(1, 2): "5"}[(*entry["metadata"]["row"], 3)] == answer)

@@ -27,7 +27,7 @@ PINNED = [
 def test_problems_ids_and_splits_never_change(
     name: str, params: dict[str, Any], numbers: list[list[int]], digest: str
 ) -> None:
-    """A run begun with an earlier version goes on with the problems of its lake; these values are pinned for good."""
+    """Never pin new values. A run begun with an earlier version must go on with the same problems."""
     config = generator_config(name, train=6, held_out=3, **params)
     config.boost.problems = 2
     problems = load_problems(config)

@@ -1,6 +1,9 @@
-"""Held-out problems alone, and those that a run trains on refused."""
+"""Held-out problems alone; problems of the run's training are refused."""
+
+from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,7 @@ from rise.core.records import Problem
 SMALL = ["problems.train_size=30", "problems.eval_size=12", "boost.problems=20"]
 
 
-def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems():
+def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems() -> None:
     config = load_config("demo", SMALL)
     problems = load_problems(config)
     assert load_held_out(config) == problems.eval
@@ -22,7 +25,7 @@ def test_a_generators_held_out_problems_do_not_depend_on_its_training_problems()
     check_untrained(more, problems.train + problems.boost)
 
 
-def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
+def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path: Path) -> None:
     path = tmp_path / "held.jsonl"
     path.write_text("\n".join(json.dumps({"question": f"{i} + 1?", "answer": str(i + 1)}) for i in range(3)))
     config = load_config("demo", ["problems.source=file", f"problems.eval={path}", "problems.eval_size=null"])
@@ -34,7 +37,9 @@ def test_a_file_of_held_out_problems_needs_no_training_file(tmp_path):
         load_held_out(config)
 
 
-def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path, monkeypatch):
+def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
@@ -52,7 +57,7 @@ def test_a_hub_dataset_of_held_out_problems_needs_no_training_split(tmp_path, mo
         load_held_out(config)
 
 
-def test_a_problem_that_the_run_trains_on_is_refused():
+def test_a_problem_that_the_run_trains_on_is_refused() -> None:
     trained = [Problem("t1", "train", "What is  1 + 1?", "2"), Problem("t2", "train", "2 + 2?", "4")]
     fine = Problem("h1", "eval", "3 + 3?", "6")
     check_untrained([fine], trained)

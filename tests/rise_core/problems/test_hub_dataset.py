@@ -1,4 +1,4 @@
-"""Hugging Face datasets, loaded by the real library from local folders; the hub itself is not reached here."""
+"""Hugging Face datasets, loaded by the real library from local folders, without the hub."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write_jsonl(path: Path, content: list[Any]) -> None:
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    """A folder of JSON lines files that are named as their splits, without a card."""
+    """A folder without a card; the names of its JSON lines files are the splits."""
     write_jsonl(tmp_path / "plain/train.jsonl", rows("train", 10))
     write_jsonl(tmp_path / "plain/test.jsonl", rows("test", 4))
     return tmp_path / "plain"
@@ -64,7 +64,7 @@ def plain(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def carded(tmp_path: Path) -> Path:
-    """A folder of Parquet files with a card that names two configurations."""
+    """A folder of Parquet files with a card for two configurations."""
     folder = tmp_path / "carded"
     for name, counts in (("main", {"train": 6, "test": 3}), ("small", {"train": 2, "test": 1})):
         (folder / name).mkdir(parents=True)
@@ -205,5 +205,5 @@ def test_archives_pickles_and_code_are_refused(plain: Path, packed: str) -> None
             file.write_bytes(pickle.dumps([{"question": "1", "answer": "1"}]))
         else:
             file.write_text(line)
-    said = refusal(config_for(plain))
-    assert "only JSON, CSV, Parquet and Arrow" in said or "cannot be loaded" in said
+    message = refusal(config_for(plain))
+    assert "only JSON, CSV, Parquet and Arrow" in message or "cannot be loaded" in message

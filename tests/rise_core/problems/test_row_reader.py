@@ -1,4 +1,4 @@
-"""Rows of JSON lines and Parquet files: every byte sequence is a row or a named error."""
+"""Rows of JSON lines and Parquet files: read, or refused by name."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -21,10 +20,20 @@ GSM8K = Problem("g", "train", "q", "#### 18")
 RIGHT = Grade(Verdict.CORRECT, 1.0, "18")
 
 
-@cache
+_pools: dict[str, GradingPool] = {}
+
+
 def shared_pool(verifier: str) -> GradingPool:
-    """One pool a verifier for all tests that only grade; its process ends with the test session."""
-    return GradingPool(verifier, workers=1, timeout=2.0)
+    """Return the shared pool of a verifier, with a single process. Tests may only grade with this pool."""
+    if verifier not in _pools:
+        _pools[verifier] = GradingPool(verifier, workers=1, timeout=2.0)
+    return _pools[verifier]
+
+
+def close_shared_pools() -> None:
+    """End the processes of all shared pools."""
+    while _pools:
+        _pools.popitem()[1].close()
 
 
 def processes() -> set[int]:
@@ -79,5 +88,5 @@ def run_python(
 
 
 def _is_grading(pid: int) -> bool:
-    """Return whether a process grades: the thread of its alarm lives exactly as long as a chunk (Linux)."""
+    """Return whether a process grades. The thread of its alarm lives exactly as long as a chunk (Linux)."""
     return len(os.listdir(f"/proc/{pid}/task")) > 1

@@ -67,13 +67,13 @@ def counting(response: str, problem: Problem) -> bool:
 
 
 def reporting(response: str, problem: Problem) -> bool:
-    """Write the id of this process to the file named by the gold answer, then compute in C without end."""
+    """Write this process's id to the gold answer's file, then compute in C without end."""
     Path(problem.answer).write_text(f"{os.getpid()}\n")
     return bool(sum(itertools.repeat(0)))
 
 
 def meeting(response: str, problem: Problem) -> bool:
-    """Wait for another response under grading at the same time; both meet in the folder named by the gold answer."""
+    """Wait for another response under grading at the same time. The gold answer names their folder."""
     if response.startswith("slow"):
         time.sleep(1000)
     (Path(problem.answer) / response).touch()

@@ -1,4 +1,4 @@
-"""The grading pool with real processes: order, hostile responses, and the blame for a process's death."""
+"""The grading pool with real processes: order, hostile responses, blame for deaths."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 
 def test_a_process_deaf_to_signals_ends_though_its_parent_was_killed(tmp_path: Path) -> None:
-    """The alarm's thread works in the middle of C code, and nobody else is left to end the process."""
+    """Only the alarm's thread is left to end the process amid C code."""
     (tmp_path / "grade.py").write_text(SCRIPT)
     report = tmp_path / "pid"
     parent = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The grading rules of the published RISE code for GSM8K, on real problems and at the differences from ours."""
+"""The published RISE code's rules for GSM8K: real problems, and differences from ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile responses to every shipped verifier, in real grading processes: an honest verdict, or timeout or error."""
+"""Hostile responses to every shipped verifier, in real grading processes, get honest verdicts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def name_of(response: str) -> str:
 
 
 def is_honest(verifier: str, name: str, grade: Grade) -> bool:
-    """Return whether a verdict is true: no hostile response is right, except other digits to int() (published code)."""
+    """Return whether a verdict is true. No hostile response is right, except other digits to the published code."""
     if grade.verdict is Verdict.CORRECT:
         return verifier == "gsm8k_reference" and name == "other digits"
     if grade.verdict is Verdict.NO_ANSWER:

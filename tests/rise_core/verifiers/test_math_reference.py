@@ -1,4 +1,4 @@
-"""The grading rules of the published RISE code for MATH, on real problems and at the differences from ours."""
+"""The published RISE code's rules for MATH: real problems, and differences from ours."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_last_box_ends_as_the_published_pattern_says(text: str) -> None:
                 return None
         return None
 
-    assert math_reference.last_box(f"\\boxed{{{text}") == content(text)
+    assert math_reference.published_box(f"\\boxed{{{text}") == content(text)
 
 
 def test_math_real_solutions(data_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Grading processes that stop, die or are closed, from every kind of main program: none holds up a thread."""
+"""Stopped, dead and closed grading processes, from every kind of main program."""
 
 from __future__ import annotations
 
