@@ -16,8 +16,7 @@ from rise.core.records import Problem, Rollout
 from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
 from rise.storage.lake import Lake
 from rise.storage.location import LakeLocation
-from tests.storage.samples import rollout
-from tests.storage.test_spending import checkpoint
+from tests.storage.samples import checkpoint, rollout
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PROBLEMS = 40

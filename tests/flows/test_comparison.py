@@ -10,8 +10,7 @@ from rise.flows.cli.compared_runs import read_spending, spending_order
 from rise.storage import checkpoints, examples, rollouts
 from rise.storage.lake import Lake
 from rise.storage.location import LakeLocation
-from tests.storage.samples import rollout
-from tests.storage.test_spending import checkpoint
+from tests.storage.samples import checkpoint, rollout
 
 
 def test_gold_solutions_are_shown_but_were_not_sampled(tmp_path: Path) -> None:

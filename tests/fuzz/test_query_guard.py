@@ -18,8 +18,8 @@ from rise.storage.location import LakeLocation
 from rise.storage.query import run_query
 from rise.storage.query_guard import check_query
 from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_text, pieces
+from tests.storage.hostile_statements import ALL
 from tests.storage.samples import shard_rows
-from tests.storage.test_hostile_queries import ALL
 
 pytestmark = pytest.mark.fuzz
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import save_file
+
+from rise.core.method.metrics import Metric
 from rise.core.records import Rollout
+from rise.storage.checkpoints import CheckpointRecord
+from rise.storage.lake import Lake
+from rise.storage.publishing import Published
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +48,39 @@ def rollout(**changes: object) -> Rollout:
 def shard_rows(shard: int, count: int = 50) -> list[Rollout]:
     """One shard's turn: `count` problems, one rollout each."""
     return [rollout(shard=shard, problem_id=f"p{shard}-{i}") for i in range(count)]
+
+
+def metric(name: str, value: float, split: str = "eval") -> Metric:
+    """Return a metric of 300 problems with an interval around `value`."""
+    return Metric(split=split, metric=name, value=value, ci_low=value - 0.05, ci_high=value + 0.05, n=300)
+
+
+def count_rollouts(lake: Lake) -> int:
+    """Return the number of rows of table `rollouts`."""
+    return int(lake.query("SELECT count(*) AS n FROM rollouts")["n"][0].as_py())
+
+
+def model_folder(folder: Path, value: float = 1.0) -> Path:
+    """Write weights, a config and a tokenizer file into `folder`."""
+    (folder / "tokenizer").mkdir(parents=True)
+    save_file({"w": np.full(4, value, np.float32)}, folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer" / "vocab.txt").write_text("a b c")
+    return folder
+
+
+def checkpoint(run: str, iteration: int, name: str) -> CheckpointRecord:
+    """Return the row of a checkpoint without files."""
+    return CheckpointRecord(
+        run=run, iteration=iteration, kind="full", base_id=None, steps=1, tokens=100 * (iteration + 1), seconds=1.0,
+        training_log=[], checkpoint_id=name, path=name, sha256=name, bytes=1, files={},
+    )  # fmt: skip
+
+
+def checkpoint_of(published: Published, **changes: object) -> CheckpointRecord:
+    """Return the row of a published folder: iteration 1 of run r1, full weights."""
+    values = {"run": "r1", "iteration": 1, "kind": "full", "base_id": None, **asdict(published), **changes}
+    return CheckpointRecord(**values)  # type: ignore[arg-type]
 
 
 def start(module: str, *args: object) -> subprocess.Popen[str]:

@@ -1,3 +1,5 @@
+"""A split's settings and problems are one commit."""
+
 from __future__ import annotations
 
 import pytest

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from rise.core.errors import UserError
+from rise.storage import rollouts
+from rise.storage.lake import Lake
 from rise.storage.location import LakeLocation
+from tests.storage.samples import shard_rows
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,16 @@ def test_urls_without_one_are_taken(variable: str, url: str, tmp_path: Path, mon
     monkeypatch.setenv(variable, url)
     location = LakeLocation.from_home(tmp_path)
     assert url in (location.catalog, location.data)
+
+
+def test_urls_come_from_the_environment(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISE_LAKE_CATALOG", f"sqlite:{tmp_path / 'elsewhere' / 'c.sqlite'}")
+    monkeypatch.setenv("RISE_LAKE_DATA", str(tmp_path / "parquet"))
+    with Lake(LakeLocation.from_home(home)) as lake:
+        rollouts.append(lake, shard_rows(0, 2))
+    assert (tmp_path / "elsewhere" / "c.sqlite").is_file()
+    assert list((tmp_path / "parquet").rglob("*.parquet"))
+    assert not home.exists()
+    monkeypatch.setenv("RISE_LAKE_CATALOG", "mysql:db")
+    with pytest.raises(UserError, match="must start with sqlite: or postgres:"):
+        LakeLocation.from_home(home)

@@ -25,9 +25,12 @@ def filled(lake: Lake) -> None:
     examples.append(lake, "r1", 1, EXAMPLES)
 
 
-def at(lake: Lake, version: int) -> pa.Table:
-    with Lake(lake.location, version=version) as then:
-        return then.query(ROWS)
+def versions(lake: Lake, numbers: range) -> dict[int, pa.Table]:
+    """Read the rollouts of some versions in a session of its own."""
+    with Lake(lake.location, read_only=True) as reader:
+        return {
+            number: reader.query(f"SELECT * FROM rollouts AT (VERSION => {number}) ORDER BY ALL") for number in numbers
+        }
 
 
 def on_disk(lake: Lake) -> set[str]:
@@ -38,13 +41,14 @@ def on_disk(lake: Lake) -> set[str]:
 def test_files_become_few_and_no_version_changes(lake: Lake) -> None:
     filled(lake)
     newest = lake.version()
-    known = {version: at(lake, version) for version in range(newest - 4, newest + 1)}
+    numbers = range(newest - 4, newest + 1)
+    known = versions(lake, numbers)
     assert len(known[newest - 4]) < len(known[newest])
 
     before, after = tidy(lake, "r1", 1)
     # Four shards, their marks, and the marked rows; then one file. The examples, and the table of the version, stay.
     assert (before, after) == (4 + 4 + 1 + 2, 1 + 2)
-    assert {version: at(lake, version) for version in known} == known
+    assert versions(lake, numbers) == known
     assert lake.query(ROWS) == known[newest]
     lake.check_files("r1")
 
@@ -69,13 +73,14 @@ def test_runs_and_iterations_keep_files_of_their_own(lake: Lake) -> None:
 def test_a_day_later_the_merged_files_go_with_their_sums(lake: Lake) -> None:
     filled(lake)
     newest = lake.version()
-    known = {version: at(lake, version) for version in range(newest - 4, newest + 1)}
+    numbers = range(newest - 4, newest + 1)
+    known = versions(lake, numbers)
     tidy(lake, "r1", 1)
     some = on_disk(lake)
 
     tidy(lake, "r1", 1, keep=timedelta(days=-1))
     assert on_disk(lake) < some
-    assert {version: at(lake, version) for version in known} == known
+    assert versions(lake, numbers) == known
     folder = Path(lake.location.data)
     checked = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=folder, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,3 +1,5 @@
+"""A user's SQL reads the lake and does nothing else."""
+
 from __future__ import annotations
 
 import sqlite3

@@ -20,8 +20,7 @@ from rise.storage.location import LakeLocation
 from rise.storage.schema import RUNS, TABLES
 from rise.storage.session import open_session
 from rise.storage.views import VIEWS
-from tests.storage.samples import rollout
-from tests.storage.test_spending import checkpoint
+from tests.storage.samples import checkpoint, rollout
 
 FIRST = Path(__file__).with_name("first_lake.sql").read_text().partition("\n")[2].split(";\n")[:-1]
 COLUMNS = """

@@ -1,18 +1,12 @@
+"""Responses, examples and tokens of a run's training."""
+
 from __future__ import annotations
 
 from rise.core.records import Example
 from rise.storage import checkpoints, examples, rollouts
-from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.lake import Lake
 from rise.storage.spending import collected, trained
-from tests.storage.samples import rollout
-
-
-def checkpoint(run: str, iteration: int, name: str) -> CheckpointRecord:
-    return CheckpointRecord(
-        run=run, iteration=iteration, kind="full", base_id=None, steps=1, tokens=100 * (iteration + 1), seconds=1.0,
-        training_log=[], checkpoint_id=name, path=name, sha256=name, bytes=1, files={},
-    )  # fmt: skip
+from tests.storage.samples import checkpoint, rollout
 
 
 def test_what_a_runs_training_took(lake: Lake) -> None:

@@ -1,3 +1,5 @@
+"""What each view counts, and what it leaves out."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -5,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from rise.core.records import Example, Problem, Rollout
-from rise.storage import examples, problem_rows, rollouts
+from rise.storage import examples, metric_rows, problem_rows, rollouts
 from rise.storage.lake import Lake
-from tests.storage.samples import rollout
+from tests.storage.samples import metric, rollout
 
 REWARDS = {"correct": 1.0, "wrong": 0.0, "no_answer": -1.0, "error": 0.0, "timeout": 0.0, "gold_unparseable": 0.0}
 
@@ -142,3 +144,25 @@ def test_the_histogram_of_rewards_and_weights(lake: Lake) -> None:
         {"run": "r1", "iteration": 1, "reward": reward, "weight": weight, "count": count}
         for reward, weight, count in ((-1.0, 0.08, 1), (0.0, 1.0, 1), (1.0, 12.2, 2))
     ]
+
+
+@pytest.mark.parametrize(("votes", "turns"), [(5, 5), (3, 8)])
+def test_the_leaderboard_reads_the_numbers_in_the_names(lake: Lake, votes: int, turns: int) -> None:
+    values = {
+        "m1@t1": 0.1,
+        f"m{votes}@t1": 0.2,
+        f"m1@t{turns}": 0.6,  # not 0.2 + 0.3: the gain is of the problems that both votes decide
+        f"p1@t{turns}": 0.6,
+        f"p{votes}@t1": 0.7,
+        "acc@t1": 0.1,
+        "fixed@t2": 0.9,
+        "gain_parallel": 0.3,
+    }
+    metric_rows.replace(lake, "r1", 2, [metric(name, value) for name, value in values.items()])
+    (row,) = lake.query("SELECT * FROM leaderboard").to_pylist()
+    gain = [row.pop(name) for name in ("gain_low", "gain", "gain_high")]
+    assert gain == pytest.approx([0.25, 0.3, 0.35])
+    assert row == {
+        **{"run": "r1", "iteration": 2, "split": "eval", "samples": votes, "turns": turns, "n": 300},
+        **{"m1_t1": 0.1, "mk_t1": 0.2, "m1_tk": 0.6, "p1_tk": 0.6, "pk_t1": 0.7},
+    }
