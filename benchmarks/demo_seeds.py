@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rise.core.config.load import load_config
 from rise.core.errors import UserError
-from rise.core.method.metrics import Metric
+from rise.core.records import Metric
 from rise.flows.cli.compared_runs import read_comparison
 from rise.storage import metric_rows
 from rise.storage.home import Home

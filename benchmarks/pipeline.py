@@ -79,7 +79,7 @@ def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
 def collect(context: RunContext, iteration: int) -> float:
     """Seconds of one collection as flows/iterate.py does it, from an empty prefix cache: every turn sampled, graded and
     committed, the improved responses picked and written. Engines are up before the clock starts."""
-    from rise.core.method.episode import collection
+    from rise.core.method.episode import collection_plan
     from rise.flows.iterate import sample
     from rise.tasks.pick_improved import pick_improved
     from rise.tasks.tidy import tidy
@@ -89,7 +89,7 @@ def collect(context: RunContext, iteration: int) -> float:
     for replica in engines.replicas:
         replica.run("use", engines.checkpoint)  # empties the prefix cache
     begun = time.perf_counter()
-    sample(context, iteration, [collection(context.config)], policy=0)
+    sample(context, iteration, [collection_plan(context.config)], policy=0)
     tidy(context, iteration)
     write_parquet(context, iteration, pick_improved(context, iteration))
     return time.perf_counter() - begun

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from rise.core.method.episode import evaluations
+from rise.core.method.episode import evaluation_plans
 from rise.flows.iterate import sample
 from rise.storage import metric_rows
 from rise.tasks.evaluate import evaluate
@@ -30,5 +30,5 @@ def rise_eval(
         if any(done == context.goal for done, _ in metric_rows.read(context.lake, context.run, context.split)):
             return
         prepare_split(context)
-        sample(context, context.goal, evaluations(context.config, context.split), policy=context.goal)
+        sample(context, context.goal, evaluation_plans(context.config, context.split), policy=context.goal)
         evaluate(context, context.goal)

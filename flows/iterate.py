@@ -11,7 +11,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.futures import PrefectFuture, as_completed, wait
 
-from rise.core.method.episode import TurnPlan, collection, evaluations
+from rise.core.method.episode import TurnPlan, collection_plan, evaluation_plans
 from rise.core.records import Purpose
 from rise.flows.form import Iterations, Overrides, ProfileName, RunName
 from rise.tasks.evaluate import evaluate
@@ -37,13 +37,13 @@ def rise(
         prepare(context)
         for iteration in context.open_iterations():
             if iteration > 0:  # iteration 0 is the base model: evaluated, not trained
-                sample(context, iteration, [collection(context.config)], policy=iteration - 1)
+                sample(context, iteration, [collection_plan(context.config)], policy=iteration - 1)
                 warm_up_trainer(context, iteration)
                 tidy(context, iteration)  # before rows are marked: every file with a marked row is written again
                 picked = pick_improved(context, iteration)
                 write_parquet(context, iteration, picked)
                 fine_tune(context, iteration)
-            sample(context, iteration, evaluations(context.config, context.split), policy=iteration)
+            sample(context, iteration, evaluation_plans(context.config, context.split), policy=iteration)
             evaluate(context, iteration)
             report(context, iteration)
             tidy(context, iteration)

@@ -1,1 +1,1 @@
-"""The RISE method (Recursive Introspection, arXiv 2407.18219). Knows neither Prefect nor DuckDB."""
+"""The RISE method (Recursive Introspection, arXiv 2407.18219), without Prefect and DuckDB."""

@@ -1,4 +1,4 @@
-"""Files and folders that are written completely or not at all.
+"""Write files and folders completely or not at all.
 
     with atomic_file(page) as part:
         part.write_text(html)

@@ -1,4 +1,23 @@
-"""Errors that are shown as one line."""
+"""The error model: vocabulary, classification, surfacing.
+
+Vocabulary. Three kinds of failure end a command:
+
+| kind | class | exit status | shown as |
+|---|---|---|---|
+| a mistake of the user: config, file, model, name | UserError | 2 | `rise: …`, one line with the remedy |
+| a failure of the machine: disk, process, network, GPU | RunStopped | 1 | `rise: …`, one line, start the run again |
+| a bug | any other exception | 1 | its traceback |
+
+Classification. Code raises UserError where it meets bad input, as early as possible: before a lake, an engine or a
+server starts. Engines and training raise EngineError and TrainerLost; `rise.tasks.run.failures` turns them, and
+errors of the operating system, Ray, DuckDB and the network, into one RunStopped. EngineLost and KeyExists do not end
+a run by themselves: another engine serves the request, and the rows of the commit are in the lake already.
+
+Surfacing. `rise.flows.cli` prints the line and sets the exit status. A flow run fails with the line as the message of
+its state. A process on its way down raises Closed or EngineClosed, and prints nothing: the cause is logged elsewhere.
+
+Messages may quote hostile input. UserError and RunStopped therefore hold one line without control sequences.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +25,37 @@ from rise.core.text import one_line
 
 
 class UserError(Exception):
-    """Bad input: the message says what is wrong, where it stands, and what to do about it.
-
-    It may quote what it complains of, which may be hostile: it is one line without control sequences.
-    """
+    """Bad input. The message has one line: the mistake, its place and the remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 class RunStopped(Exception):
-    """A run that the machine stopped, through no fault of the input: the cause in one line, and what to do next."""
+    """A run stopped by the machine. The message has one line: the cause and the next step."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 class Closed(RuntimeError):
-    """Asked of something that is being closed: the run ends for a reason told elsewhere, so no traceback is shown."""
+    """Raised by a pool or client that is shutting down. The cause is logged elsewhere; no traceback is shown."""
 
 
 class EngineError(Exception):
-    """An engine failed or did not answer in time: the message says which one, what was waited for and how long."""
+    """An engine failed or missed its deadline. The message names the engine, the request and the time."""
 
 
 class EngineLost(EngineError):
-    """The engine is gone or unusable, through no fault of the request: another engine may well serve it."""
+    """The engine is gone or unusable. The request is not at fault: another engine may serve it."""
 
 
 class EngineClosed(EngineError, Closed):
-    """Asked of engines or a teacher that are being closed."""
+    """Raised by engines or a teacher that are shutting down."""
 
 
 class TrainerLost(RuntimeError):
-    """The process that trains is gone, through no fault of the input: training again may well succeed."""
+    """The training process is gone. The input is not at fault: training again may succeed."""
 
 
 class KeyExists(Exception):

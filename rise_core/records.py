@@ -1,4 +1,4 @@
-"""The values that stages hand to each other: problems, requests, completions, rollouts, examples."""
+"""Types of the values between stages: problems, requests, completions, rollouts, examples, metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    """What a verifier found out about one response."""
+    """A verifier's judgement of one response."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -19,70 +19,69 @@ class Verdict(StrEnum):
 
     @property
     def is_fact(self) -> bool:
-        """Whether the verdict says something about the response; the others only say that grading failed."""
+        """Whether the verdict is about the response; the others only report a failure to grade."""
         return self in (Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER)
 
 
-FACTS = {None: False} | {verdict.value: verdict.is_fact for verdict in Verdict}
+_FACTS = {None: False} | {verdict.value: verdict.is_fact for verdict in Verdict}
 
 
 def is_fact(verdict: str | None) -> bool:
-    """`Verdict.is_fact` of a stored verdict, fast: millions are asked for. Raises ValueError for an unknown one."""
+    """Whether a stored verdict is a fact; a fast `Verdict.is_fact` for millions of rows.
+
+    Raises:
+        ValueError: An unknown verdict.
+    """
     try:
-        return FACTS[verdict]
+        return _FACTS[verdict]
     except KeyError:
         raise ValueError(f"{verdict!r} is not a verdict") from None
 
 
 class Purpose(StrEnum):
-    """Why a response was sampled."""
+    """The purpose of a sampled response."""
 
     COLLECT = "collect"
     EVAL_SEQUENTIAL = "eval_sequential"
     EVAL_PARALLEL = "eval_parallel"
 
 
-EVAL_SPLIT = "eval"  # the held-out problems of the flow; `rise eval` stores its own splits beside it
+EVAL_SPLIT = "eval"  # the flow's held-out problems; `rise eval` stores its own splits beside this one
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem x with its gold answer.
-
-    `answer` is the raw gold text of the source (for GSM8K the worked steps with `#### N`); the verifier parses it.
-    `solution` is a worked solution to imitate when boosting, where the source has one.
-    `metadata` is what the problem's own scorer needs (reasoning-gym entries), JSON-serialisable.
-    """
+    """One problem x with its gold answer."""
 
     problem_id: str
-    split: str  # "train", "eval", or the name of a split that `rise eval` made
+    split: str  # "train", "eval", or the name of a split of `rise eval`
     problem: str
-    answer: str
-    solution: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    answer: str  # raw gold text of the source (GSM8K: worked steps with `#### N`); the verifier parses it
+    solution: str | None = None  # worked solution for boosting
+    metadata: dict[str, Any] = field(default_factory=dict)  # for the problem's own scorer; JSON-serialisable
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A verifier's finding: verdict, reward, and the parsed answer in canonical form (None where there is none)."""
+    """A verifier's result for one response."""
 
     verdict: Verdict
     reward: float
-    answer: str | None = None
+    answer: str | None = None  # parsed, in canonical form
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """One state to sample `n` responses from; sample j uses seed `seed + j`."""
+    """One state to sample from."""
 
-    prompt_ids: list[int]
-    n: int
-    seed: int
+    prompt_ids: list[int]  # [prompt tokens]
+    n: int  # responses
+    seed: int  # of sample 0; sample j uses `seed + j`
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """How to sample: the same for every request of a stage."""
+    """Sampling settings of a whole stage."""
 
     temperature: float
     top_p: float
@@ -92,17 +91,16 @@ class SamplingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One sampled response: its token ids as sampled (the stop token included), why it ended ("stop" or "length"),
-    and the seconds from submission to its end."""
+    """One sampled response."""
 
-    token_ids: list[int]
-    finish_reason: str
-    latency: float
+    token_ids: list[int]  # [response tokens], the stop token included
+    finish_reason: str  # "stop" or "length"
+    latency: float  # seconds from submission to the end
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What samples: a folder of full weights and, under LoRA, an adapter folder on top of it."""
+    """Weights to sample with: a folder of full weights and, under LoRA, an adapter folder on top."""
 
     checkpoint_id: str
     weights_dir: str
@@ -111,39 +109,39 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One sampled response with where it came from and, once graded, what it is worth. A row of table `rollouts`."""
+    """One sampled response with its origin and, once graded, its value. A row of table `rollouts`."""
 
     run: str
     iteration: int
-    purpose: str
+    purpose: str  # value of Purpose
     split: str
     problem_id: str
-    shard: int
+    shard: int  # from 0
     turn: int  # from 1
     sample: int  # from 0
-    policy: str
+    policy: str  # id of a checkpoint, name of a teacher's model, or "gold"
     response: str
-    response_ids: list[int]
+    response_ids: list[int]  # [response tokens]
     prompt_tokens: int
     finish_reason: str
-    repetitive: bool
+    repetitive: bool  # ends in a loop
     seed: int
-    latency: float
+    latency: float  # seconds
     answer: str | None = None
-    verdict: str | None = None
+    verdict: str | None = None  # value of Verdict; None: not graded yet
     reward: float | None = None
     selected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The fields of a rollout that selection looks at: a million whole rollouts take long to read."""
+    """The columns of a rollout for selection; a million whole rollouts take long to read."""
 
     iteration: int
     problem_id: str
-    turn: int
-    sample: int
-    response_ids: list[int]
+    turn: int  # from 1
+    sample: int  # from 0
+    response_ids: list[int]  # [response tokens]
     repetitive: bool
     verdict: str | None
     reward: float | None
@@ -151,15 +149,27 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The fields of a rollout that metrics look at."""
+    """The columns of a rollout for metrics."""
 
     purpose: str
     split: str
     problem_id: str
-    turn: int
-    sample: int
+    turn: int  # from 1
+    sample: int  # from 0
     answer: str | None
     verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric on one split: the mean over `n` problems with its 95% interval (all NaN where n is 0)."""
+
+    split: str
+    metric: str
+    value: float
+    ci_low: float
+    ci_high: float
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +177,18 @@ class Example:
     """One training target: maximise weight · log π(response | state). A row of table `examples`."""
 
     problem_id: str
-    turn: int
-    sample: int
-    state_ids: list[int]
-    response_ids: list[int]
+    turn: int  # from 1
+    sample: int  # from 0
+    state_ids: list[int]  # [state tokens]
+    response_ids: list[int]  # [response tokens]
     reward: float
-    weight: float
+    weight: float  # exp(reward / tau)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainRow:
-    """One token sequence to train on: `mask[i]` says whether token i carries loss (never token 0)."""
+    """One token sequence to train on."""
 
-    ids: list[int]
-    mask: list[bool]
+    ids: list[int]  # [tokens]
+    mask: list[bool]  # [tokens], whether the token carries loss; never token 0
     weight: float

@@ -1,21 +1,21 @@
-"""Random choices by a stable key, so that neither scheduling nor resuming changes them."""
+"""Random choices by a stable key. Neither scheduling nor resuming changes them."""
 
 from __future__ import annotations
 
 import hashlib
 
-SEED_BITS = 62  # fits a signed 64-bit integer with room for `seed + sample`
+_SEED_BITS = 62  # fits a signed 64-bit integer with room for `seed + sample`
 
 
 def seed_of(*parts: str | int) -> int:
-    """A seed from what it is for, such as (run seed, iteration, problem id, turn).
+    """Derive a seed from its purpose, such as (run seed, iteration, problem id, turn).
 
-    Equal parts give equal seeds on every machine; any other part gives an unrelated one.
+    Equal parts give equal seeds on every machine; any other part gives an unrelated seed.
     """
     digest = hashlib.blake2b("\x1f".join(f"{type(part).__name__}:{part}" for part in parts).encode(), digest_size=8)
-    return int.from_bytes(digest.digest(), "big") >> (64 - SEED_BITS)
+    return int.from_bytes(digest.digest(), "big") >> (64 - _SEED_BITS)
 
 
 def unit(*parts: str | int) -> float:
-    """A number in [0, 1) from a stable key."""
-    return float(seed_of(*parts) / 2**SEED_BITS)
+    """Derive a number in [0, 1) from a stable key; see `seed_of`."""
+    return float(seed_of(*parts) / 2**_SEED_BITS)

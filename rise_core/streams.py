@@ -1,4 +1,4 @@
-"""Batches of a stream, so that not all of it is in memory at once (Python 3.12 has `itertools.batched` for it)."""
+"""Batches of a stream, for bounded memory (Python 3.12 has `itertools.batched`)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` items each, the last of what is left; none where there is nothing."""
+def batched(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Yield lists of `size` items, the last one shorter; nothing for an empty stream."""
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch

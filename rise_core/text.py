@@ -1,28 +1,28 @@
-"""Text on its way to a terminal or a log. Of models, teachers and problems: what would steer it is shown as an escape.
+"""Safe text for terminals and logs: control characters of models, teachers and problems appear as escapes.
 
-Control sequences can move the cursor, hide lines, set the window's title or answer as if typed; marks of writing
-direction show text in another order than it has (Trojan source, CVE-2021-42574).
+Control sequences can move the cursor, hide lines, set the window's title or answer as if typed. Marks of writing
+direction reorder the shown text (Trojan source, CVE-2021-42574).
 """
 
 from __future__ import annotations
 
-CODES = [*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029]
-STEERING = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in CODES}
-IN_TEXT = {code: shown for code, shown in STEERING.items() if chr(code) not in "\n\t"}
+_CODES = [*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029]
+_ESCAPES = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _CODES}
+_ESCAPES_IN_TEXT = {code: shown for code, shown in _ESCAPES.items() if chr(code) not in "\n\t"}
 
 
 def printable(text: str) -> str:
-    """`text` for a terminal; it may have several lines."""
-    return encodable(text.translate(IN_TEXT))
+    """Escape `text` for a terminal. Line breaks and tabs stay."""
+    return _encodable(text.translate(_ESCAPES_IN_TEXT))
 
 
 def one_line(text: str) -> str:
-    """`text` for a message: a line break is shown as an escape too."""
-    return encodable(text.replace("\n", "\\n").replace("\t", "\\t").translate(STEERING))
+    """Escape `text` for a message of one line. Line breaks and tabs become escapes too."""
+    return _encodable(text.replace("\n", "\\n").replace("\t", "\\t").translate(_ESCAPES))
 
 
-def encodable(text: str) -> str:
-    """Halves of surrogate pairs, which no UTF-8 file or request can hold, as escapes."""
+def _encodable(text: str) -> str:
+    """Escape halves of surrogate pairs: no UTF-8 file or request can hold them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

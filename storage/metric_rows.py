@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from rise.core.method.metrics import Metric
-from rise.core.records import EVAL_SPLIT
+from rise.core.records import EVAL_SPLIT, Metric
 from rise.storage import arrow
 from rise.storage.arrow import field_names
 from rise.storage.lake import Lake

@@ -8,7 +8,7 @@ import pyarrow as pa
 from rich.table import Table
 
 from rise.core.method.comparison import Row
-from rise.core.method.metrics import Metric
+from rise.core.records import Metric
 from rise.core.text import printable
 from rise.flows.cli.compared_runs import Comparison
 from rise.flows.cli.printing import console, metric_cell, text_cell, write_rows

@@ -13,8 +13,7 @@ from rise.flows.cli.options import HomeOption, IterationOption, RunArgument
 from rise.flows.local.environment import use_home
 
 if TYPE_CHECKING:
-    from rise.core.method.metrics import Metric
-    from rise.core.records import Checkpoint
+    from rise.core.records import Checkpoint, Metric
     from rise.storage.runs import RunRecord
 
 

@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rise.core.errors import UserError
-from rise.core.method.metrics import Metric
-from rise.core.records import EVAL_SPLIT
+from rise.core.records import EVAL_SPLIT, Metric
 from rise.core.text import printable
 from rise.storage import metric_rows
 from rise.storage.lake import Lake

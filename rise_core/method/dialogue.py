@@ -1,7 +1,8 @@
-"""From a state of the multi-turn MDP to token ids: the one rendering that sampling, training and evaluation share.
+"""Render states of the multi-turn MDP as token ids (paper, section 4.1); the one rendering of the whole product.
 
-State at turn t (paper, section 4): s_t = [x, y_1, f_1, ..., y_{t-1}, f_{t-1}], cut to a window of turns. The feedback f
-is the same fixed text after every attempt, so nothing about the gold answer reaches the model.
+    s_t = [x, y_1, f, ..., y_{t-1}, f],   cut to the problem and the last `window - 1` attempts
+
+The feedback f is the same text after every attempt, right or wrong: nothing about the gold answer reaches the model.
 """
 
 from __future__ import annotations
@@ -12,115 +13,124 @@ from typing import Any
 
 from rise.core.config.keys import Dialogue
 
-Message = dict[str, str]
+Message = dict[str, str]  # role and content
+_Lesson = Sequence[tuple[str, str]]  # unrelated (problem, worked solution) pairs in one sequence
 
 
 def in_view(attempts: Sequence[str], window: int) -> list[str]:
-    """The last `window - 1` attempts; none at window 1 (a plain slice [-0:] would give all of them)."""
-    return list(attempts[len(attempts) - min(window - 1, len(attempts)) :])
+    """The last `window - 1` attempts; none at window 1."""
+    return list(attempts[len(attempts) - min(window - 1, len(attempts)) :])  # [-0:] would return all attempts
 
 
 def messages(problem: str, attempts: Sequence[str], dialogue: Dialogue) -> list[Message]:
     """The chat of a state: the problem, then each attempt in view with its feedback."""
-    chat = opening(dialogue)
-    question = ask(problem, dialogue)
-    chat.append({"role": "user", "content": question})
+    chat = _opening(dialogue)
+    first = first_message(problem, dialogue)
+    chat.append({"role": "user", "content": first})
     for attempt in in_view(attempts, dialogue.window):
         chat.append({"role": "assistant", "content": attempt})
-        chat.append({"role": "user", "content": dialogue.feedback.replace("{problem}", question)})
+        chat.append({"role": "user", "content": dialogue.feedback.replace("{problem}", first)})
     return chat
 
 
-def opening(dialogue: Dialogue) -> list[Message]:
-    """What stands before the first user message: the system prompt, where there is one."""
-    return [{"role": "system", "content": dialogue.system}] if dialogue.system else []
-
-
-def ask(problem: str, dialogue: Dialogue) -> str:
+def first_message(problem: str, dialogue: Dialogue) -> str:
     """The first user message."""
     return dialogue.problem.replace("{problem}", problem)  # not str.format: problem texts hold braces
 
 
 def render(tokenizer: Any, chats: Sequence[list[Message]]) -> list[list[int]]:
-    """Token ids of chats up to where the next response starts, by the tokenizer's own chat template.
+    """Token ids of chats by the tokenizer's own chat template, up to the start of the next response.
 
-    Many at once: what a call costs beside the rendering is paid once."""
+    Many chats in one call share the call's fixed cost.
+    """
     if not chats:
         return []
-    found = tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, tokenize=True, return_dict=False)
-    return [list(ids) for ids in found]
+    ids = tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, tokenize=True, return_dict=False)
+    return [list(chat_ids) for chat_ids in ids]
 
 
 def states(
-    tokenizer: Any, wanted: Sequence[tuple[str, Sequence[str]]], dialogue: Dialogue, budget: int | None = None
+    tokenizer: Any, histories: Sequence[tuple[str, Sequence[str]]], dialogue: Dialogue, budget: int | None = None
 ) -> list[tuple[list[Message], list[int]]]:
-    """Chat and token ids of states, given as (problem, attempts). Where the ids exceed `budget`, the oldest attempts in
-    view are dropped: a smaller window."""
-    views = [in_view(attempts, dialogue.window) for _, attempts in wanted]
-    found: list[tuple[list[Message], list[int]]] = [([], [])] * len(wanted)
-    open_ones = list(range(len(wanted)))
-    while open_ones:
-        chats = [messages(wanted[number][0], views[number], dialogue) for number in open_ones]
-        for number, chat, ids in zip(open_ones, chats, render(tokenizer, chats), strict=True):
-            found[number] = (chat, ids)
-        open_ones = [n for n in open_ones if budget is not None and len(found[n][1]) > budget and views[n]]
-        for number in open_ones:
-            views[number] = views[number][1:]
-    return found
+    """Render states as chats and token ids.
+
+    Args:
+        histories: [states], the problem and the attempts of each, oldest first.
+        budget: Most token ids of a state. A longer one loses the oldest attempts in view, as under a smaller window.
+
+    Returns:
+        [states], chat and token ids of each.
+    """
+    views = [in_view(attempts, dialogue.window) for _, attempts in histories]
+    rendered: list[tuple[list[Message], list[int]]] = [([], [])] * len(histories)
+    pending = list(range(len(histories)))
+    while pending:
+        chats = [messages(histories[i][0], views[i], dialogue) for i in pending]
+        for i, chat, ids in zip(pending, chats, render(tokenizer, chats), strict=True):
+            rendered[i] = (chat, ids)
+        pending = [i for i in pending if budget is not None and len(rendered[i][1]) > budget and views[i]]
+        for i in pending:
+            views[i] = views[i][1:]
+    return rendered
 
 
 def state_ids(
     tokenizer: Any, problem: str, attempts: Sequence[str], dialogue: Dialogue, budget: int | None = None
 ) -> list[int]:
-    """Token ids of one state, as `states` gives them."""
+    """Token ids of one state; see `states`."""
     return states(tokenizer, [(problem, attempts)], dialogue, budget)[0][1]
 
 
 def response_text(tokenizer: Any, response_ids: Sequence[int]) -> str:
-    """A response's text without its end-of-turn token."""
+    """Text of a response, without the end-of-turn token."""
     return str(tokenizer.decode(list(response_ids), skip_special_tokens=True)).strip()
 
 
 def solution_ids(tokenizer: Any, solution: str) -> list[int]:
-    """Token ids of a worked solution as the model would sample it: the text and the end-of-turn token."""
+    """Token ids of a worked solution in the form of a sampled response: the text and the end-of-turn token."""
     return worked_ids(tokenizer, [solution])[0]
 
 
 def worked_ids(tokenizer: Any, solutions: Sequence[str]) -> list[list[int]]:
-    """Token ids of many worked solutions, each as `solution_ids` gives it."""
+    """Token ids of many worked solutions; see `solution_ids`."""
     if not solutions:
         return []
-    found = tokenizer(list(solutions), add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    return [[*ids, tokenizer.eos_token_id] for ids in found]
+    ids = tokenizer(list(solutions), add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    return [[*solution, tokenizer.eos_token_id] for solution in ids]
 
 
-Lesson = Sequence[tuple[str, str]]
+def lessons(tokenizer: Any, batch: Sequence[_Lesson], dialogue: Dialogue) -> list[tuple[list[int], list[bool]]]:
+    """Render lessons for boosting: unrelated problems in one sequence, each with its worked solution.
 
+    Returns:
+        [lessons], token ids and loss mask of each. The loss falls on the solutions and their end-of-turn tokens.
 
-def lessons(tokenizer: Any, wanted: Sequence[Lesson], dialogue: Dialogue) -> list[tuple[list[int], list[bool]]]:
-    """Token ids and loss mask of lessons: unrelated (problem, solution) pairs in one sequence, each answered in turn.
-
-    Loss falls on every solution and its end-of-turn token. Raises ValueError where the chat template rewrites earlier
-    turns, so that a longer chat does not start with the shorter one.
+    Raises:
+        ValueError: The chat template rewrites earlier turns, so a longer chat does not start with the shorter one.
     """
-    prompts = iter(render(tokenizer, [chat for pairs in wanted for chat in growing(pairs, dialogue)]))
-    answers = iter(worked_ids(tokenizer, [solution for pairs in wanted for _, solution in pairs]))
-    return [sequence(list(islice(prompts, len(pairs))), list(islice(answers, len(pairs)))) for pairs in wanted]
+    prompts = iter(render(tokenizer, [chat for pairs in batch for chat in _growing_chats(pairs, dialogue)]))
+    answers = iter(worked_ids(tokenizer, [solution for pairs in batch for _, solution in pairs]))
+    return [_sequence(list(islice(prompts, len(pairs))), list(islice(answers, len(pairs)))) for pairs in batch]
 
 
-def growing(pairs: Lesson, dialogue: Dialogue) -> list[list[Message]]:
-    """The chats of a lesson that its solutions answer, each with all before it."""
+def _opening(dialogue: Dialogue) -> list[Message]:
+    """The system message, or nothing."""
+    return [{"role": "system", "content": dialogue.system}] if dialogue.system else []
+
+
+def _growing_chats(pairs: _Lesson, dialogue: Dialogue) -> list[list[Message]]:
+    """The chat before each solution of a lesson, with all earlier pairs."""
     chats: list[list[Message]] = []
-    chat = opening(dialogue)
+    chat = _opening(dialogue)
     for problem, solution in pairs:
-        chat = [*chat, {"role": "user", "content": ask(problem, dialogue)}]
+        chat = [*chat, {"role": "user", "content": first_message(problem, dialogue)}]
         chats.append(chat)
         chat = [*chat, {"role": "assistant", "content": solution}]
     return chats
 
 
-def sequence(prompts: list[list[int]], answers: list[list[int]]) -> tuple[list[int], list[bool]]:
-    """One lesson from its chats and solutions in tokens."""
+def _sequence(prompts: list[list[int]], answers: list[list[int]]) -> tuple[list[int], list[bool]]:
+    """Join the prompts and answers of one lesson; each prompt repeats the sequence so far."""
     ids: list[int] = []
     mask: list[bool] = []
     for prompt, answer in zip(prompts, answers, strict=True):

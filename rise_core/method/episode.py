@@ -1,4 +1,10 @@
-"""The turn plan: which states are open at a turn, and with which seed each is sampled. Pure."""
+"""Unfold the episodes of the multi-turn MDP (paper, section 4.1).
+
+    s_1 = x,   s_{t+1} = [s_t, y_t, f],   y_t ~ policy of turn t given s_t
+
+A turn plan gives the number of responses from each state, the policy of each turn and the rule for stopping. The
+episode's own line goes through sample 0 of every turn; the other samples of a turn end there.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +16,33 @@ from rise.core.config.keys import Config
 from rise.core.records import EVAL_SPLIT, Problem, Purpose, Rollout, Verdict
 from rise.core.seeds import seed_of
 
-SHORTEST_LOOP = 48  # tokens; shorter repetitions occur in honest answers
-LONGEST_PERIOD = 32
+_SHORTEST_LOOP = 48  # tokens; shorter repetitions occur in honest answers
+_LONGEST_PERIOD = 32  # tokens of the repeated phrase
 
 
 @dataclass(frozen=True, slots=True)
 class TurnPlan:
-    """How the episodes of one purpose unfold: responses at each turn, when to stop, how to sample."""
+    """The plan of one purpose's episodes: how many responses, by whom, and when to stop."""
 
     purpose: Purpose
     split: str
-    samples: tuple[int, ...]  # responses from each open state, turn by turn
-    policies: tuple[PolicyKind, ...]  # who answers, turn by turn
+    samples: tuple[int, ...]  # [turns], responses from each open state
+    policies: tuple[PolicyKind, ...]  # [turns]
     stop_on_success: bool
-    grades_matter: bool  # whether a verdict may decide if an episode goes on
+    grades_matter: bool  # whether a verdict may end an episode
     temperature: float
     top_p: float
 
 
 @dataclass(frozen=True, slots=True)
 class WorkUnit:
-    """The unit of work and of resuming: one turn of one shard."""
+    """One turn of one shard: the unit of work and of resuming."""
 
     iteration: int
     purpose: Purpose
     split: str
-    shard: int
-    turn: int
+    shard: int  # from 0
+    turn: int  # from 1
 
     def __str__(self) -> str:
         return f"{self.purpose}-{self.iteration}-{self.split}-shard-{self.shard}-turn-{self.turn}"
@@ -44,14 +50,14 @@ class WorkUnit:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A problem and the attempts made so far, oldest first."""
+    """A problem and the attempts so far, oldest first."""
 
     problem: Problem
     attempts: tuple[str, ...]
 
 
-def collection(config: Config) -> TurnPlan:
-    """Training episodes, by the config's turn plan."""
+def collection_plan(config: Config) -> TurnPlan:
+    """Plan of the training episodes: the config's turn plan."""
     collect = config.collect
     return TurnPlan(
         Purpose.COLLECT,
@@ -65,25 +71,23 @@ def collection(config: Config) -> TurnPlan:
     )
 
 
-def evaluations(config: Config, split: str = EVAL_SPLIT) -> list[TurnPlan]:
-    """Sequential episodes without an oracle, and parallel responses at turn 1."""
-    ev = config.eval
-    learner = (PolicyKind.learner,)
+def evaluation_plans(config: Config, split: str = EVAL_SPLIT) -> list[TurnPlan]:
+    """Plans of an evaluation: sequential episodes without an oracle, and parallel responses at turn 1."""
+    turns, samples = config.eval.turns, config.eval.samples
+    learner, sampling = (PolicyKind.learner,), (config.eval.temperature, config.eval.top_p)
     return [
-        TurnPlan(
-            Purpose.EVAL_SEQUENTIAL, split, (1,) * ev.turns, learner * ev.turns, False, False, ev.temperature, ev.top_p
-        ),
-        TurnPlan(Purpose.EVAL_PARALLEL, split, (ev.samples,), learner, False, False, ev.temperature, ev.top_p),
+        TurnPlan(Purpose.EVAL_SEQUENTIAL, split, (1,) * turns, learner * turns, False, False, *sampling),
+        TurnPlan(Purpose.EVAL_PARALLEL, split, (samples,), learner, False, False, *sampling),
     ]
 
 
 def shards(problems: Sequence[Problem], size: int) -> list[list[Problem]]:
-    """Problems in order, `size` to a shard."""
+    """Cut problems into shards of `size`, in order."""
     return [list(problems[start : start + size]) for start in range(0, len(problems), size)]
 
 
-def chosen(problems: Sequence[Problem], count: int | None, seed: int, iteration: int) -> list[Problem]:
-    """The training problems of an iteration: all of them, or `count` drawn without replacement, in stored order."""
+def draw_problems(problems: Sequence[Problem], count: int | None, seed: int, iteration: int) -> list[Problem]:
+    """Draw an iteration's training problems: `count` without replacement, or all, in stored order."""
     if count is None or count >= len(problems):
         return list(problems)
     drawn = sorted(problems, key=lambda problem: seed_of(seed, "problems", iteration, problem.problem_id))[:count]
@@ -92,10 +96,13 @@ def chosen(problems: Sequence[Problem], count: int | None, seed: int, iteration:
 
 
 def open_states(plan: TurnPlan, problems: Iterable[Problem], earlier: Iterable[Rollout], turn: int) -> list[State]:
-    """The states to sample from at `turn`, given the graded rollouts of the turns before.
+    """States to sample from at `turn`.
 
-    The episode's own line is sample 0 of every turn. An episode whose last grade is not a fact ends there while
-    collecting: feedback on it could be false. Evaluation never looks at verdicts.
+    A training episode ends at a verdict without a fact: feedback on such an attempt could be false. Evaluation never
+    looks at verdicts.
+
+    Args:
+        earlier: Graded rollouts of the turns before.
     """
     line: dict[str, dict[int, Rollout]] = {}
     for rollout in earlier:
@@ -105,12 +112,12 @@ def open_states(plan: TurnPlan, problems: Iterable[Problem], earlier: Iterable[R
     for problem in problems:
         past = [line.get(problem.problem_id, {}).get(t) for t in range(1, turn)]
         attempts = [rollout for rollout in past if rollout is not None]
-        if len(attempts) == turn - 1 and (not attempts or goes_on(plan, attempts[-1])):
+        if len(attempts) == turn - 1 and (not attempts or _continues(plan, attempts[-1])):
             states.append(State(problem, tuple(rollout.response for rollout in attempts)))
     return states
 
 
-def goes_on(plan: TurnPlan, last: Rollout) -> bool:
+def _continues(plan: TurnPlan, last: Rollout) -> bool:
     """Whether an episode has a turn after `last`."""
     if not plan.grades_matter:
         return True
@@ -118,21 +125,21 @@ def goes_on(plan: TurnPlan, last: Rollout) -> bool:
     return verdict.is_fact and not (plan.stop_on_success and verdict is Verdict.CORRECT)
 
 
-def request_seed(seed: int, key: WorkUnit, problem_id: str) -> int:
-    """The seed of sample 0 of a state; sample j has this plus j. Independent of shards and of what runs beside it.
+def request_seed(seed: int, unit: WorkUnit, problem_id: str) -> int:
+    """Seed of sample 0 of a state; sample j has this seed plus j. Shards and scheduling do not change the seed.
 
-    The split is left out: more turns or samples of the same problems go on from the same first ones. So is an
-    evaluation's iteration: checkpoints are compared on the same draws, which makes their differences less noisy.
+    The split has no part in the seed: an evaluation with more turns or samples continues the run's own draws. An
+    evaluation's iteration has none either: all checkpoints get the same draws, so their differences are less noisy.
     """
-    iteration = (key.iteration,) if key.purpose is Purpose.COLLECT else ()
-    return seed_of(seed, *iteration, key.purpose.value, problem_id, key.turn)
+    iteration = (unit.iteration,) if unit.purpose is Purpose.COLLECT else ()
+    return seed_of(seed, *iteration, unit.purpose.value, problem_id, unit.turn)
 
 
 def is_repetitive(token_ids: Sequence[int]) -> bool:
-    """Whether a response ends in a loop: at least 48 tokens, and at least four rounds, of one repeated phrase."""
+    """Whether a response ends in a loop: one phrase repeated at least four times, over at least 48 tokens."""
     count = len(token_ids)
-    for period in range(1, min(LONGEST_PERIOD, count // 4) + 1):
-        span = max(SHORTEST_LOOP, 4 * period)
+    for period in range(1, min(_LONGEST_PERIOD, count // 4) + 1):
+        span = max(_SHORTEST_LOOP, 4 * period)
         if count >= span and all(token_ids[i] == token_ids[i - period] for i in range(count - span + period, count)):
             return True
     return False

@@ -1,9 +1,10 @@
-"""One problem answered over several turns, as in evaluation: every turn sees the earlier ones and the fixed feedback.
+"""Answer one problem over several turns, as at deployment (paper, section 4.3).
 
     for attempt in attempts(turns=5, ask=ask, grade=grade, oracle=False): ...
-    final_answer(all_of_them)
+    final_answer(all_attempts)
 
-Pure: who samples and who grades is passed in.
+Every turn sees the earlier responses and the fixed feedback. The final answer is the majority's (m1@tK), or with an
+oracle the first correct one (p1@tK). Sampling and grading are functions of the caller.
 """
 
 from __future__ import annotations
@@ -22,24 +23,25 @@ from rise.core.records import Grade, Problem, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One turn. `answer` is the parsed answer in the verifier's canonical form.
-
-    `verdict` is None without an oracle, but for a response that the verifier could not read at all (timeout, error).
-    """
+    """One turn: the response and its reading by the verifier."""
 
     turn: int  # from 1
     response: str
-    answer: str | None
-    verdict: Verdict | None
+    answer: str | None  # in the verifier's canonical form; None: no answer
+    verdict: Verdict | None  # without an oracle only a failure to grade (timeout, error), else None
 
 
 def problem_by_hand(config: Config, text: str, oracle: str | None, known: Problem | None) -> Problem:
-    """A problem that somebody typed in. Without an oracle nothing of a gold answer is in it.
+    """Make a problem from a typed text.
 
-    A verifier then finds the gold answer unparseable, and still says how it reads the response (Grade.answer).
-    `known` is the run's own problem of that text, if there is one: its id gives it the seeds that its evaluation had,
-    and what its scorer needs is taken from it where there is an oracle. Of a reasoning-gym problem that the run does
-    not have, the scorer knows the generator and the oracle's answer alone.
+    Without an oracle the problem holds nothing of a gold answer. The verifier then finds the gold answer unparseable,
+    and still reads the response (Grade.answer).
+
+    Args:
+        oracle: The gold answer, in the form of the run's answer column.
+        known: The run's own problem of this text. Its id gives the seeds of its evaluation. Its metadata gives the
+            scorer's entry, where there is an oracle. Without it a reasoning-gym scorer has the generator and the
+            oracle's answer only.
     """
     metadata: dict[str, Any] = {}
     if config.problems.source is SourceKind.reasoning_gym:
@@ -51,18 +53,18 @@ def problem_by_hand(config: Config, text: str, oracle: str | None, known: Proble
 
 
 def check_oracle(config: Config, oracle: str, problem: Problem, grade: Callable[[str], Grade]) -> None:
-    """Raises UserError where the verifier cannot grade by this oracle: every verdict would be void."""
-    found = grade(oracle)
-    if found.verdict.is_fact:
+    """Refuse an oracle without a meaning for the verifier: every verdict would be void. Raises UserError."""
+    reading = grade(oracle)
+    if reading.verdict.is_fact:
         return
     verifier = config.verify.verifier
     if verifier != "reasoning_gym" or "generator" not in problem.metadata:
         raise UserError(
-            f"--oracle {oracle!r}: verifier {verifier} cannot read it as a gold answer ({found.verdict}); "
+            f"--oracle {oracle!r}: verifier {verifier} cannot read it as a gold answer ({reading.verdict}); "
             "write it as the answer column of the run's problem file has it"
         )
     family = problem.metadata["generator"]
-    if found.answer is None:
+    if reading.answer is None:
         raise UserError(f"--oracle {oracle!r} is no answer of the family {family}; write it as a response would")
     if "metadata" in problem.metadata["entry"]:
         raise UserError(f"--oracle {oracle!r}: the scorer of {family} does not accept it as an answer to this problem")
@@ -75,28 +77,30 @@ def check_oracle(config: Config, oracle: str, problem: Problem, grade: Callable[
 def attempts(
     *, turns: int, ask: Callable[[Sequence[str], int], str], grade: Callable[[str], Grade], oracle: bool
 ) -> Iterator[Attempt]:
-    """The turns one by one, as they come. `ask(earlier responses, turn)` samples the next response.
+    """Yield the turns one by one.
 
-    With `oracle` the first correct one is the last; without, no verdict is looked at.
+    Args:
+        ask: Samples the next response from (earlier responses, turn).
+        oracle: Stop at the first correct response. Otherwise no verdict is looked at.
     """
     earlier: list[str] = []
     for turn in range(1, turns + 1):
         response = ask(earlier, turn)
-        found = grade(response)
-        told = oracle or found.verdict in (Verdict.TIMEOUT, Verdict.ERROR)
-        yield Attempt(turn, response, found.answer, found.verdict if told else None)
-        if oracle and found.verdict is Verdict.CORRECT:
+        reading = grade(response)
+        shown = oracle or reading.verdict in (Verdict.TIMEOUT, Verdict.ERROR)
+        yield Attempt(turn, response, reading.answer, reading.verdict if shown else None)
+        if oracle and reading.verdict is Verdict.CORRECT:
             return
         earlier.append(response)
 
 
-def votes(made: Sequence[Attempt]) -> list[tuple[str, int]]:
-    """(answer, votes), the most first; of equals the one that came first."""
-    return Counter(attempt.answer for attempt in made if attempt.answer is not None).most_common()
+def votes(attempts: Sequence[Attempt]) -> list[tuple[str, int]]:
+    """Count the answers: (answer, votes), the most frequent first, then the earliest."""
+    return Counter(attempt.answer for attempt in attempts if attempt.answer is not None).most_common()
 
 
-def final_answer(made: Sequence[Attempt]) -> str | None:
-    """The answer that an oracle found correct, else the majority's (a tie goes to the first); None: nobody voted."""
-    if made and made[-1].verdict is Verdict.CORRECT:
-        return made[-1].answer
-    return vote([attempt.answer for attempt in made])
+def final_answer(attempts: Sequence[Attempt]) -> str | None:
+    """The answer found correct by an oracle, else the majority's (a tie goes to the earliest); None without a vote."""
+    if attempts and attempts[-1].verdict is Verdict.CORRECT:
+        return attempts[-1].answer
+    return vote([attempt.answer for attempt in attempts])

@@ -10,9 +10,9 @@ from pathlib import Path
 from rise.core.config.choices import Adapter, SourceKind
 from rise.core.config.keys import Config
 from rise.core.config.load import to_yaml
-from rise.core.method.metrics import Metric
 from rise.core.models import SCRATCH, SMOLLM2, hub_model
 from rise.core.models.card_example import EXAMPLE
+from rise.core.records import Metric
 
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 TAGS = ["rise", "recursive-introspection", "self-improvement", "multi-turn"]

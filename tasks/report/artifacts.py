@@ -13,7 +13,7 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from rise.core.method.metrics import Metric
+from rise.core.records import Metric
 from rise.core.text import one_line
 from rise.storage import metric_rows
 from rise.storage.lake import Lake

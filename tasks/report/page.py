@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from rise.core.atomic import atomic_file
 from rise.core.errors import UserError
-from rise.core.method.metrics import Metric
+from rise.core.records import Metric
 from rise.storage import metric_rows, runs
 from rise.storage.lake import Lake
 from rise.tasks.report import theme

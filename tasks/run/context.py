@@ -91,7 +91,7 @@ class RunContext:
         if (iteration, purpose) not in self.sharded:
             problems, collect = self.problems.eval, self.config.collect
             if purpose is Purpose.COLLECT:
-                problems = episode.chosen(self.problems.train, collect.problems, self.config.seed, iteration)
+                problems = episode.draw_problems(self.problems.train, collect.problems, self.config.seed, iteration)
             self.sharded[iteration, purpose] = episode.shards(problems, collect.shard_size)
         return self.sharded[iteration, purpose]
 
@@ -101,7 +101,7 @@ class RunContext:
         return {problem.problem_id: problem for problem in [*self.problems.train, *self.problems.eval]}
 
     def plan(self, purpose: Purpose) -> TurnPlan:
-        plans = [episode.collection(self.config), *episode.evaluations(self.config, self.split)]
+        plans = [episode.collection_plan(self.config), *episode.evaluation_plans(self.config, self.split)]
         return next(plan for plan in plans if plan.purpose is purpose)
 
     # -- the model -----------------------------------------------------------------------------------------------------

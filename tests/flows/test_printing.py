@@ -18,9 +18,8 @@ from typer.testing import CliRunner
 
 from rise.core.config.keys import Config
 from rise.core.method.comparison import Row
-from rise.core.method.metrics import Metric
 from rise.core.method.solving import Attempt
-from rise.core.records import Grade, Verdict
+from rise.core.records import Grade, Metric, Verdict
 from rise.core.verifiers.grading_pool import report_failures
 from rise.flows.cli.app import app
 from rise.flows.cli.compared_runs import Comparison

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rise.core.config.keys import Dialogue
-from rise.core.method.dialogue import ask, in_view, lessons, messages, response_text, solution_ids, states
+from rise.core.method.dialogue import first_message, in_view, lessons, messages, response_text, solution_ids, states
 from rise.core.models.scratch import make_tokenizer
 from tests.fuzz.inputs import deadline, fuzzed, pieces
 
@@ -87,4 +87,4 @@ def test_texts(tokenizer: Any, text: str, dialogue: Dialogue) -> None:
         ids = solution_ids(tokenizer, text)
         assert ids[-1] == tokenizer.eos_token_id
         response_text(tokenizer, ids).encode()
-        assert ask(text, dialogue).count(text) >= 1
+        assert first_message(text, dialogue).count(text) >= 1

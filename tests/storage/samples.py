@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from rise.core.method.metrics import Metric
-from rise.core.records import Rollout
+from rise.core.records import Metric, Rollout
 from rise.storage.checkpoints import CheckpointRecord
 from rise.storage.lake import Lake
 from rise.storage.publishing import Published

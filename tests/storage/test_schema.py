@@ -10,8 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from rise.core.method.metrics import Metric
-from rise.core.records import Example, Problem
+from rise.core.records import Example, Metric, Problem
 from rise.storage import arrow, checkpoints, evaluations, examples, metric_rows, problem_rows, rollouts, runs
 from rise.storage.creation import creation
 from rise.storage.evaluations import EvaluationRecord

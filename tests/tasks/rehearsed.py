@@ -11,7 +11,7 @@ from prefect.logging import disable_run_logger
 
 from rise.core import models
 from rise.core.config.load import to_yaml
-from rise.core.method.episode import WorkUnit, collection, request_seed
+from rise.core.method.episode import WorkUnit, collection_plan, request_seed
 from rise.core.models import folder
 from rise.core.records import Example, Rollout
 from rise.core.training.spec import TrainResult, TrainSpec
@@ -73,7 +73,7 @@ def train_here(plan: TrainSpec) -> TrainResult:
 def collect(context: RunContext, iteration: int, script: Script) -> None:
     """Grade and commit the responses of `script` where the plan has an open state for them; problems that the script
     lacks are left out."""
-    for key in context.open_keys(iteration, [collection(context.config)]):
+    for key in context.open_keys(iteration, [collection_plan(context.config)]):
         sampled = [row for row in responses(context, key, script) if row.problem_id in script]
         if sampled:
             staging.write(context.staged(key), sampled)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.method.episode import collection
+from rise.core.method.episode import collection_plan
 from rise.core.records import Example, TrainRow
 from rise.core.training.row_file import read_rows
 from rise.tasks.fine_tune import plan_training
@@ -38,7 +38,7 @@ def trained_on(context: RunContext, chosen: list[Example]) -> dict[Key, float]:
 
 def test_rft_learns_from_one_right_first_turn_a_problem(tmp_path: Path) -> None:
     with rehearsed(tmp_path, profile=f"{TINY}+rft") as context:
-        assert collection(context.config).samples == (5,)
+        assert collection_plan(context.config).samples == (5,)
         collect(context, 1, FIRST_TURNS)
         chosen = choose(context)
         weights = trained_on(context, chosen)
@@ -71,7 +71,7 @@ def trial(digit: str, end: int) -> str:
 
 def gold_turns(context: RunContext) -> list[Example]:
     """The examples of iteration 1 where the turns need no engine."""
-    keys = context.open_keys(1, [collection(context.config)])
+    keys = context.open_keys(1, [collection_plan(context.config)])
     assert {key.turn for key in keys} == {1}
     context.use_policies(keys, 0)
     for key in keys:

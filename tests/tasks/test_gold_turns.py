@@ -11,7 +11,7 @@ from prefect.logging import disable_run_logger
 
 from rise.core.config.load import load_config, to_yaml
 from rise.core.method.dialogue import solution_ids
-from rise.core.method.episode import collection
+from rise.core.method.episode import collection_plan
 from rise.core.models import folder, scratch
 from rise.storage import examples, rollouts, runs
 from rise.storage.home import Home
@@ -43,7 +43,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunCont
 
 
 def test_worked_solutions_become_examples_and_nothing_is_started(context: RunContext) -> None:
-    keys = context.open_keys(1, [collection(context.config)])
+    keys = context.open_keys(1, [collection_plan(context.config)])
     context.use_policies(keys, 0)
     for key in keys:
         verify_answers.fn(context, key, sample_turns.fn(context, key))
@@ -63,4 +63,4 @@ def test_worked_solutions_become_examples_and_nothing_is_started(context: RunCon
     chosen = list(examples.read(context.lake, "gold", [1]))
     assert {e.problem_id: e.response_ids for e in chosen} == {r.problem_id: r.response_ids for r in stored}
     assert all(len(e.state_ids) > 8 for e in chosen)
-    assert context.open_keys(1, [collection(context.config)]) == []
+    assert context.open_keys(1, [collection_plan(context.config)]) == []

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 import pytest
 
 from rise.core.engine.pool import EnginePool
-from rise.core.method.episode import WorkUnit, collection
+from rise.core.method.episode import WorkUnit, collection_plan
 from rise.core.records import Checkpoint, Rollout
 from rise.storage import rollouts, staging
 from rise.tasks.run.context import RunContext
@@ -47,7 +47,7 @@ def context(tmp_path: Path) -> Iterator[RunContext]:
 
 
 def first_key(context: RunContext) -> WorkUnit:
-    key = context.open_keys(1, [collection(context.config)])[0]
+    key = context.open_keys(1, [collection_plan(context.config)])[0]
     assert key.turn == 1
     return key
 
@@ -72,7 +72,7 @@ def test_a_staged_turn_is_graded_and_committed_without_sampling(context: RunCont
 
     assert stored(context) == [MARK] * len(left) != []
     assert not context.staged(key).exists()
-    assert key not in context.open_keys(1, [collection(context.config)])
+    assert key not in context.open_keys(1, [collection_plan(context.config)])
 
 
 def test_what_was_staged_by_another_checkpoint_is_sampled_again(context: RunContext) -> None:
@@ -99,6 +99,6 @@ def test_a_file_left_after_its_commit_is_removed_and_not_committed_twice(context
     verify_answers.fn(context, key, context.staged(key))
     staging.write(context.staged(key), left)  # the crash came between the commit and the removal
 
-    assert key not in context.open_keys(1, [collection(context.config)])
+    assert key not in context.open_keys(1, [collection_plan(context.config)])
     assert not context.staged(key).exists()
     assert stored(context) == [MARK] * len(left)

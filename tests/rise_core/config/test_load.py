@@ -9,7 +9,7 @@ from rise.core.config.keys import Config, FirstTurn
 from rise.core.config.load import from_yaml, load_config, to_yaml
 from rise.core.config.profiles import CONF_DIR, baselines, default_run_name, profiles
 from rise.core.errors import UserError
-from rise.core.method.episode import State, evaluations
+from rise.core.method.episode import State, evaluation_plans
 from rise.core.method.selection import select_episode
 from rise.core.models.scratch import make_tokenizer
 from rise.core.records import Candidate, Problem, Purpose, Verdict
@@ -132,7 +132,7 @@ def test_self_consistency_votes_among_parallel_answers_of_the_untrained_base(pro
     own, config = load_config(profile), load_config(f"{profile}+self-consistency")
     assert config.iterations == 0 < own.iterations
     assert differences(own, config) == []
-    assert [plan.samples for plan in evaluations(config) if plan.purpose is Purpose.EVAL_PARALLEL] == [(5,)]
+    assert [plan.samples for plan in evaluation_plans(config) if plan.purpose is Purpose.EVAL_PARALLEL] == [(5,)]
 
 
 @pytest.mark.parametrize("profile", profiles())

@@ -7,9 +7,9 @@ import pytest
 from rise.core.config.keys import Config, Turn
 from rise.core.method.episode import (
     WorkUnit,
-    chosen,
-    collection,
-    evaluations,
+    collection_plan,
+    draw_problems,
+    evaluation_plans,
     is_repetitive,
     open_states,
     request_seed,
@@ -33,7 +33,7 @@ def plan(stop=True, turns=(1, 16)):
     config = Config()
     config.collect.turns = [Turn(n=n) for n in turns]
     config.collect.stop_on_success = stop
-    return collection(config)
+    return collection_plan(config)
 
 
 def test_turn_one_is_open_for_every_problem():
@@ -64,7 +64,7 @@ def test_an_ungraded_attempt_ends_a_training_episode():
 
 @pytest.mark.parametrize("verdict", [v.value for v in Verdict])
 def test_evaluation_goes_on_whatever_the_verdict(verdict):
-    sequential = evaluations(Config())[0]
+    sequential = evaluation_plans(Config())[0]
     assert sequential.samples == (1, 1, 1, 1, 1)
     assert len(open_states(sequential, [PROBLEM], [rollout(1, verdict)], 2)) == 1
 
@@ -86,12 +86,16 @@ def test_shards_keep_order_and_lose_nothing():
 
 def test_chosen_problems_are_stable_and_change_with_the_iteration():
     problems = [replace(PROBLEM, problem_id=str(i)) for i in range(100)]
-    first = chosen(problems, 10, seed=0, iteration=1)
-    assert first == chosen(list(problems), 10, seed=0, iteration=1)
+    first = draw_problems(problems, 10, seed=0, iteration=1)
+    assert first == draw_problems(list(problems), 10, seed=0, iteration=1)
     assert len({p.problem_id for p in first}) == 10
-    assert first != chosen(problems, 10, seed=0, iteration=2)
-    assert first != chosen(problems, 10, seed=1, iteration=1)
-    assert chosen(problems, None, seed=0, iteration=1) == chosen(problems, 1000, seed=0, iteration=1) == problems
+    assert first != draw_problems(problems, 10, seed=0, iteration=2)
+    assert first != draw_problems(problems, 10, seed=1, iteration=1)
+    assert (
+        draw_problems(problems, None, seed=0, iteration=1)
+        == draw_problems(problems, 1000, seed=0, iteration=1)
+        == problems
+    )
 
 
 def test_seeds_depend_on_the_state_and_not_on_its_shard():
