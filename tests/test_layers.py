@@ -40,6 +40,8 @@ def test_the_source_tree_keeps_its_contracts(tree: Path) -> None:
         ("rise_core/cluster.py", "import prefect", "The method knows neither Prefect nor DuckDB"),
         ("rise_core/method/selection.py", "import ray", "Pure modules"),
         ("rise_core/training/loss.py", "import rise.core.cluster", "Pure modules"),
+        ("rise_core/verifiers/extract.py", "import rise.core.problems", "Problems use verifiers"),
+        ("rise_core/generators/registry.py", "import rise.core.verifiers", "Problems use verifiers"),
         ("storage/__init__.py", "import rise.core.engine", "Storage takes only types"),
     ],
 )

@@ -1,7 +1,7 @@
 """A user's own verifier, named by a dotted path: `verify.verifier=my_package.my_module:grade`.
 
     # my_rules.py, in the folder of the command `rise`
-    from rise.core.records import Grade, Problem, Verdict
+    from rise import Grade, Problem, Verdict
 
     def grade(response: str, problem: Problem) -> Grade:
         answer = response.split()[-1] if response.split() else None

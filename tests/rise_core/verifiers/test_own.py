@@ -165,21 +165,20 @@ def grade(response: str, problem: Problem) -> Grade:
 """
 
 
-OLD_RULE = RULE.replace("rise.core.records", "rise_core.records")
-
-
+@pytest.mark.parametrize("package", ["rise", "rise_core.records"])
 @pytest.mark.parametrize("beside", ["the repository", "the package alone"])
-def test_a_verifier_with_the_old_import_grades(tmp_path: Path, beside: str) -> None:
-    """Verifiers from before the package `rise` import `rise_core.records`, which only the repository has."""
+def test_verifiers_of_every_age_grade(tmp_path: Path, package: str, beside: str) -> None:
+    """Verifiers older than the package `rise` import `rise_core.records`, a module of the repository alone."""
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "main.py").write_text(SCRIPT)
-    (tmp_path / "my_rules.py").write_text(OLD_RULE)
-    path = tmp_path / "packages"
-    path.mkdir()
-    (path / "rise").symlink_to(REPOSITORY / "rise", target_is_directory=True)
-    if beside == "the package alone":
+    (tmp_path / "my_rules.py").write_text(RULE.replace("rise.core.records", package))
+    installed = tmp_path / "packages"
+    installed.mkdir()
+    (installed / "rise").symlink_to(REPOSITORY / "rise", target_is_directory=True)
+    path = REPOSITORY if beside == "the repository" else installed
+    if path == installed:
         assert run_python(tmp_path, "-c", "import rise_core", path=path).returncode == 1, "not importable by itself"
-    done = run_python(tmp_path, "script/main.py", path=REPOSITORY if beside == "the repository" else path)
+    done = run_python(tmp_path, "script/main.py", path=path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[('correct', '18'), ('wrong', '17')]"
 
