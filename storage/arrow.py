@@ -13,17 +13,17 @@ import pyarrow as pa
 from rise.storage.columns import Column
 from rise.storage.schema import Table
 
-R = TypeVar("R")
+_R = TypeVar("_R")
 
 
-def to_arrow(table: Table, records: Sequence[Any], **given: object) -> pa.Table:
+def to_arrow(table: Table, records: Sequence[Any], **values: object) -> pa.Table:
     """Convert records to rows of a table of the lake.
 
     Args:
-        records: Objects with an attribute for each column absent from `given`.
-        given: By column name: a value for all rows, or a range with a number for each row.
+        records: Objects with an attribute for each column absent from `values`.
+        values: By column name: a value for all rows, or a range with a number for each row.
     """
-    return pa.table([_to_column(column, records, given) for column in table.columns], schema=table.arrow_schema())
+    return pa.table([_to_column(column, records, values) for column in table.columns], schema=table.arrow_schema())
 
 
 def to_columns(schema: pa.Schema, records: Sequence[Any]) -> pa.Table:
@@ -31,7 +31,7 @@ def to_columns(schema: pa.Schema, records: Sequence[Any]) -> pa.Table:
     return pa.table([pa.array([getattr(record, f.name) for record in records], f.type) for f in schema], schema=schema)
 
 
-def from_arrow(build: Callable[..., R], names: Iterable[str], rows: pa.Table) -> list[R]:
+def from_arrow(build: Callable[..., _R], names: Iterable[str], rows: pa.Table) -> list[_R]:
     """Call `build` for each row with the values of columns `names`, and return the results."""
     return [build(*values) for values in zip(*(python_column(rows[name]) for name in names), strict=True)]
 
@@ -52,11 +52,11 @@ def python_column(column: pa.ChunkedArray) -> list[Any]:
     return [flat[start:end] for start, end in pairwise(starts)]
 
 
-def _to_column(column: Column, records: Sequence[Any], given: Mapping[str, object]) -> pa.Array:
-    value = given.get(column.name)
+def _to_column(column: Column, records: Sequence[Any], known: Mapping[str, object]) -> pa.Array:
+    value = known.get(column.name)
     if isinstance(value, range):
         return pa.array(value, column.type.arrow)
-    if column.name in given:
+    if column.name in known:
         return pa.repeat(pa.scalar(value, column.type.arrow), len(records))
     values = [getattr(record, column.name) for record in records]
     return pa.array([json.dumps(value) for value in values] if column.type.is_json else values, column.type.arrow)

@@ -13,18 +13,18 @@ from rise.core.errors import UserError
 from rise.core.text import first_line
 from rise.storage.location import LakeLocation
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 PATIENCE = 60.0  # seconds
 
 
-def patiently(location: LakeLocation, attempt: Callable[[], T]) -> T:
+def patiently(location: LakeLocation, attempt: Callable[[], _T]) -> _T:
     """Repeat `attempt` until the catalog is free.
 
     Raises:
         UserError: Other programs hold the catalog for PATIENCE seconds.
     """
 
-    def give_up(state: RetryCallState) -> T:
+    def give_up(state: RetryCallState) -> _T:
         error = state.outcome.exception() if state.outcome else None
         raise UserError(
             f"the lake {location.catalog} stayed busy for {PATIENCE:.0f} s ({first_line(error)}): "

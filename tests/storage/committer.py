@@ -1,4 +1,4 @@
-"""python -m tests.storage.committer HOME FIRST LAST: commit the shards that are missing; print each when done."""
+"""python -m tests.storage.committer HOME FIRST LAST: commit missing shards; print each when committed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An empty lake for each test, copied from one that is created once; a home with links that lead out of it."""
+"""An empty lake for each test (a copy of a single new lake), and a home with links to the outside."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home folder yet to be made, with a name that needs quoting."""
+    """A home folder yet to be made, with a name in need of quotes."""
     return tmp_path / "a home, isn't it"
 
 

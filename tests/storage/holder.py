@@ -1,4 +1,4 @@
-"""python -m tests.storage.holder FILE SECONDS: hold the SQLite catalog's write lock; print when it is held."""
+"""python -m tests.storage.holder FILE SECONDS: hold the SQLite catalog's write lock; print `held`."""
 
 from __future__ import annotations
 

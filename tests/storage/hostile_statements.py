@@ -1,4 +1,4 @@
-"""Statements that try to write, to read files or settings, or to confuse a parser, by kind.
+"""Statements for the guard to refuse, by kind: writes, files, settings, confusing forms.
 
 `{folder}` stands for the home folder, `{data}` for the lake's data folder.
 """

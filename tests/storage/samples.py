@@ -45,7 +45,7 @@ def rollout(**changes: object) -> Rollout:
 
 
 def shard_rows(shard: int, count: int = 50) -> list[Rollout]:
-    """One shard's turn: `count` problems, one rollout each."""
+    """Rollouts of a work unit: `count` problems with a rollout each."""
     return [rollout(shard=shard, problem_id=f"p{shard}-{i}") for i in range(count)]
 
 
@@ -83,6 +83,6 @@ def checkpoint_of(published: Published, **changes: object) -> CheckpointRecord:
 
 
 def start(module: str, *args: object) -> subprocess.Popen[str]:
-    """A helper process of these tests; it prints one line a step."""
+    """Start a helper process of the storage tests; the process prints a line for each step."""
     command = [sys.executable, "-m", f"tests.storage.{module}", *map(str, args)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1)

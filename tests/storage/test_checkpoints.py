@@ -1,4 +1,4 @@
-"""A checkpoint comes back as it was recorded, and opens with its files verified."""
+"""A checkpoint's row comes back unchanged, and the checkpoint opens with verified files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_verified_checkpoint_is_not_hashed_again(lake: Lake, home: Path, tmp_p
 
 
 def published_pair(home: Path, tmp_path: Path) -> tuple[CheckpointRecord, CheckpointRecord]:
-    """Publish full weights and an adapter on top of them, and return their rows of iterations 0 and 1."""
+    """Publish full weights and an adapter, and return the rows of iterations 0 and 1."""
     full = checkpoint_of(publish(home, model_folder(tmp_path / "full")), iteration=0)
     adapter = checkpoint_of(
         publish(home, model_folder(tmp_path / "adapter", 2.0)),

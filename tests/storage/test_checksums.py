@@ -1,4 +1,4 @@
-"""A damaged, cut or missing data file of the lake is named before anything is read from it."""
+"""A damaged, cut or missing data file of the lake is named before a read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def files(lake: Lake, table: str = "rollouts") -> list[Path]:
 
 
 def filled(lake: Lake) -> None:
-    """Two commits, and one that marks a rollout: new data files, and a delete file for the row that it replaces."""
+    """Commit two units and a marked rollout: new data files, and a delete file for the replaced row."""
     rollouts.append(lake, shard_rows(0))
     rollouts.append(lake, shard_rows(1))
     examples.append(lake, "r1", 1, [EXAMPLE])
@@ -74,12 +74,12 @@ def test_a_cut_or_missing_file_is_named_and_other_runs_go_on(lake: Lake) -> None
 def test_sums_that_a_crash_left_out_or_cut_short_are_written_at_the_next_opening(lake: Lake, cut: int) -> None:
     filled(lake)
     sums = Path(lake.location.data) / "SHA256SUMS"
-    whole = sums.read_text()
-    sums.write_text(whole[:-cut] if cut else "")
+    lines = sums.read_text()
+    sums.write_text(lines[:-cut] if cut else "")
     with Lake(lake.location) as again:
         rollouts.append(again, shard_rows(2))
         again.check_files("r1")
-    assert set(whole.splitlines()) <= set(sums.read_text().splitlines())
+    assert set(lines.splitlines()) <= set(sums.read_text().splitlines())
 
 
 def test_a_moved_lake_is_checked_where_it_lies(lake: Lake, home: Path, tmp_path: Path) -> None:

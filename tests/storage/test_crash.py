@@ -1,4 +1,4 @@
-"""Commits are atomic and single under SIGKILL, under several writers, and for readers that look on."""
+"""Commits are atomic and single under SIGKILL, with several writers, and in the eyes of readers."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_sigkill_leaves_every_key_whole_or_absent(home: Path, seed: int) -> None
         process.kill()
         reported |= {int(line) for line in process.stdout.read().splitlines() if line.strip()}
         process.wait()
-        found = shards(location)
-        assert set(found.values()) <= {(PER_SHARD, PER_SHARD)}
-        assert reported <= set(found), "a commit that was reported is lost"
-        assert sorted(found) == list(range(len(found)))
-        assert len(found) <= len(reported) + kill + 1
+        counts = shards(location)
+        assert set(counts.values()) <= {(PER_SHARD, PER_SHARD)}
+        assert reported <= set(counts), "a commit that was reported is lost"
+        assert sorted(counts) == list(range(len(counts)))
+        assert len(counts) <= len(reported) + kill + 1
     with Lake(location) as lake:
         rollouts.append(lake, shard_rows(10_000))
-        assert len(rollouts.units(lake, "r1", 1)) == len(found) + 1
+        assert len(rollouts.units(lake, "r1", 1)) == len(counts) + 1
 
 
 def test_kill_inside_the_commit_leaves_nothing(home: Path) -> None:
@@ -67,8 +67,8 @@ def test_writers_that_race_for_the_same_keys_write_each_once(home: Path) -> None
     for process in processes:
         assert process.stdout is not None
         process.stdout.close()
-    found = shards(LakeLocation.from_home(home))
-    assert found == dict.fromkeys(range(5), (PER_SHARD, PER_SHARD))
+    counts = shards(LakeLocation.from_home(home))
+    assert counts == dict.fromkeys(range(5), (PER_SHARD, PER_SHARD))
 
 
 def test_readers_see_whole_commits_only(home: Path) -> None:

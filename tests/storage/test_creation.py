@@ -1,4 +1,4 @@
-"""A new lake has all tables and views; an older one is completed; another is refused."""
+"""A new lake has all tables and views; an older lake is completed; a newer lake is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A split's settings and problems are one commit."""
+"""A split's settings and problems share a commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples and the marks of their rollouts are one commit."""
+"""Examples and the marks of their rollouts share a commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries on one snapshot, streams, threads, versions, and a home that moves."""
+"""Queries on a single snapshot, streams, threads, versions, and a moved home."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def test_a_long_result_comes_in_batches_of_one_snapshot(lake: Lake) -> None:
     batches = lake.stream("SELECT sample FROM rollouts WHERE sample >= ? ORDER BY sample DESC", [1000], rows=2048)
     first = next(batches)
     rollouts.append(lake, [rollout(shard=1, sample=n) for n in range(5000)])
-    found = [number for batch in (first, *batches) for number in batch["sample"].to_pylist()]
+    numbers = [number for batch in (first, *batches) for number in batch["sample"].to_pylist()]
     assert first.num_rows == 2048
-    assert found == list(range(4999, 999, -1))
+    assert numbers == list(range(4999, 999, -1))
     with pytest.raises(duckdb.CatalogException):
         next(lake.stream("SELECT * FROM nowhere"))
 
 
 def test_queries_may_name_tables_beside_the_lakes(lake: Lake) -> None:
     rollouts.append(lake, [rollout(sample=n) for n in range(3)])
-    wanted = pa.table({"sample": pa.array([2, 7], pa.int32())})
-    sql = "SELECT sample FROM rollouts WHERE sample IN (FROM wanted)"
-    assert lake.query(sql, wanted=wanted)["sample"].to_pylist() == [2]
+    chosen = pa.table({"sample": pa.array([2, 7], pa.int32())})
+    sql = "SELECT sample FROM rollouts WHERE sample IN (FROM chosen)"
+    assert lake.query(sql, chosen=chosen)["sample"].to_pylist() == [2]
     with pytest.raises(duckdb.CatalogException):
         lake.query(sql)
 

@@ -1,4 +1,4 @@
-"""The two URLs of a lake: no secret may stand in them, since they are shown."""
+"""The two URLs of a lake come from the home or the environment, and hold no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merging the lake's small files: fewer of them, and every version as it was."""
+"""Small files are merged into few, and every version stays unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def filled(lake: Lake) -> None:
 
 
 def versions(lake: Lake, numbers: range) -> dict[int, pa.Table]:
-    """Read the rollouts of some versions in a session of its own."""
+    """Read the rollouts of some versions in a new session."""
     with Lake(lake.location, read_only=True) as reader:
         return {
             number: reader.query(f"SELECT * FROM rollouts AT (VERSION => {number}) ORDER BY ALL") for number in numbers
@@ -76,10 +76,10 @@ def test_a_day_later_the_merged_files_go_with_their_sums(lake: Lake) -> None:
     numbers = range(newest - 4, newest + 1)
     known = versions(lake, numbers)
     tidy(lake, "r1", 1)
-    some = on_disk(lake)
+    files = on_disk(lake)
 
     tidy(lake, "r1", 1, keep=timedelta(days=-1))
-    assert on_disk(lake) < some
+    assert on_disk(lake) < files
     assert versions(lake, numbers) == known
     folder = Path(lake.location.data)
     checked = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=folder, capture_output=True, text=True)

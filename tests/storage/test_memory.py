@@ -1,4 +1,4 @@
-"""Memory that many threads freed goes back to the system."""
+"""Memory freed by many threads returns to the system."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ leave.set()
 
 
 def test_what_threads_freed_is_given_back() -> None:
-    found = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    assert int(found.stdout) > 100, "of about 150 MiB that were freed"
+    process = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    assert int(process.stdout) > 100, "of about 150 MiB that were freed"

@@ -1,4 +1,4 @@
-"""Other programs hold the catalog: commits wait, are repeated, or fail with one clear error."""
+"""Other programs hold the catalog: commits wait, are repeated, or fail with a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A published folder is named by its content, holds nothing that runs code, and is checked file by file."""
+"""A published folder is named by content, holds no code, and is checked file by file."""
 
 from __future__ import annotations
 

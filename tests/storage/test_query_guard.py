@@ -1,4 +1,4 @@
-"""Statements that try to write, to read what is no part of the lake, or to run for ever: none does."""
+"""No statement writes, reads beyond the lake, or runs for ever."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.storage.samples import ROOT, shard_rows
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with four rollouts, with secrets beside it and links out of it."""
+    """A lake with four rollouts, secrets beside the lake, and links to the outside."""
     home = tmp_path_factory.mktemp("home")
     (home / "notes.csv").write_text(f"a\n{PLANTED}\n")
     with Lake(LakeLocation.from_home(home)) as lake:
@@ -40,12 +40,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fingerprint(home: Path) -> dict[str, str]:
-    """Every file of the home folder with its hash; of the catalog, which readers lock, its content."""
+    """Hash every file of the home folder; dump the catalog, since readers lock the file."""
     files = [path for path in home.rglob("*") if path.is_file() and not path.name.startswith("catalog.sqlite")]
-    found = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    hashes = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     with closing(sqlite3.connect(home / "lake/catalog.sqlite")) as catalog:
-        found["catalog"] = "\n".join(catalog.iterdump())
-    return found
+        hashes["catalog"] = "\n".join(catalog.iterdump())
+    return hashes
 
 
 def refusal(location: LakeLocation, sql: str) -> str | None:
@@ -67,9 +67,9 @@ def test_a_hostile_statement_is_refused_in_one_line(
     passed = []
     for statement in ALL[kind]:
         sql = statement.replace("{folder}", str(home)).replace("{data}", location.data)
-        said = refusal(location, sql)
-        if said is None or "\n" in said or PLANTED in said:
-            passed.append((statement, said))
+        message = refusal(location, sql)
+        if message is None or "\n" in message or PLANTED in message:
+            passed.append((statement, message))
     assert passed == []
     assert fingerprint(home) == before
     assert list(tmp_path.iterdir()) == []

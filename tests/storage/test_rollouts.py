@@ -1,4 +1,4 @@
-"""Rollouts come back as they were written, in order, shard by shard."""
+"""Rollouts come back unchanged, in order, shard by shard."""
 
 from __future__ import annotations
 
@@ -121,15 +121,15 @@ def test_candidates_are_the_same_rows_with_fewer_fields(lake: Lake) -> None:
 def test_many_shards_with_gaps_are_read_in_several_queries(lake: Lake) -> None:
     # More than two queries, over ranges with missing shards.
     shards = [*range(SHARDS_PER_QUERY + 1), SHARDS_PER_QUERY + 3, 50, 51]
-    made = {}
+    scored = {}
     for shard in shards:
-        place = {"shard": shard, "split": "eval"}
-        turns = [rollout(problem_id=f"p{shard}", purpose="eval_sequential", **place)]
-        parallel = [rollout(problem_id=f"p{shard}", purpose="eval_parallel", sample=s, **place) for s in (0, 1)]
+        key = {"shard": shard, "split": "eval"}
+        turns = [rollout(problem_id=f"p{shard}", purpose="eval_sequential", **key)]
+        parallel = [rollout(problem_id=f"p{shard}", purpose="eval_parallel", sample=s, **key) for s in (0, 1)]
         for rows in (parallel, turns):
             rollouts.append(lake, rows)
-        made[shard] = narrow(Scored, [*turns, *parallel])
+        scored[shard] = narrow(Scored, [*turns, *parallel])
 
-    assert list(read_scored(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [made[s] for s in shards]
-    backwards = [[*made[s][1:], made[s][0]] for s in shards]
+    assert list(read_scored(lake, "r1", 1, "eval_sequential", "eval_parallel")) == [scored[s] for s in shards]
+    backwards = [[*scored[s][1:], scored[s][0]] for s in shards]
     assert list(read_scored(lake, "r1", 1, "eval_parallel", "eval_sequential")) == backwards

@@ -1,4 +1,4 @@
-"""One description of each table and view: the lake, appends and older lakes agree with it."""
+"""The lake, appends and older lakes agree with the description of each table and view."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_column_has_a_meaning() -> None:
 
 def test_the_statements_of_a_new_lake_are_those_of_the_first() -> None:
     def words(statements: list[str]) -> list[str]:
-        """One spelling of white space; the order of the partitions does not matter."""
+        """Return the statements with single spaces, sorted: the order of partitions is free."""
         return sorted(" ".join(statement.split()).replace("( ", "(") for statement in statements)
 
     assert words(creation()) == words(FIRST)

@@ -1,4 +1,4 @@
-"""A staged file comes back as it was written, or not at all."""
+"""A staged file comes back unchanged, or not at all."""
 
 import random
 from pathlib import Path
@@ -24,9 +24,9 @@ def test_no_flipped_bit_or_cut_is_read_as_other_rows(tmp_path: Path) -> None:
         bit = moments.randrange(8 * len(content))
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        found = staging.read(path)
-        assert found is None or found == rows, f"bit {bit} makes other rows"
-        refused += found is None
+        read = staging.read(path)
+        assert read is None or read == rows, f"bit {bit} makes other rows"
+        refused += read is None
     assert refused > 100
     for _ in range(20):
         path.write_bytes(content[: moments.randrange(len(content))])

@@ -1,4 +1,4 @@
-"""A commit is one snapshot with a message, or nothing."""
+"""A commit is a single snapshot with a message, or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each view counts, and what it leaves out."""
+"""Each view counts graded responses and leaves out ungraded ones."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def test_problems_of_another_split_are_counted_apart(sampled: Lake) -> None:
     for row in rows[:2]:
         rollouts.append(sampled, [replace(row, split="wide")])
     rollouts.append(sampled, [replace(row, split="wide") for row in rows[2:]])
-    found = sampled.query("SELECT samples, turns, n, new FROM solved_by_turns WHERE split = 'wide'").to_pylist()
-    assert found == [{"samples": b, "turns": 2, "n": 1, "new": 0} for b in (1, 2)]
+    counts = sampled.query("SELECT samples, turns, n, new FROM solved_by_turns WHERE split = 'wide'").to_pylist()
+    assert counts == [{"samples": b, "turns": 2, "n": 1, "new": 0} for b in (1, 2)]
     assert sampled.query("SELECT n FROM solved_by_turns WHERE split = 'eval'")["n"].to_pylist() == [8, 7, 7]
 
 
