@@ -43,6 +43,9 @@ def test_the_source_tree_keeps_its_contracts(tree: Path) -> None:
         ("rise_core/verifiers/extract.py", "import rise.core.problems", "Problems use verifiers"),
         ("rise_core/generators/registry.py", "import rise.core.verifiers", "Problems use verifiers"),
         ("storage/__init__.py", "import rise.core.engine", "Storage takes only types"),
+        ("rise_core/seeds.py", "import rise.core.method.selection", "No circles"),  # a module and a folder
+        ("rise_core/method/weights.py", "import rise.core.answering.renderer", "No circles"),  # two folders
+        ("rise_core/config/keys.py", "import rise.core.config.load", "No circles"),  # two modules
     ],
 )
 def test_an_import_against_the_direction_is_caught(tree: Path, module: str, planted: str, contract: str) -> None:

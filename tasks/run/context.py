@@ -150,7 +150,7 @@ class RunContext:
             from rise.tasks.run.teacher_key import open_teacher
 
             get_run_logger().info("teacher: %s", self.config.teacher.model)
-            self.teacher = open_teacher(self)
+            self.teacher = open_teacher(self.run, self.config, self.folder)
 
     def policy_kind(self, key: WorkUnit) -> PolicyKind:
         return self.plan(key.purpose).policies[key.turn - 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from prefect.blocks.system import Secret
@@ -15,7 +16,6 @@ from rise.core.config.engine_keys import Teacher
 from rise.core.config.keys import Config
 from rise.core.engine.request_checks import check_gpus
 from rise.core.errors import UserError
-from rise.tasks.run.context import RunContext
 
 DEFAULT_KEY = Teacher().api_key
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -69,10 +69,13 @@ def secret_block(name: str) -> str:
     return str(block.get())  # type: ignore[union-attr]
 
 
-def open_teacher(context: RunContext) -> Endpoint | LocalTeacher:
-    """The teacher of the context: a client of its endpoint, or engines of its own."""
-    config = context.config
+def open_teacher(run: str, config: Config, folder: Path) -> Endpoint | LocalTeacher:
+    """Open the teacher of a run: a client of its endpoint, or engines of its own.
+
+    Args:
+        folder: The run's folder; holds the ledger of the endpoint and the files of a local model.
+    """
     if config.teacher.base_url is not None:
-        return Endpoint(config.teacher, api_key(config.teacher), context.folder / "teacher.sqlite")
+        return Endpoint(config.teacher, api_key(config.teacher), folder / "teacher.sqlite")
     check_gpus(config.teacher.engine, beside=config.engine)
-    return LocalTeacher(config, context.folder / "teacher", f"{context.run}-engine-teacher")
+    return LocalTeacher(config, folder / "teacher", f"{run}-engine-teacher")

@@ -135,7 +135,7 @@ def test_a_teacher_is_refused_before_its_model_is_fetched(tmp_path: Path) -> Non
         context = RunContext(inputs, Home(tmp_path), lake, goal=1)
         try:
             with pytest.raises(UserError, match=r"teacher\.engine\.gpus needs 0\.6 GPUs beside the learner's 0\.6"):
-                open_teacher(context)
+                open_teacher(context.run, context.config, context.folder)
         finally:
             context.close()
     assert not list(context.folder.glob("teacher*"))
