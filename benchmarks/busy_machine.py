@@ -117,7 +117,7 @@ def steps_per_second(model: str, seconds: float) -> float:
     from training_rows import prepare
 
     from rise.core.config.load import load_config
-    from rise.core.training.model import load_policy
+    from rise.core.training.model import load_model
     from rise.core.training.row_file import load_rows
     from rise.core.training.trainer import optimise
 
@@ -132,11 +132,11 @@ def steps_per_second(model: str, seconds: float) -> float:
     with tempfile.TemporaryDirectory(prefix="busy-machine-") as folder:
         spec = prepare(load_config(profile, overrides), 3000, EXAMPLES, Path(folder), threads=0)
         torch.set_num_threads(len(os.sched_getaffinity(0)))
-        policy = load_policy(spec, torch.device("cpu"))
+        model = load_model(spec, torch.device("cpu"))
         rows = load_rows(spec.rows_path)
         try:
             while True:
-                optimise(policy, rows, spec, log)
+                optimise(model, rows, spec, log)
         except _Enough:
             return (len(ends) - WARM) / (ends[-1] - ends[WARM - 1])
 

@@ -111,8 +111,8 @@ def measured(name: str, given: Any, limit: float) -> list[list[str]]:
 def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, given: Any) -> tuple[float, int, float, float]:
     """Useful tokens a second after the first steps, parameters, the last loss, and the peak memory in GiB."""
     cuda = given.device == "cuda"
-    policy = make_policy(shape, spec, attention, given.device)
-    parameters = sum(parameter.numel() for parameter in policy.parameters())
+    model = make_model_on(shape, spec, attention, given.device)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     ends: list[tuple[float, int, float]] = []
 
     def log(entry: dict[str, Any]) -> None:
@@ -122,9 +122,9 @@ def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, given: Any)
 
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    optimise(policy, rows, spec, log)
+    optimise(model, rows, spec, log)
     memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else float("nan")
-    del policy
+    del model
     gc.collect()
     if cuda:
         torch.cuda.empty_cache()
@@ -132,8 +132,8 @@ def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, given: Any)
     return (after - before) / (ended - begun), parameters, loss, memory
 
 
-def make_policy(shape: Shape, spec: TrainSpec, attention: str, device: str) -> Any:
-    """A Llama of random weights on the device, held as rise.core.training.model.load_policy holds a trained one."""
+def make_model_on(shape: Shape, spec: TrainSpec, attention: str, device: str) -> Any:
+    """A Llama of random weights on the device, held as rise.core.training.model.load_model holds a trained one."""
     width, mlp, layers, heads, kv_heads, vocabulary = shape.sizes
     config = LlamaConfig(
         vocab_size=vocabulary,
@@ -150,10 +150,10 @@ def make_policy(shape: Shape, spec: TrainSpec, attention: str, device: str) -> A
     torch.manual_seed(0)
     with torch.device(device):
         model = LlamaForCausalLM(config).to(config.dtype)
-    policy = with_lora(model, spec) if shape.lora else model
+    model = with_lora(model, spec) if shape.lora else model
     if spec.gradient_checkpointing:
-        policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return policy.to(device).train()
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model.to(device).train()
 
 
 def make_rows(count: int, vocabulary: int) -> Rows:

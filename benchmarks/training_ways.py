@@ -12,7 +12,7 @@ from torch.utils.data import SequentialSampler
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from rise.core.training.arrays import Rows
-from rise.core.training.model import load_policy
+from rise.core.training.model import load_model
 from rise.core.training.schedule import global_batches
 from rise.core.training.spec import TrainSpec
 from rise.core.training.trainer import optimise
@@ -30,14 +30,14 @@ class Steps:
 def ours(spec: TrainSpec, rows: Rows) -> Steps:
     """This project's loop as `rise run` runs it, without loading and saving."""
     torch.manual_seed(spec.seed)
-    policy = load_policy(spec, torch.device("cpu"))
+    model = load_model(spec, torch.device("cpu"))
     ends: list[tuple[float, int, float]] = []
 
     def log(entry: dict[str, Any]) -> None:
         ends.append((time.perf_counter(), entry["tokens"], entry["loss"]))
 
-    optimise(policy, rows, spec, log)
-    parameters = sum(parameter.numel() for parameter in policy.parameters())
+    optimise(model, rows, spec, log)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     return Steps(rate_of([end[:2] for end in ends]), [loss for *_, loss in ends], parameters)
 
 

@@ -1,5 +1,7 @@
-"""Training rows in memory. The loop and its packing need no more: they import no Arrow, so torch, transformers and peft
-are enough to train."""
+"""Training rows in memory.
+
+The training loop imports this module and no Arrow: torch, transformers and peft are enough to train.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +14,22 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of a file as flat arrays: row i is `ids[starts[i]:starts[i + 1]]` and so on."""
+    """All N rows of a file as flat arrays; row i is `ids[starts[i]:starts[i + 1]]`, and `mask` alike."""
 
-    ids: NDArray[np.int64]
-    mask: NDArray[np.bool_]
-    starts: NDArray[np.int64]
-    weights: NDArray[np.float64]
+    ids: NDArray[np.int64]  # [tokens]
+    mask: NDArray[np.bool_]  # [tokens]: True where a token carries loss
+    starts: NDArray[np.int64]  # [N + 1]
+    weights: NDArray[np.float64]  # [N]
 
     def __len__(self) -> int:
         return len(self.weights)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row."""
+        """Number of tokens of each row [N]."""
         return np.diff(self.starts)
 
     def row(self, index: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Token ids and loss mask of one row."""
+        """Return one row's token ids and loss mask."""
         span = slice(self.starts[index], self.starts[index + 1])
         return self.ids[span], self.mask[span]

@@ -1,4 +1,4 @@
-"""The model that is trained: loaded with or without LoRA, asked for logits where the loss needs them, saved."""
+"""The model in training: load with or without LoRA, compute logits at the loss positions, save."""
 
 from __future__ import annotations
 
@@ -20,11 +20,17 @@ from rise.core.training.packing import Batch
 from rise.core.training.spec import TrainSpec
 
 
-def load_policy(spec: TrainSpec, device: torch.device) -> Any:
-    """The spec's model on a device, in training mode: a transformers causal LM, wrapped by peft under LoRA.
+def load_model(spec: TrainSpec, device: torch.device) -> Any:
+    """Load the spec's model on a device, in training mode.
 
-    Trained weights are float32 whatever `spec.dtype` is: bfloat16 would round small updates away. Only the frozen base
-    under LoRA is held in bfloat16, and only on a GPU. Raises UserError when a folder cannot be loaded.
+    Trained weights are float32 whatever `spec.dtype` is: bfloat16 would round small updates away. Only a GPU holds the
+    frozen base under LoRA in bfloat16.
+
+    Returns:
+        A transformers causal LM, wrapped by peft under LoRA.
+
+    Raises:
+        UserError: A folder of the spec cannot be loaded.
     """
     on_gpu = device.type == "cuda"
     half = on_gpu and spec.dtype == "bfloat16"
@@ -34,33 +40,33 @@ def load_policy(spec: TrainSpec, device: torch.device) -> Any:
         if folder is not None and not Path(folder, file).is_file():
             raise UserError(f"{folder} cannot be loaded for training: it has no {file}")
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        base = AutoModelForCausalLM.from_pretrained(
             spec.weights_dir,
             dtype=torch.bfloat16 if half and frozen else torch.float32,
             attn_implementation="flash_attention_2" if half and is_flash_attn_2_available() else "sdpa",
             local_files_only=True,
             use_safetensors=True,
         )
-        policy = with_lora(model, spec) if frozen else model
+        model = with_lora(base, spec) if frozen else base
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(
             f"model in {spec.adapter_dir or spec.weights_dir} cannot be loaded for training: {first_line(error)}"
         ) from error
     try:
-        model.generation_config.validate(strict=True)
+        base.generation_config.validate(strict=True)
     except ValueError:
         # Published models (Llama 2) carry generation settings that transformers reads but refuses to save, after hours
-        # of training. They say nothing about how this project samples.
-        model.generation_config = GenerationConfig.from_model_config(model.config)
+        # of training. Sampling in this project never uses them.
+        base.generation_config = GenerationConfig.from_model_config(base.config)
     if spec.gradient_checkpointing:
-        policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return policy.to(device).train()
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model.to(device).train()
 
 
-def with_lora(model: Any, spec: TrainSpec) -> Any:
-    """The model with the spec's adapter: the earlier one to go on from, or a fresh one (which changes nothing yet)."""
+def with_lora(base: Any, spec: TrainSpec) -> Any:
+    """Wrap a base model with the spec's earlier adapter, or with a fresh one, which changes no output yet."""
     if spec.adapter_dir is not None:
-        return PeftModel.from_pretrained(model, spec.adapter_dir, is_trainable=True)
+        return PeftModel.from_pretrained(base, spec.adapter_dir, is_trainable=True)
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=spec.lora.r,
@@ -68,49 +74,50 @@ def with_lora(model: Any, spec: TrainSpec) -> Any:
         lora_dropout=spec.lora.dropout,
         target_modules=list(spec.lora.targets) or "all-linear",
     )
-    return get_peft_model(model, config)
+    return get_peft_model(base, config)
 
 
-def trainable(policy: Any) -> list[torch.nn.Parameter]:
-    """The parameters that training changes, in a fixed order."""
-    return [parameter for parameter in policy.parameters() if parameter.requires_grad]
+def trainable(model: Any) -> list[torch.nn.Parameter]:
+    """List the trained parameters in a fixed order."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def flat_rows(policy: Any) -> bool:
-    """Whether batches must be one long row: flash attention finds packed sequences only there."""
-    return str(policy.config._attn_implementation).startswith("flash")
+def needs_flat_rows(model: Any) -> bool:
+    """Whether a batch must be one long row: flash attention looks for packed sequences nowhere else."""
+    return str(model.config._attn_implementation).startswith("flash")
 
 
-def target_logits(policy: Any, batch: Batch) -> torch.Tensor:
-    """Logits [n, vocab] at the batch's source positions, and nowhere else: the others would fill the memory.
+def target_logits(model: Any, batch: Batch) -> torch.Tensor:
+    """Compute the logits [n, vocab] at the batch's source positions only; all positions would fill the memory.
 
-    The head is given only the hidden states at those positions, inside the model's own forward pass, so that whatever
-    the model does to its logits (Gemma's soft cap, Granite's scale) is done here too.
+    The output layer gets the hidden states of these positions inside the model's own forward pass. Whatever the model
+    does to its logits (Gemma's soft cap, Granite's scale) is done here too.
     """
 
     def keep_sources(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return (inputs[0].flatten(0, 1).index_select(0, batch.sources),)
 
-    hook = policy.get_output_embeddings().register_forward_pre_hook(keep_sources)
+    hook = model.get_output_embeddings().register_forward_pre_hook(keep_sources)
     try:
-        output = policy(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
+        output = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False)
     finally:
         hook.remove()
     logits: torch.Tensor = output.logits
     return logits
 
 
-def save_policy(policy: Any, spec: TrainSpec) -> None:
-    """Writes safetensors and JSON into `spec.out_dir`: the adapter under LoRA, else the whole model in `spec.dtype`.
+def save_model(model: Any, spec: TrainSpec) -> None:
+    """Write safetensors and JSON into `spec.out_dir`: the adapter under LoRA, else the whole model in `spec.dtype`.
 
-    The same training always gives the same bytes, and no path of this machine is written.
+    The same training always writes the same bytes, without any path of this machine. `spec.out_dir` is scratch space
+    of one training: `rise.storage.checkpoints` publishes a finished folder by one rename.
     """
     out = Path(spec.out_dir)
     if spec.adapter is Adapter.none:
-        policy.to(getattr(torch, spec.dtype)).save_pretrained(out)
+        model.to(getattr(torch, spec.dtype)).save_pretrained(out)
         return
     # "auto" would look for the base model on the Hub to learn whether its vocabulary was resized.
-    policy.save_pretrained(out, save_embedding_layers=False)
+    model.save_pretrained(out, save_embedding_layers=False)
     (out / "README.md").unlink(missing_ok=True)
     path = out / "adapter_config.json"
     config = json.loads(path.read_text())

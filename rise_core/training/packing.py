@@ -1,12 +1,13 @@
-"""Packing: several sequences share one row of a forward pass, each blind to the others.
+"""Packing: several sequences share one row of a forward pass without seeing each other.
 
-Position ids restart at 0 with every sequence and no attention mask is given; transformers then finds the sequences
-from the position ids and builds a block-diagonal causal mask (masking_utils.find_packed_sequence_indices), or cuts the
-row into variable-length attention under flash attention. The loss is the one of the unpacked sequences: tested.
+Position ids restart at 0 with every sequence, and no attention mask is passed. From the position ids transformers
+builds a block-diagonal causal mask (masking_utils.find_packed_sequence_indices) or, under flash attention, cuts the row
+into variable-length attention. Loss and gradient equal the ones of unpacked sequences: tests/rise_core/training/
+test_loss.py.
 
-Cost: the dense mask of scaled-dot-product attention costs the square of a row's width, so short rows win on the CPU;
-a `row_tokens` below the sequences' length gives every sequence a row of its own, for which plain causal attention is
-enough and no mask is built.
+Cost: the dense mask of scaled-dot-product attention grows with the square of a row's width, so short rows win on the
+CPU. Under a `row_tokens` below the sequences' length every sequence has its own row; plain causal attention is then
+enough, and no mask is built.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ class Batch:
 
     input_ids: torch.Tensor  # [R, W] int64
     position_ids: torch.Tensor  # [R, W] int64
-    sources: torch.Tensor  # [n] int64 into the flattened [R * W]: the positions whose logits predict the targets
+    sources: torch.Tensor  # [n] int64 into the flattened [R * W]: the positions that predict the targets
     targets: torch.Tensor  # [n] int64
     scales: torch.Tensor  # [n] float32
     tokens: int  # without padding
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """Return the batch on a device."""
         return Batch(
             input_ids=self.input_ids.to(device),
             position_ids=self.position_ids.to(device),
@@ -46,9 +47,16 @@ class Batch:
 
 
 def pack(lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
-    """Sequences into rows by first-fit decreasing: lists of positions in `lengths`, longest rows first.
+    """Pack sequences into rows by first-fit decreasing.
 
-    A sequence longer than `row_tokens` gets a row of its own. The same lengths always give the same rows.
+    A sequence longer than `row_tokens` gets its own row. The same lengths always give the same rows.
+
+    Args:
+        lengths: Tokens of each sequence.
+        row_tokens: Capacity of a row in tokens.
+
+    Returns:
+        The rows, fullest first, as lists of positions in `lengths`.
     """
     rows: list[list[int]] = []
     room: list[int] = []
@@ -67,10 +75,12 @@ def pack(lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
 def batches(
     rows: Rows, examples: Sequence[int], reduction: LossReduction, row_tokens: int, micro_rows: int, flat: bool = False
 ) -> Iterator[Batch]:
-    """The forward passes over some examples of `rows`, each of at most `micro_rows` packed rows of similar width.
+    """Yield the forward passes over `examples`, each with at most `micro_rows` packed rows of similar width.
 
-    `flat` lays a pass's rows end to end in one row without padding: transformers takes variable-length (flash)
-    attention only for a batch of one row.
+    Args:
+        examples: Numbers of rows in `rows`.
+        flat: Lay the rows of a pass end to end in one row without padding. transformers takes variable-length (flash)
+            attention only for a batch of one row.
     """
     packed = [[examples[i] for i in row] for row in pack(rows.lengths[list(examples)].tolist(), row_tokens)]
     for start in range(0, len(packed), micro_rows):
@@ -79,12 +89,13 @@ def batches(
 
 
 def collate(rows: Rows, packed: Sequence[Sequence[int]], reduction: LossReduction) -> Batch:
-    """One pass from lists of example numbers, one list a packed row, padded to the longest."""
+    """Build one pass from lists of example numbers, one list per packed row; rows are padded to the longest."""
     lengths = rows.lengths
     width = max(int(sum(lengths[index] for index in row)) for row in packed)
     input_ids = np.zeros((len(packed), width), np.int64)
-    # One sequence a row: padding goes on counting, so that no row looks packed and causal attention needs no mask.
-    # Otherwise every padding token is a sequence of its own. Real tokens come first and see padding in neither case.
+    # With one sequence per row, position ids go on through the padding: no row looks packed, and causal attention needs
+    # no mask. Otherwise every padding token is a sequence of its own. In both cases real tokens come first, so causal
+    # attention keeps padding out of their sight.
     single = all(len(row) == 1 for row in packed)
     position_ids = np.tile(np.arange(width), (len(packed), 1)) if single else np.zeros_like(input_ids)
     loss_mask = np.zeros((len(packed), width), np.bool_)

@@ -1,7 +1,7 @@
-"""How several training workers find each other: through a file, so that none of them listens to strangers.
+"""A process group for several training workers, set up through a file.
 
-The store that Ray Train makes for them (torch's TCPStore) listens on every interface of the machine and asks nobody who
-they are. A FileStore in the run's folder, which the workers share anyway, needs no port.
+Ray Train by itself sets up torch's TCPStore, which listens on every interface of the machine and accepts anybody. A
+FileStore in the run's folder, which the workers share anyway, needs no port.
 """
 
 from __future__ import annotations
@@ -18,28 +18,35 @@ from ray.train.torch import TorchConfig
 from torch import distributed
 
 
-class SharedDevices(Backend):  # type: ignore[misc]  # Ray's classes are untyped here
-    """Sets up nothing. Every worker sees all GPUs of its machine, as under Ray Train's own backend."""
+class _SharedDevices(Backend):  # type: ignore[misc]  # Ray's classes are untyped here
+    """Sets up nothing; every worker sees all GPUs of the machine, as under Ray Train's own backend."""
 
     share_cuda_visible_devices = True
 
 
 @dataclass
 class NoStore(TorchConfig):  # type: ignore[misc]
-    """Ray Train's configuration for torch, without its process group: `process_group` makes that."""
+    """Ray Train's configuration for torch without a process group; `process_group` sets up ours."""
 
     @property
     def backend_cls(self) -> type[Backend]:
-        return SharedDevices
+        """The backend of Ray Train for this configuration."""
+        return _SharedDevices
 
 
 @contextmanager
-def process_group(rank: int, world_size: int, machine: int, device: str, store: Path, seconds: float) -> Iterator[None]:
-    """Connect this worker with the others for a `with` block; `machine` is how many of them are on this machine.
+def process_group(
+    rank: int, world_size: int, local_workers: int, device: str, store: Path, seconds: float
+) -> Iterator[None]:
+    """Connect this worker with the others for a `with` block.
 
-    `store`: a file that all workers reach and that is not there yet. An operation may take `seconds`.
+    Args:
+        local_workers: Number of workers on this machine.
+        device: "cpu" (gloo) or a CUDA device (NCCL).
+        store: A new file in a folder that all workers reach.
+        seconds: Longest duration of one collective operation.
     """
-    os.environ["LOCAL_WORLD_SIZE"] = str(machine)
+    os.environ["LOCAL_WORLD_SIZE"] = str(local_workers)
     distributed.init_process_group(
         "gloo" if device == "cpu" else "nccl",
         init_method=f"file://{store}",
@@ -48,4 +55,4 @@ def process_group(rank: int, world_size: int, machine: int, device: str, store: 
         timeout=timedelta(seconds=seconds),
     )
     yield
-    distributed.destroy_process_group()  # a worker that fails ends as a process, whatever the others wait for
+    distributed.destroy_process_group()  # not after a failure: the failed process ends, whatever the others wait for

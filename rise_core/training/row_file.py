@@ -18,8 +18,8 @@ from rise.core.streams import batched
 from rise.core.text import first_line
 from rise.core.training.arrays import Rows
 
-BATCH = 4096  # rows that are Python objects at a time
-SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())), ("weight", pa.float64())])
+_BATCH = 4096  # rows held as Python objects at a time
+_SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())), ("weight", pa.float64())])
 
 
 def example_rows(examples: Iterable[Example], weights: Iterable[float]) -> Iterator[TrainRow]:
@@ -30,45 +30,29 @@ def example_rows(examples: Iterable[Example], weights: Iterable[float]) -> Itera
 
 
 def write_rows(path: str | Path, rows: Iterable[TrainRow]) -> None:
-    """Writes the rows to a Parquet file, in order and batch by batch; its folder is made if missing."""
+    """Write rows to a Parquet file in order, batch by batch; create the folder where missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(path, SCHEMA) as file:
-        for batch in batched(rows, BATCH):
+    with pq.ParquetWriter(path, _SCHEMA) as file:
+        for batch in batched(rows, _BATCH):
             columns = {
                 "ids": [row.ids for row in batch],
                 "mask": [row.mask for row in batch],
                 "weight": [row.weight for row in batch],
             }
-            file.write_table(pa.table(columns, schema=SCHEMA))
-
-
-def read_rows(path: str | Path) -> list[TrainRow]:
-    """The rows of a file as records; raises like `load_rows`."""
-    rows = load_rows(path)
-    pairs = [rows.row(index) for index in range(len(rows))]
-    return [
-        TrainRow(ids=ids.tolist(), mask=mask.tolist(), weight=float(weight))
-        for (ids, mask), weight in zip(pairs, rows.weights, strict=True)
-    ]
+            file.write_table(pa.table(columns, schema=_SCHEMA))
 
 
 def load_rows(path: str | Path) -> Rows:
-    """The rows of a file as arrays. Raises UserError naming the file and the row that cannot be trained on."""
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"training rows {path} cannot be read: {first_line(error)}") from error
-    if not table.schema.equals(SCHEMA):
-        found = ", ".join(f"{field.name} {field.type}" for field in table.schema)
-        raise UserError(f"training rows {path} must have columns ids list<int32>, mask list<bool>, weight; has {found}")
-    if table.num_rows == 0:
-        raise UserError(f"training rows {path} is empty: no example was selected, so there is nothing to train on")
-    if any(table[name].null_count for name in SCHEMA.names):
-        raise UserError(f"training rows {path} has empty cells; every row needs ids, mask and weight")
+    """Load a file of training rows as arrays.
+
+    Raises:
+        UserError: The file cannot be read or trained on; the message names the file and the row.
+    """
+    table = _read_table(path)
     ids, mask = (table[name].combine_chunks() for name in ("ids", "mask"))
-    starts = offsets(ids)
-    if not np.array_equal(starts, offsets(mask)):
-        row = int(np.flatnonzero(starts[1:] != offsets(mask)[1:])[0])
+    starts = _offsets(ids)
+    if not np.array_equal(starts, _offsets(mask)):
+        row = int(np.flatnonzero(starts[1:] != _offsets(mask)[1:])[0])
         raise UserError(f"training rows {path}, row {row}: ids and mask differ in length")
     rows = Rows(
         ids=ids.flatten().to_numpy().astype(np.int64),
@@ -76,18 +60,36 @@ def load_rows(path: str | Path) -> Rows:
         starts=starts,
         weights=table["weight"].to_numpy(),
     )
-    check(rows, path)
+    _check_rows(rows, path)
     return rows
 
 
-def offsets(column: Any) -> NDArray[np.int64]:
-    """Where each list of a column starts in its flat values, from 0, and where the last one ends."""
+def _read_table(path: str | Path) -> pa.Table:
+    """Read the file; raise UserError for a foreign, empty or incomplete one."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"training rows {path} cannot be read: {first_line(error)}") from error
+    if not table.schema.equals(_SCHEMA):
+        columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        raise UserError(
+            f"training rows {path} must have columns ids list<int32>, mask list<bool>, weight; has {columns}"
+        )
+    if table.num_rows == 0:
+        raise UserError(f"training rows {path} is empty: no example was selected, so there is nothing to train on")
+    if any(table[name].null_count for name in _SCHEMA.names):
+        raise UserError(f"training rows {path} has empty cells; every row needs ids, mask and weight")
+    return table
+
+
+def _offsets(column: Any) -> NDArray[np.int64]:
+    """Return the start of each list of a column in the flat values, and the end of the last [N + 1]."""
     lengths = column.value_lengths().to_numpy().astype(np.int64)
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
 
 
-def check(rows: Rows, path: str | Path) -> None:
-    """Refuses a row that has no loss, a loss on its first token (nothing predicts it), or a useless weight."""
+def _check_rows(rows: Rows, path: str | Path) -> None:
+    """Raise UserError for a row without loss, with loss on the first token, or with a useless weight."""
     for index in range(len(rows)):
         ids, mask = rows.row(index)
         if not mask.any():

@@ -1,4 +1,4 @@
-"""Which examples an optimiser step sees, and its learning rate."""
+"""The examples and the learning rate of each optimiser step."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from rise.core.config.training_keys import Optim
 
 
 def step_count(examples: int, optim: Optim) -> int:
-    """Optimiser steps of the whole training; an epoch's last batch may be smaller."""
+    """Return the number of optimiser steps of a training; the last batch of an epoch may be smaller."""
     return optim.epochs * math.ceil(examples / optim.batch_size)
 
 
 def global_batches(examples: int, optim: Optim, seed: int) -> Iterator[tuple[int, list[int]]]:
-    """(epoch from 1, example numbers of one optimiser step), each epoch in an order drawn from (seed, epoch)."""
+    """Yield (epoch, example numbers) of every optimiser step.
+
+    Epochs count from 1. The order of an epoch is drawn from (seed, epoch) alone.
+    """
     for epoch in range(1, optim.epochs + 1):
         order = np.random.default_rng([seed % 2**64, epoch]).permutation(examples).tolist()
         for start in range(0, examples, optim.batch_size):
@@ -25,10 +28,10 @@ def global_batches(examples: int, optim: Optim, seed: int) -> Iterator[tuple[int
 
 
 def learning_rate(step: int, steps: int, optim: Optim) -> float:
-    """Learning rate of optimiser step `step` (from 1) of `steps`.
+    """Return the learning rate of optimiser step `step` (from 1) of `steps`.
 
-    Rises linearly over the first `warmup` share of the steps, then stays (constant) or falls towards 0, which it
-    would reach one step after the last.
+    The rate rises linearly over the first `warmup` share of the steps. After the warm-up it is constant or falls
+    (linear, cosine) towards 0 at one step after the last, so no step is wasted on a rate of 0.
     """
     warmup = min(round(optim.warmup * steps), steps - 1)
     if step <= warmup:

@@ -1,4 +1,4 @@
-"""What one fine-tuning is given and what it hands back."""
+"""The input and the result of one fine-tuning."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ROWS_FILE = "rows.parquet"  # in a training's folder
 class TrainSpec:
     """One fine-tuning. Paths are absolute and visible to every worker."""
 
-    rows_path: str  # Parquet: ids list<int32>, mask list<bool>, weight double (see rows.py)
+    rows_path: str  # Parquet file (row_file.py)
     weights_dir: str  # full weights to start from
-    adapter_dir: str | None  # LoRA adapter to go on from; none: a fresh one
+    adapter_dir: str | None  # LoRA adapter to go on from; None: a fresh one
     adapter: Adapter
     lora: Lora
     loss: LossReduction
     optim: Optim
-    row_tokens: int
-    micro_rows: int
-    dtype: str  # float32 or bfloat16
+    row_tokens: int  # capacity of a packed row (packing.py)
+    micro_rows: int  # packed rows in one forward pass
+    dtype: str  # float32 or bfloat16: of the saved weights, and of the arithmetic on a GPU
     gradient_checkpointing: bool
-    seed: int
-    out_dir: str  # gets the weights or the adapter; made if missing
+    seed: int  # decides the order of examples, fresh adapters and dropout
+    out_dir: str  # for the weights or the adapter; created where missing
     threads: int  # CPU threads of a worker; 0: the cores shared among the workers
     log_path: str  # JSON lines, one per optimiser step, written while training runs
 
@@ -60,16 +60,13 @@ def train_spec(config: Config, folder: Path, start: Checkpoint) -> TrainSpec:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished fine-tuning.
-
-    `log` has entries of step (from 1), epoch (from 1), loss (nats, weighted: the objective), learning_rate and tokens
-    (so far); one per optimiser step, thinned in long runs. `tokens` counts sequence tokens over all epochs and
-    workers, without padding; `seconds` is the wall clock of the whole loop with loading and saving.
-    """
+    """A finished fine-tuning."""
 
     out_dir: str
     kind: str  # "full" or "adapter"
     steps: int
-    tokens: int
-    seconds: float
+    tokens: int  # sequence tokens over all epochs and workers, without padding
+    seconds: float  # wall clock of the loop with loading and saving
+    # An entry per optimiser step, thinned in long runs: step and epoch (from 1), loss (nats: the weighted objective),
+    # learning_rate, tokens (so far).
     log: list[dict[str, Any]]

@@ -10,11 +10,11 @@ import pytest
 
 from rise.core.method.episode import collection_plan
 from rise.core.records import Example, TrainRow
-from rise.core.training.row_file import read_rows
 from rise.tasks.fine_tune import plan_training
 from rise.tasks.run.context import RunContext
 from rise.tasks.sample_turns import sample_turns
 from rise.tasks.verify_answers import verify_answers
+from tests.rise_core.training.read_rows import read_rows
 from tests.tasks.rehearsed import TINY, Script, choose, collect, rehearsed
 
 Key = tuple[str, int, int]  # problem id, turn, sample

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from rise.core.records import TrainRow
-from rise.core.training.row_file import read_rows
 from rise.storage import checkpoints, examples
 from rise.tasks.fine_tune import plan_training
 from rise.tasks.prepare import boost_rows, plan_boost
 from rise.tasks.run.context import RunContext
+from tests.rise_core.training.read_rows import read_rows
 from tests.tasks.rehearsed import Script, advance, choose, collect, rehearsed, train_here
 
 TWO_TURNS: Script = {

@@ -11,7 +11,7 @@ import torch
 
 from rise.core.config.choices import Adapter, LossReduction
 from rise.core.records import TrainRow
-from rise.core.training.model import load_policy, target_logits, trainable
+from rise.core.training.model import load_model, target_logits, trainable
 from rise.core.training.packing import batches, collate
 from rise.core.training.row_file import load_rows, write_rows
 from rise.core.training.spec import TrainSpec
@@ -119,16 +119,16 @@ def test_a_soft_cap_on_logits_is_kept(tmp_path: Path) -> None:
 
 
 def test_logits_through_lora_equal_full_logits(spec: TrainSpec) -> None:
-    policy = load_policy(dataclasses.replace(spec, adapter=Adapter.lora), CPU).eval()
-    for parameter in trainable(policy):
+    model = load_model(dataclasses.replace(spec, adapter=Adapter.lora), CPU).eval()
+    for parameter in trainable(model):
         torch.nn.init.normal_(parameter, std=0.1)  # a fresh adapter changes nothing and would prove nothing
     batch = collate(load_rows(spec.rows_path), [[0, 1], [2]], LossReduction.token_mean)
     with torch.no_grad():
-        full = policy(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
-        base = policy.get_base_model()
-        with policy.disable_adapter():
+        full = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
+        base = model.get_base_model()
+        with model.disable_adapter():
             without = base(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
-        some = target_logits(policy, batch)
+        some = target_logits(model, batch)
     torch.testing.assert_close(some, full.flatten(0, 1)[batch.sources])
     assert not torch.allclose(full, without, atol=1e-2)
 

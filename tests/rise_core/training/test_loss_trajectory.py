@@ -14,7 +14,7 @@ import torch
 
 from rise.core.config.choices import Adapter, LossReduction
 from rise.core.config.training_keys import Optim
-from rise.core.training.model import load_policy, trainable
+from rise.core.training.model import load_model, trainable
 from rise.core.training.packing import batches
 from rise.core.training.row_file import load_rows
 from rise.core.training.spec import TrainSpec
@@ -59,8 +59,8 @@ def test_the_gradient_norm_of_all_rows_is_the_pinned_one(
     spec: TrainSpec, adapter: Adapter, reduction: LossReduction
 ) -> None:
     torch.manual_seed(spec.seed)
-    policy = load_policy(replace(spec, adapter=adapter), torch.device("cpu"))
+    model = load_model(replace(spec, adapter=adapter), torch.device("cpu"))
     passes = batches(load_rows(spec.rows_path), range(13), reduction, spec.row_tokens, spec.micro_rows)
-    gradient(policy, passes, 13, half=False, world_size=1)
-    norm = torch.nn.utils.get_total_norm([p.grad for p in trainable(policy) if p.grad is not None])
+    gradient(model, passes, 13, half=False, world_size=1)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in trainable(model) if p.grad is not None])
     assert norm.item() == pytest.approx(GRADIENT_NORMS[adapter, reduction], rel=1e-4)

@@ -66,13 +66,17 @@ def test_training_waits_passively_at_the_callers_niceness(cluster: None, spec: T
 
 
 def test_a_later_training_finds_the_process_of_the_earlier_one(cluster: None, spec: TrainSpec) -> None:
-    pids: list[set[int]] = [set(), set()]
-    for number in range(2):
-
-        def look(_: dict[str, Any], number: int = number) -> None:
-            pids[number] |= {process.pid for process in processes("fine_tune")}
-
-        fit(spec, workers=1, gpus=0, timeout=300, progress=look)
+    long = dataclasses.replace(spec, optim=Optim(epochs=100, batch_size=5))  # seconds: enough to be looked at
+    pids: list[set[int]] = []
+    for _ in range(2):
+        pids.append(set())
+        fit(
+            long,
+            workers=1,
+            gpus=0,
+            timeout=300,
+            progress=lambda _: pids[-1].update(process.pid for process in processes("fine_tune")),
+        )
     assert pids[0] == pids[1]
     assert len(pids[0]) == 1
 

@@ -9,14 +9,15 @@ import pytest
 
 from rise.core.errors import UserError
 from rise.core.records import TrainRow
-from rise.core.training.row_file import load_rows, read_rows, write_rows
+from rise.core.training.row_file import load_rows, write_rows
+from tests.rise_core.training.read_rows import read_rows
 
 GOOD = TrainRow([5, 6, 7], [False, False, True], 2.5)
 
 
 def test_rows_come_back_as_written(tmp_path: Path, rows: list[TrainRow]) -> None:
-    write_rows(tmp_path / "made" / "rows.parquet", rows)
-    assert read_rows(tmp_path / "made" / "rows.parquet") == rows
+    write_rows(tmp_path / "new" / "rows.parquet", rows)
+    assert read_rows(tmp_path / "new" / "rows.parquet") == rows
 
 
 def test_the_file_has_the_columns_that_others_rely_on(tmp_path: Path) -> None:
