@@ -63,6 +63,7 @@ def append(lake: Lake, checkpoint: CheckpointRecord) -> int:
         tx.append("checkpoints", row)
 
     note = f"checkpoint={checkpoint.checkpoint_id}"
+    # Iteration 0 is the base, published while the run is prepared.
     stage = "fine_tune" if checkpoint.iteration else "prepare"
     return lake.commit(write, run=checkpoint.run, iteration=checkpoint.iteration, stage=stage, note=note)
 
@@ -127,6 +128,7 @@ def open_checkpoint(home: Path, lake: Lake, run: str, iteration: int, verified: 
 
 def _verified_folder(home: Path, record: CheckpointRecord, verified: set[str]) -> Path:
     folder = inside(home, record.path)
+    # The path is checked every time, the content once: hashing gigabytes takes long.
     if record.checkpoint_id not in verified:
         check_published(folder, record.checkpoint_id, record.files)
         verified.add(record.checkpoint_id)

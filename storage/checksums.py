@@ -53,12 +53,14 @@ def add(session: duckdb.DuckDBPyConnection, location: LakeLocation, version: int
     file = _sums_file(location)
     if file is None:
         return
+    # `begin_snapshot` is the version of the commit that added a file.
     where, params = ("", []) if version is None else (" WHERE begin_snapshot = ?", [version])
     committed = session.execute(f"WITH files AS ({_FILES}) SELECT path FROM files{where}", params).fetchall()  # noqa: S608
     known = _read(file) if version is None else {}
     paths = [path for (path,) in committed if path not in known and (file.parent / path).is_file()]
     if paths:
         lines = "".join(f"{file_hash(file.parent / path)}  {path}\n" for path in paths)
+        # Appended, not rewritten: a line cut short by a crash is skipped by `_read` and written again.
         with file.open("ab") as sums:
             sums.write((b"\n" if _is_cut_short(file) else b"") + lines.encode())
 
@@ -123,6 +125,7 @@ def _is_cut_short(file: Path) -> bool:
 def _damage(path: Path, size: int, digest: str | None) -> str | None:
     if not path.is_file():
         return "is missing"
+    # The size first: no need to hash a truncated file.
     if os.path.getsize(path) != size:
         return f"has {os.path.getsize(path):,} bytes instead of {size:,}"
     if digest is not None and file_hash(path) != digest:

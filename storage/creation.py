@@ -38,6 +38,7 @@ def prepare(
     Raises:
         UserError: The lake is empty and cannot be written, or has another schema version.
     """
+    # Tables are created in one snapshot: a creation cut short leaves none of them.
     if "rise_schema" not in _present(session):
         if version is not None:
             raise UserError(f"version {version} is older than the lake's tables: {VERSIONS}")
@@ -60,6 +61,7 @@ def creation() -> list[str]:
     """Statements for an empty lake: all tables and views as one snapshot."""
     return [
         *_OPTIONS,
+        # CREATE VIEW resolves bare table names in the current database.
         "USE lake",
         "BEGIN",
         *(table.create_sql for table in TABLES.values()),

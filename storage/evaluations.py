@@ -37,6 +37,7 @@ def append(lake: Lake, record: EvaluationRecord, problems: list[Problem]) -> int
         key = (record.run, record.split)
         if tx.execute("SELECT 1 FROM lake.main.evaluations WHERE run = ? AND split = ?", key):
             raise KeyExists(f"split {record.split} of run {record.run}")
+        # Together: a split without its problems would be evaluated on none.
         tx.append("evaluations", row)
         tx.append("problems", problem_rows.to_arrow(record.run, problems))
 

@@ -51,6 +51,7 @@ def append(lake: Lake, run: str, iteration: int, examples: Iterable[Example]) ->
             if tx.execute("SELECT 1 FROM lake.main.examples WHERE run = ? AND iteration = ? LIMIT 1", (run, iteration)):
                 raise KeyExists(f"examples of run {run}, iteration {iteration}")
             tx.execute("INSERT INTO lake.main.examples BY NAME FROM read_parquet(?)", (str(file),))
+            # As many marks as examples: an example without a rollout rolls everything back.
             marked = mark_selected(tx, run, iteration)
             if marked != count:
                 raise ValueError(f"{count} examples of run {run}, iteration {iteration} name {marked} rollouts")

@@ -34,6 +34,7 @@ def inside(home: Path, path: str) -> Path:
         UserError: The path leads out of `home`: absolute, by `..` or by a symbolic link.
     """
     joined = home / path
+    # `resolve` follows links, so a link to the outside counts as outside.
     if Path(path).is_absolute() or ".." in Path(path).parts or not joined.resolve().is_relative_to(home.resolve()):
         raise UserError(f"{path} leads out of {home}, and is neither read nor written there: remove what leads out")
     return joined

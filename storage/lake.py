@@ -42,6 +42,7 @@ class Lake:
     def __init__(self, location: LakeLocation, *, read_only: bool = False, version: int | None = None) -> None:
         self.location = location
         self.read_only = read_only or version is not None
+        # The file lock is per process; threads of this process need a lock of their own.
         self._thread_lock = threading.Lock()
         self._lock_file: FileLock | None = None
         file = location.catalog_file
@@ -53,6 +54,7 @@ class Lake:
             self._lock_file = FileLock(f"{file}.lock", timeout=PATIENCE, thread_local=False)
         self._session = self._open(version)
         if not self.read_only:
+            # Sums of files committed right before a crash.
             self.add_checksums()
 
     def commit(
@@ -76,6 +78,7 @@ class Lake:
                 return transaction.commit_once(self._session.cursor(), write, message)
 
         version = patiently(self.location, attempt)
+        # After the commit: only then are the files final. A crash in between is made good at the next opening.
         self.add_checksums(version)
         return version
 
@@ -87,6 +90,7 @@ class Lake:
         """
 
         def attempt() -> pa.Table:
+            # A cursor is a connection of its own: threads query side by side.
             with closing(self._session.cursor()) as cursor:
                 cursor.execute("USE lake")
                 for name, table in tables.items():
@@ -108,6 +112,7 @@ class Lake:
                 raise
 
         cursor, reader = patiently(self.location, attempt)
+        # The retry ends here: rows already yielded cannot be taken back.
         with closing(cursor):
             yield from reader
 
@@ -161,6 +166,7 @@ class Lake:
 
     def _open(self, version: int | None) -> duckdb.DuckDBPyConnection:
         def attempt() -> duckdb.DuckDBPyConnection:
+            # Under the lock: of several processes that open a new lake, the first creates the tables.
             with self._turn():
                 session = open_session(self.location, read_only=self.read_only, version=version)
                 try:

@@ -19,6 +19,7 @@ def replace(lake: Lake, run: str, iteration: int, metrics: list[Metric]) -> int:
     rows = arrow.to_arrow(METRICS, metrics, run=run, iteration=iteration)
     splits = sorted({metric.split for metric in metrics})
 
+    # Replaced, not refused: an evaluation may be repeated.
     def write(tx: Transaction) -> None:
         tx.execute(
             "DELETE FROM lake.main.metrics WHERE run = ? AND iteration = ? AND list_contains(?::VARCHAR[], split)",

@@ -33,6 +33,7 @@ def patiently(location: LakeLocation, attempt: Callable[[], _T]) -> _T:
 
     retrying = Retrying(
         retry=retry_if_exception(_is_busy),
+        # Random waits, so that two writers do not meet again and again.
         wait=wait_random_exponential(multiplier=0.05, max=2),
         stop=stop_after_delay(PATIENCE),
         retry_error_callback=give_up,
@@ -42,6 +43,7 @@ def patiently(location: LakeLocation, attempt: Callable[[], _T]) -> _T:
 
 def _is_busy(error: BaseException) -> bool:
     """Tell whether another program held the catalog, or another commit came first."""
+    # DuckDB has no error class for a busy catalog; the message comes from SQLite or DuckLake.
     text = str(error)
     words = ("database is locked", "database table is locked", "Transaction conflict", "Exceeded the maximum retry")
     return isinstance(error, Timeout) or (isinstance(error, duckdb.Error) and any(word in text for word in words))

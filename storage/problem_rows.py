@@ -39,6 +39,7 @@ def read(lake: Lake, run: str, split: str) -> list[Problem]:
         return Problem(problem_id, split, problem, answer, solution, json.loads(metadata))
 
     names = ("problem_id", "problem", "answer", "solution", "metadata")
+    # `position` is the order of the source; shards follow it.
     rows = lake.query("SELECT * FROM problems WHERE run = ? AND split = ? ORDER BY position", [run, split])
     return arrow.from_arrow(build, names, rows)
 

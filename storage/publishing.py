@@ -47,6 +47,7 @@ def publish(home: Path, built_dir: Path) -> Published:
     digest = hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
     relative = Path("checkpoints") / digest[:12]
     size = sum((built_dir / name).stat().st_size for name in files)
+    # To disk before the rename: a power cut must not leave hollow files under a published name.
     for name in files:
         sync_file(built_dir / name)
     (home / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -56,6 +57,7 @@ def publish(home: Path, built_dir: Path) -> Published:
     try:
         os.rename(built_dir, home / relative)
     except OSError:
+        # The folder is there, intact, from this run or another; any other cause is an error.
         if not (home / relative).is_dir():
             raise
         shutil.rmtree(built_dir)

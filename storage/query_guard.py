@@ -43,10 +43,12 @@ def check_query(sql: str) -> None:
         sql.encode()
     except UnicodeEncodeError as error:
         raise UserError("the query is no UTF-8 text") from error
+    # The kind of statement first: only a SELECT can be serialised.
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = " + ".join(statement.type.name for statement in statements) or "nothing"
         raise UserError(f"a query is one SELECT, DESCRIBE, SUMMARIZE or SHOW TABLES, and only reads; this is {kinds}")
+    # A session without the lake: the statement is parsed here, not run.
     with duckdb.connect() as session:
         ((serialised,),) = session.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
         refused_views = {str(name) for (name,) in session.execute(_DUCKDB_VIEWS).fetchall()} - _ALLOWED_VIEWS
@@ -89,6 +91,7 @@ def _check_table(node: dict[str, Any], refused_views: Collection[str]) -> None:
     """Refuse a file, a view of DuckDB's own, and the catalog's database as a table."""
     name = str(node.get("table_name", "")).lower()
     databases = (str(node.get(key, "")).lower() for key in ("catalog_name", "schema_name"))
+    # DuckDB reads a table name with such a sign as a file's path.
     is_file = any(sign in name for sign in "/\\.:*?")
     if is_file or name in refused_views or any(database.startswith(_METADATA) for database in databases):
         raise UserError(f"a query may not read {name!r}: it reads the lake's tables and views only")

@@ -43,7 +43,7 @@ def append(lake: Lake, rollouts: list[Rollout]) -> int:
         raise ValueError(f"a commit holds the rollouts of one shard's turn, not of {len(keys)}")
     (key,) = keys
     run, iteration, purpose, split, shard, turn = key
-    rows = to_arrow(rollouts)
+    rows = to_arrow(rollouts)  # once: the body may run several times
 
     def write(tx: Transaction) -> None:
         if _has_rows(tx, key):
@@ -172,6 +172,7 @@ def _by_shard(
         " ORDER BY shard, list_position(?::VARCHAR[], purpose), problem_id, turn, sample"
     )
     tables = {} if targets is None else {"targets": targets}
+    # Shards without rollouts leave gaps in the numbers.
     stored = units(lake, run, iteration)
     shards = sorted({shard for purpose, of, shard, _ in stored if purpose in purposes and split in (None, of)})
     for group in batched(shards, SHARDS_PER_QUERY):
@@ -180,6 +181,7 @@ def _by_shard(
         rows = lake.query(sql, params, **tables)
         numbers = rows["of_shard"].to_numpy()
         for shard in group:
+            # The rows are ordered by shard, so a shard is a slice: no copy.
             begin, end = np.searchsorted(numbers, [shard, shard + 1])
             yield arrow.from_arrow(record, field_names(record), rows.slice(begin, end - begin))
-        del rows
+        del rows  # before the next query: two results at once double the memory

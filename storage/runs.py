@@ -70,6 +70,7 @@ def get(lake: Lake, run: str) -> RunRecord:
 
 def all(lake: Lake) -> list[RunRecord]:
     """Read every run, oldest first."""
+    # Only metrics of split `eval` count: `rise eval` may evaluate any iteration on other splits.
     rows = lake.query(
         "SELECT *, (SELECT max(iteration) FROM metrics m WHERE m.run = r.run AND m.split = ?) AS iterations_done"
         " FROM runs r ORDER BY created_at, run",

@@ -25,10 +25,12 @@ def open_session(location: LakeLocation, *, read_only: bool, version: int | None
     Args:
         version: Snapshot for all tables and views; None for the newest.
     """
+    # No download at run time: extensions come from installed packages.
     config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     session = duckdb.connect(":memory:", config=config)
     try:
         session.execute("SET GLOBAL TimeZone = 'UTC'")
+        # A name in a query never means a Python variable.
         session.execute("SET python_enable_replacements = false")
         for statement in _load_statements(location):
             session.execute(statement)

@@ -11,6 +11,7 @@ _COLLECTED = """
     LEFT JOIN (SELECT DISTINCT checkpoint_id FROM checkpoints WHERE run = ?) AS c ON c.checkpoint_id = r.policy
     WHERE r.run = ? AND r.iteration <= ? AND r.purpose = 'collect'
     GROUP BY ALL ORDER BY policy"""
+# Iteration 0 is the boost, which is no part of RISE's own training.
 _TRAINED = """
     SELECT (SELECT count(*) FROM examples WHERE run = ? AND iteration <= ?) AS examples,
         (SELECT coalesce(sum(tokens), 0)::BIGINT FROM checkpoints WHERE run = ? AND iteration BETWEEN 1 AND ?)

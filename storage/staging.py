@@ -30,6 +30,7 @@ def read(path: Path) -> list[Rollout] | None:
     try:
         rows = pq.read_table(path)
         sampled = rollouts.from_arrow(rows)
+    # A flipped bit shows as any of these, or as rows with another hash.
     except (OSError, pa.ArrowException, UnicodeDecodeError, KeyError, TypeError):
         return None
     return sampled if (rows.schema.metadata or {}).get(_DIGEST) == _digest(sampled) else None

@@ -44,6 +44,7 @@ def commit_once(cursor: duckdb.DuckDBPyConnection, write: Callable[[Transaction]
         cursor.execute("USE lake")
         cursor.execute("BEGIN")
         try:
+            # Key look-up and append share the transaction: a second writer of a key finds the rows of the first.
             write(Transaction(cursor))
             cursor.execute("CALL lake.set_commit_message('rise', ?)", [message])
             cursor.execute("COMMIT")
