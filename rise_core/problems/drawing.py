@@ -48,6 +48,7 @@ def draw_problems(config: Config) -> ProblemSet:
                 f"{len(drawn[split])} distinct {split} problems with these params; lower it or change problems.params"
             )
     train = drawn["train"][: sizes["train"]]
+    # A scorer fails on the stored form of all entries or of none, so three of each split are enough.
     check_gradable(train[:3] + drawn["eval"][:3])
     return ProblemSet(train, drawn["eval"], _boost_problems(drawn["train"], sizes["train"], boost))
 
@@ -89,6 +90,7 @@ def _draw_splits(config: Config, sizes: dict[str, int]) -> dict[str, list[Proble
             break
         entry = read_entry(dataset, config, index % _BLOCK)
         digest = hashlib.sha256(identify(dataset, entry).encode("utf-8", "surrogatepass")).digest()
+        # The problem's own hash decides its split, the same in every run and with every seed.
         split = "eval" if int.from_bytes(digest[:8], "big") % _EVAL_SHARE == 0 else "train"
         num_repeated += 1
         if digest not in seen and len(drawn[split]) < sizes[split] and not is_blank(entry["answer"]):

@@ -43,8 +43,8 @@ def _draw_apart(config: Config) -> ProblemSet:
     )
     if result.returncode:
         raise UserError(
-            f"config: generator {config.problems.name} (problems.name) cannot be used: the process that draws its "
-            f"problems ended with exit code {result.returncode}, for the reason above; choose another one, or other "
+            f"config: generator {config.problems.name} (problems.name) cannot be used: the drawing process "
+            f"ended with exit code {result.returncode}, for the reason above; choose another generator or other "
             "problems.params"
         )
     answer = json.loads(result.stdout)

@@ -40,6 +40,6 @@ def check_untrained(held_out: Sequence[Problem], trained: Iterable[Problem]) -> 
     if shared:
         first = shared[0]
         raise UserError(
-            f"{len(shared)} of the {len(held_out)} problems are ones that the run trains on, "
-            f"first {first.problem_id!r} (training problem {ids[fold(first.problem)]!r}): take them out"
+            f"{len(shared)} of the {len(held_out)} problems are training problems of the run, "
+            f"first {first.problem_id!r} (training problem {ids[fold(first.problem)]!r}): remove them"
         )

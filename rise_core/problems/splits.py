@@ -22,6 +22,7 @@ def read_splits(config: Config) -> ProblemSet:
         UserError: A row is wrong, an id repeats, a held-out problem is also trained on, or problems are too few.
     """
     tables = {split: _open_table(config, split) for split in ("train", "eval")}
+    # Ids are stem and row number; two tables of one stem would share ids, so the split goes in front.
     same_stem = tables["train"].stem == tables["eval"].stem
     train, held_out = (
         _read_split(config, split, table, id_prefix=f"{split}-{table.stem}" if same_stem else table.stem)

@@ -42,6 +42,7 @@ def parse_table(table: Table, split: str, fields: Fields, id_prefix: str) -> Ite
     for number, row in table.rows:
         location = f"{table.name} row {number}"
         answer = _read_text(row, fields.answer, "answer", location)
+        # Without a column of solutions the gold answer serves for boosting: GSM8K's answers are worked solutions.
         problem = Problem(
             problem_id=_read_text(row, fields.id, "id", location) if fields.id else f"{id_prefix}-{number}",
             split=split,
@@ -71,7 +72,7 @@ def _read_text(row: dict[str, Any], column: str, role: str, location: str) -> st
     if not text.strip():
         raise UserError(f"{location}: column {column!r} is empty")
     if not _is_unicode(text):
-        raise UserError(f"{location}: column {column!r} holds half a surrogate pair, which is no valid Unicode text")
+        raise UserError(f"{location}: column {column!r} holds half a surrogate pair: not valid Unicode text")
     return text
 
 

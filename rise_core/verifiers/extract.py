@@ -17,7 +17,7 @@ def last_boxed(text: str) -> str | None:
     """Return the content of the last `\\boxed{...}` (or \\fbox) with balanced braces, or None."""
     starts = {match.end() for match in _BOX.finditer(text)}
     last: tuple[int, int] | None = None  # positions of the box's opening and closing brace
-    open_braces: list[int] = []
+    open_braces: list[int] = []  # a stack: boxes may hold other groups, and other boxes
     for brace in _BRACE.finditer(text, min(starts, default=len(text))):
         if brace.group() == "{":
             open_braces.append(brace.start())

@@ -54,7 +54,7 @@ class GradingPool:
         Raises:
             UserError: There is no such verifier, or the timeout is not above 0.
         """
-        if verifier not in NAMES:
+        if verifier not in NAMES:  # a known one is loaded in the processes alone: some take seconds to import
             get(verifier)
         if timeout <= 0:
             raise UserError(f"config: verify.timeout must be above 0, not {timeout}")
@@ -77,6 +77,7 @@ class GradingPool:
         Raises:
             Closed: The pool is closed.
         """
+        # A problem is not hashable (its metadata is a dict); these fields identify a pair.
         keys = [(response, problem.split, problem.problem_id, problem.answer) for response, problem in pairs]
         unique = dict(zip(keys, pairs, strict=True))
         graded = dict(zip(unique, self._grade_all(list(unique.values())), strict=True))

@@ -40,6 +40,7 @@ def gold_answer(text: str) -> str | None:
     text = normalise_signs(text)
     tail = text.rpartition("####")[2].strip()
     match = NUMBER.match(tail)
+    # A second number in the tail ("3 or 4") leaves the gold answer open.
     return canonical_number(match) if match and not re.search(r"[0-9]", tail[match.end() :]) else None
 
 
@@ -51,7 +52,7 @@ def response_answer(text: str) -> str | None:
 
 def _after_hashes(text: str) -> str | None:
     for match in reversed(deque(_HASHES.finditer(text), MAX_MARKS)):
-        number = NUMBER.match(_right_side(match["rest"]).lstrip("#*: "))
+        number = NUMBER.match(_right_side(match["rest"]).lstrip("#*: "))  # Markdown around the number: `#### **18**`
         if number:
             return canonical_number(number)
     return None
@@ -59,6 +60,7 @@ def _after_hashes(text: str) -> str | None:
 
 def _in_box(text: str) -> str | None:
     boxed = last_boxed(text)
+    # A box of more than 200 characters holds no final number; the bound also keeps the substitution cheap.
     number = NUMBER.match(_LATEX_NOISE.sub("", _right_side(boxed))) if boxed and len(boxed) <= 200 else None
     return canonical_number(number) if number else None
 

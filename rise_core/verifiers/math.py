@@ -32,6 +32,7 @@ def grade(response: str, problem: Problem) -> Grade:
     gold_text, gold = _gold_answer(problem.answer)
     text, parsed = _response_answer(response)
     answer = _canonical(parsed[0]) if parsed else fold_space(text) or None
+    # Equal texts need no mathematics, and also match a gold answer beyond math-verify.
     if text and fold_space(text) == gold_text:
         return Grade(Verdict.CORRECT, 1.0, answer)
     if not gold:

@@ -38,6 +38,7 @@ def _read_number(text: str) -> float | None:
     except ValueError:
         value = None
     if value is None:
+        # A short text is read as a gold answer, a number with a unit ("5 km"); a long one must state its number.
         stated = gsm8k.response_answer(text) or (gsm8k.gold_answer(stripped) if len(stripped) <= 40 else None)
         value = None if stated is None else float(Fraction(stated))
     return value if value is not None and math.isfinite(value) else None

@@ -66,7 +66,7 @@ def load(path: str) -> _OwnVerifier:
     try:
         for name in function_name.split("."):
             function = getattr(function, name)
-    except AttributeError:
+    except AttributeError:  # name the file: another module of the same name may come first on the path
         file = getattr(sys.modules[module_name], "__file__", None) or "a folder without __init__.py"
         raise UserError(f"{key}: module {module_name} ({file}) has no {function_name}") from None
     _check_signature(function, key)

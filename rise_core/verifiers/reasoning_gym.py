@@ -85,6 +85,7 @@ def _with_tuples(value: Any) -> Any:
 
 
 def _answer_text(response: str) -> str:
+    # From the end backwards: the last closing tag, then the last opening tag before it.
     before, closing, _ = response.rpartition("</answer>")
     _, opening, inside = before.rpartition("<answer>")
     return (inside if closing and opening else response).strip()
