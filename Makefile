@@ -2,7 +2,7 @@
 SHELL := bash
 BIN := .venv/bin
 PORT := 4200
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=20
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 .DEFAULT_GOAL := help
 .PHONY: help setup demo server stop test test-all fuzz faults bench lint format docs requirements clean
 

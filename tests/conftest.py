@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,22 +24,17 @@ pytest_plugins = ["tests.rise_core.answering.teacher_fixtures"]  # a vLLM server
 # Fixture → marker. A test that uses the fixture, directly or through another fixture, gets the marker.
 TIERS = {"whole": "service", "ray_session": "service", "prefect_server": "service", "teacher_server": "service"}
 TIERS |= {"served": "deployment", "chromium": "browser"}
-# Fixture → group. Tests of a group run in one process, since each process would start the service anew.
-GROUPS = {"ray_session": "ray", "served": "make server", "teacher_server": "teacher"}
 SLOW = ("service", "run", "fault", "deployment", "browser")  # first, so that short files fill the end
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures, order the files, and group them for the processes of `-n 2`."""
+    """Mark tests by their fixtures, and order the files."""
     first: dict[Path, int] = {}
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         for fixture in TIERS.keys() & set(fixtures):
             item.add_marker(TIERS[fixture])
-        if item.config.pluginmanager.hasplugin("xdist"):
-            groups = [group for fixture, group in GROUPS.items() if fixture in fixtures]
-            item.add_marker(pytest.mark.xdist_group([*groups, item.nodeid.partition("::")[0]][0]))
         first[item.path] = min(turn(item), first.get(item.path, 2))
     items.sort(key=lambda item: first[item.path])
 
@@ -47,6 +44,31 @@ def turn(item: pytest.Item) -> int:
     if "no_ray" in getattr(item, "fixturenames", ()):
         return 0
     return 1 if any(item.get_closest_marker(name) for name in SLOW) else 2
+
+
+# Path → group. Under `-n 2` each file runs in one process; the files of a group run in the same process, since every
+# process starts its own Ray, teacher and `make server`.
+GROUPS = {
+    "tests/deployments/": "make server",
+    "tests/flows/test_endpoint_teacher.py": "teacher",
+    "tests/rise_core/answering/": "teacher",
+    "tests/rise_core/engine/": "Ray",
+    "tests/rise_core/training/test_ray_train.py": "Ray",
+}
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        """Hands out whole groups, and whole files without a group, in the order of collection."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((group for path, group in GROUPS.items() if file.startswith(path)), file)
+
+    return Grouped(config, log)
 
 
 # -- skipped tests -----------------------------------------------------------------------------------------------------
@@ -93,9 +115,9 @@ def ray_session() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def no_ray() -> None:
-    """No Ray is connected in this process: for tests that start their own, or that nothing may start."""
+    """No Ray is connected in this process: for tests that start a Ray of their own, or claim that none starts."""
     import ray
 
     assert not ray.is_initialized()
@@ -140,13 +162,16 @@ def whole(make_once: MakeOnce) -> Path:
     """The home of an undisturbed run `whole` of two iterations, as one `rise run` leaves it.
 
     `printed.txt` in the home holds the printed metrics, `left.txt` the command lines of processes that outlived the
-    command. Tests read this home. A test that writes copies the home first (`shutil.copytree`).
+    command by half a minute. Tests read this home. A test that writes copies the home first (`shutil.copytree`).
     """
 
     def fill(folder: Path) -> None:
         home = folder / "home"
         (folder / "printed.txt").write_text(finished(home, "run", TINY, "--run", "whole"))
-        (folder / "left.txt").write_text("\n".join(processes_of(home)))
+        deadline = time.monotonic() + 30
+        while (left := processes_of(home)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        (folder / "left.txt").write_text("\n".join(left))
         for name in ("printed.txt", "left.txt"):
             (folder / name).rename(home / name)
 

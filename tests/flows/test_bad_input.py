@@ -18,7 +18,7 @@ Rows = list[object]
 
 
 @pytest.fixture
-def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_ray: None) -> Callable[..., Result]:
     monkeypatch.setenv("RISE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
 

@@ -83,7 +83,7 @@ def test_the_gpus_of_a_killed_run_are_free_again(tmp_path: Path, monkeypatch: py
 
 
 @pytest.fixture(scope="module")
-def _one_gpu() -> Iterator[None]:
+def _one_gpu(no_ray: None) -> Iterator[None]:
     """A Ray with one GPU on its books, whatever this machine has: nothing is started on it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)  # Ray believes it more than its argument
