@@ -1,9 +1,9 @@
-"""Fill the reference tables of docs/configuration.md and docs/lake.md from the code that they describe.
+"""Fill the reference tables of docs/configuration.md and docs/lake.md from the code.
 
-    make docs                                   # write them
+    make docs                                   # write the tables
     .venv/bin/python docs/generate.py --check   # exit status 1, and the difference, where a page is out of date
 
-A block of a page between `<!-- make docs: NAME -->` and `<!-- end -->` is what BLOCKS[NAME] returns.
+A block of a page between `<!-- make docs: NAME -->` and `<!-- end -->` holds the text of _BLOCKS[NAME]().
 """
 
 from __future__ import annotations
@@ -27,22 +27,23 @@ from rise.core.config.profiles import BASELINES_DIR, CONF_DIR, baselines, profil
 from rise.storage.schema import TABLES, Table
 from rise.storage.views import VIEWS, View
 
-FOLDER = Path(__file__).resolve().parent
-BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_FOLDER = Path(__file__).resolve().parent
+_BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"} | {
     "object": "map",
     "null": "null",
 }
 _LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤"}
-Schema = dict[str, Any]  # a JSON schema, as pydantic writes it
+_Schema = dict[str, Any]  # a JSON schema, as pydantic writes it
 
 
 def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` print the differences. Returns the exit status."""
     differ = 0
     for name in ("configuration.md", "lake.md"):
-        page = FOLDER / name
+        page = _FOLDER / name
         old = page.read_text(encoding="utf-8")
-        new = BLOCK.sub(lambda block: f"{block[1]}{BLOCKS[block['name']]()}{block[3]}", old)
+        new = _BLOCK.sub(lambda block: f"{block[1]}{_BLOCKS[block['name']]()}{block[3]}", old)
         if "--check" not in arguments:
             page.write_text(new, encoding="utf-8")
         elif old != new:
@@ -57,13 +58,13 @@ def keys() -> str:
     return "\n".join(_section(schema, schema["$defs"], ""))
 
 
-def _section(schema: Schema, definitions: dict[str, Schema], prefix: str) -> Iterator[str]:
+def _section(schema: _Schema, definitions: dict[str, _Schema], prefix: str) -> Iterator[str]:
     """Yield the heading and the table of a section, then its sections."""
     sections = {name: definitions.get(key.get("$ref", ""), {}) for name, key in schema["properties"].items()}
     sections = {name: section for name, section in sections.items() if "properties" in section}
     yield f"### {prefix.rstrip('.') or 'The run'}\n\n{' '.join(schema['description'].split())}\n"
     if sections.keys() != schema["properties"].keys():
-        yield table("key", "type", "default", "meaning", "later", "eval")
+        yield _table("key", "type", "default", "meaning", "later", "eval")
         for name, key in schema["properties"].items():
             if name not in sections:
                 yield from _key_rows(f"{prefix}{name}", key, definitions)
@@ -72,19 +73,19 @@ def _section(schema: Schema, definitions: dict[str, Schema], prefix: str) -> Ite
         yield from _section(section, definitions, f"{prefix}{name}.")
 
 
-def _key_rows(name: str, key: Schema, definitions: dict[str, Schema]) -> Iterator[str]:
+def _key_rows(name: str, key: _Schema, definitions: dict[str, _Schema]) -> Iterator[str]:
     """Yield the row of a key; for a list of entries, also a row for each key of an entry."""
     default = key["default"] if "default" in key else TypeAdapter(Any).dump_python(attrgetter(name)(Config()))
     moments = ["yes" if may_change(name, moment) else "" for moment in (LATER, AT_EVALUATION)]
     text = json.dumps(default, ensure_ascii=False)
     kind = _words(key, definitions)
-    yield row(f"`{name}`", kind, f"`{default if kind.startswith('`') else text}`", key["description"], *moments)
+    yield _row(f"`{name}`", kind, f"`{default if kind.startswith('`') else text}`", key["description"], *moments)
     entry = definitions.get(key.get("items", {}).get("$ref", ""), {})
     for inner, value in entry.get("properties", {}).items():
         yield from _key_rows(f"{name}[].{inner}", value, definitions)
 
 
-def _words(key: Schema, definitions: dict[str, Schema]) -> str:
+def _words(key: _Schema, definitions: dict[str, _Schema]) -> str:
     """A type and its range in words."""
     if "anyOf" in key:
         return " or ".join(_words(kind, definitions) for kind in key["anyOf"])
@@ -98,27 +99,27 @@ def _words(key: Schema, definitions: dict[str, Schema]) -> str:
 
 
 def shipped() -> str:
-    """The shipped profiles: what they are, and the keys that tell them apart."""
-    lines = [table("profile", "what it is", "model", "graded by", "turns", "training")]
+    """Print the table of shipped profiles with their distinguishing keys."""
+    lines = [_table("profile", "what it is", "model", "graded by", "turns", "training")]
     for name in profiles():
         config = load_config(name)
         turns = ", ".join(str(turn.n) for turn in config.collect.turns)
-        about = first_comment(CONF_DIR / f"{name}.yaml").partition(". ")[0]
+        about = _first_comment(CONF_DIR / f"{name}.yaml").partition(". ")[0]
         training = {"none": "all weights"}.get(config.train.adapter.value, "LoRA")
         cells = (f"`{name}`", about, f"`{config.model.name}`", f"`{config.verify.verifier}`", turns, training)
-        lines.append(row(*cells))
+        lines.append(_row(*cells))
     return "\n".join(lines) + "\n"
 
 
 def overlays() -> str:
-    """The shipped baselines."""
-    lines = [table("baseline", "what it is")]
-    lines += [row(f"`{name}`", first_comment(BASELINES_DIR / f"{name}.yaml")) for name in baselines()]
+    """Print the table of shipped baselines."""
+    lines = [_table("baseline", "what it is")]
+    lines += [_row(f"`{name}`", _first_comment(BASELINES_DIR / f"{name}.yaml")) for name in baselines()]
     return "\n".join(lines) + "\n"
 
 
-def first_comment(path: Path) -> str:
-    """The comment at the top of a profile, up to its first command."""
+def _first_comment(path: Path) -> str:
+    """The comment at the top of a profile, up to the first command."""
     words: list[str] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("# ") or line.startswith("#  "):
@@ -128,32 +129,34 @@ def first_comment(path: Path) -> str:
 
 
 def tables() -> str:
-    return relations(TABLES.values())
+    """Print the lake's tables with their columns."""
+    return _relations(TABLES.values())
 
 
 def views() -> str:
-    return relations(VIEWS.values())
+    """Print the lake's views with their columns."""
+    return _relations(VIEWS.values())
 
 
-def relations(described: Iterable[Table | View]) -> str:
+def _relations(described: Iterable[Table | View]) -> str:
     """Return a heading and a table of columns for each table or view of the lake."""
     lines = []
     for relation in described:
-        lines += [f"### {relation.name}", "", relation.row, "", table("column", "type", "meaning")]
-        lines += [row(f"`{c.name}`", f"`{c.type.sql}`", c.meaning) for c in relation.columns]
+        lines += [f"### {relation.name}", "", relation.row, "", _table("column", "type", "meaning")]
+        lines += [_row(f"`{c.name}`", f"`{c.type.sql}`", c.meaning) for c in relation.columns]
         lines.append("")
     return "\n".join(lines)
 
 
-def table(*names: str) -> str:
-    return f"{row(*names)}\n|{'---|' * len(names)}"
+def _table(*names: str) -> str:
+    return f"{_row(*names)}\n|{'---|' * len(names)}"
 
 
-def row(*cells: str) -> str:
+def _row(*cells: str) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-BLOCKS = {"keys": keys, "profiles": shipped, "baselines": overlays, "tables": tables, "views": views}
+_BLOCKS = {"keys": keys, "profiles": shipped, "baselines": overlays, "tables": tables, "views": views}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
-"""The parameters of flow `rise` as Prefect's run form shows them and its server checks them.
+"""Types of the parameters of flow `rise`: JSON schema for Prefect's run form and server.
 
-These rules are JSON schema alone. What they let through, the flow checks as the command line does, in the same words.
+The flow itself checks the values once more, as the command line does and in the same words.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from pydantic import WithJsonSchema
 from rise.core.config.profiles import baselines, profiles
 from rise.storage.home import RUN_NAME
 
-MOST_ITERATIONS = 1000  # a slip of the finger would otherwise hold a machine for months
+_MOST_ITERATIONS = 1000  # a slip of the finger would otherwise hold a machine for months
 
 
-def shown(description: str, **schema: Any) -> WithJsonSchema:
+def _shown(description: str, **schema: Any) -> WithJsonSchema:
+    """A JSON schema with the form's help text."""
     return WithJsonSchema({"description": description, **schema})
 
 
 RunName = Annotated[
     str,
-    shown(
+    _shown(
         "Name of the run that is begun or advanced: up to 64 letters, digits, '-' and '_', starting with a letter or "
         "digit.",
         type="string",
@@ -30,7 +31,7 @@ RunName = Annotated[
 ]
 ProfileName = Annotated[
     str,
-    shown(
+    _shown(
         f"What the run does: a shipped profile, one joined with a baseline ({', '.join(baselines())}), for example "
         "demo+rft, or the path of a .yaml file on the worker's machine.",
         anyOf=[
@@ -41,7 +42,7 @@ ProfileName = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    shown(
+    _shown(
         "Config keys to set, for example collect.problems=100, eval.turns=10 or model.name=./my-model. A run keeps "
         "what it was begun with. `rise config PROFILE` prints every key.",
         type="array",
@@ -50,11 +51,11 @@ Overrides = Annotated[
 ]
 Iterations = Annotated[
     int | None,
-    shown(
+    _shown(
         "How many iterations to advance by; one that was interrupted is finished first, and counts. Empty: up to the "
         "profile's own number.",
         type="integer",
         minimum=0,
-        maximum=MOST_ITERATIONS,
+        maximum=_MOST_ITERATIONS,
     ),
 ]

@@ -3,7 +3,7 @@
     with atomic_file(page) as part:
         part.write_text(html)
 
-The new content appears under its name at the end of the block, by one rename. An exception in the block, or the death
+The new content appears under the name at the end of the block, by a rename. An exception in the block, or the death
 of the process, leaves the old content. The next writer of the same name removes the remains of a dead process.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file beside `path`; the end of the block syncs it to disk and renames it."""
+    """Yield the path of a temporary file beside `path`; the end of the block syncs and renames the file."""
     with _temporary(path) as part:
         yield part
         sync_file(part)
@@ -27,7 +27,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary folder beside `path`; the end of the block syncs its files and renames it.
+    """Yield the path of a temporary folder beside `path`; the end of the block syncs the files and renames the folder.
 
     The block creates the folder. Raises OSError where `path` is a folder with content, or a file.
     """
@@ -40,7 +40,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def sync_file(path: Path) -> None:
-    """Force a file's content to disk, so that a power cut after its rename cannot leave it hollow."""
+    """Force a file's content to disk: a power cut after the rename cannot leave a hollow file."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

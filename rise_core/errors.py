@@ -4,19 +4,20 @@ Vocabulary. Three kinds of failure end a command:
 
 | kind | class | exit status | shown as |
 |---|---|---|---|
-| a mistake of the user: config, file, model, name | UserError | 2 | `rise: …`, one line with the remedy |
-| a failure of the machine: disk, process, network, GPU | RunStopped | 1 | `rise: …`, one line, start the run again |
-| a bug | any other exception | 1 | its traceback |
+| a mistake of the user: config, file, model, name | UserError | 2 | a line `rise: …` with the remedy |
+| a failure of the machine: disk, process, network, GPU | RunStopped | 1 | a line `rise: …`; start the run again |
+| a bug | any other exception | 1 | the traceback |
 
-Classification. Code raises UserError where it meets bad input, as early as possible: before a lake, an engine or a
-server starts. Engines and training raise EngineError and TrainerLost; `rise.tasks.run.failures` turns them, and
-errors of the operating system, Ray, DuckDB and the network, into one RunStopped. EngineLost and KeyExists do not end
-a run by themselves: another engine serves the request, and the rows of the commit are in the lake already.
+Classification. Bad input raises UserError as early as possible: before a lake, an engine or a server starts. Engines
+and training raise EngineError and TrainerLost. `rise.tasks.run.failures` turns both, and errors of the operating
+system, Ray, DuckDB and the network, into RunStopped. EngineLost and KeyExists do not end a run by themselves: another
+engine serves the request, and the rows of the commit are in the lake already.
 
-Surfacing. `rise.flows.cli` prints the line and sets the exit status. A flow run fails with the line as the message of
-its state. A process on its way down raises Closed or EngineClosed, and prints nothing: the cause is logged elsewhere.
+Surfacing. `rise.flows.cli` prints the line and sets the exit status. A flow run fails with the same line as the
+message of the state. A pool or client on the way down raises Closed or EngineClosed and prints nothing: the cause is
+logged elsewhere.
 
-Messages may quote hostile input. UserError and RunStopped therefore hold one line without control sequences.
+Messages may quote hostile input. UserError and RunStopped therefore hold a single line without control sequences.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from rise.core.text import one_line
 
 
 class UserError(Exception):
-    """Bad input. The message has one line: the mistake, its place and the remedy."""
+    """Bad input. The message is a line: mistake, place and remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 class RunStopped(Exception):
-    """A run stopped by the machine. The message has one line: the cause and the next step."""
+    """A run stopped by the machine. The message is a line: cause and next step."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
@@ -43,11 +44,11 @@ class Closed(RuntimeError):
 
 
 class EngineError(Exception):
-    """An engine failed or missed its deadline. The message names the engine, the request and the time."""
+    """An engine failed or missed a deadline. The message names the engine, the request and the time."""
 
 
 class EngineLost(EngineError):
-    """The engine is gone or unusable. The request is not at fault: another engine may serve it."""
+    """The engine is gone or unusable. The request is not at fault; another engine may serve the same request."""
 
 
 class EngineClosed(EngineError, Closed):

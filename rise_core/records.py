@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    """A verifier's judgement of one response."""
+    """A verifier's judgement of a response."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -51,7 +51,7 @@ EVAL_SPLIT = "eval"  # the flow's held-out problems; `rise eval` stores its own 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem x with its gold answer."""
+    """A problem x with the gold answer."""
 
     problem_id: str
     split: str  # "train", "eval", or the name of a split of `rise eval`
@@ -109,7 +109,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One sampled response with its origin and, once graded, its value. A row of table `rollouts`."""
+    """A sampled response with origin and, once graded, reward. A row of table `rollouts`."""
 
     run: str
     iteration: int
@@ -162,7 +162,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric on one split: the mean over `n` problems with its 95% interval (all NaN where n is 0)."""
+    """A metric on a split: the mean over `n` problems with a 95% interval (all NaN where n is 0)."""
 
     split: str
     metric: str

@@ -1,4 +1,4 @@
-"""Random choices by a stable key. Neither scheduling nor resuming changes them."""
+"""Random choices by a stable key, independent of scheduling and resuming."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SEED_BITS = 62  # fits a signed 64-bit integer with room for `seed + sample`
 
 
 def seed_of(*parts: str | int) -> int:
-    """Derive a seed from its purpose, such as (run seed, iteration, problem id, turn).
+    """Derive a seed from a purpose, such as (run seed, iteration, problem id, turn).
 
     Equal parts give equal seeds on every machine; any other part gives an unrelated seed.
     """

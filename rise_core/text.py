@@ -17,7 +17,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Escape `text` for a message of one line. Line breaks and tabs become escapes too."""
+    """Escape `text` for a message of a single line. Line breaks and tabs become escapes too."""
     return _encodable(text.replace("\n", "\\n").replace("\t", "\\t").translate(_ESCAPES))
 
 

@@ -1,6 +1,7 @@
-"""The difference of two configs: a run's stored one and another.
+"""Differences between a run's stored config and another config.
 
-A later `rise run` may change the keys marked LATER, `rise eval` those marked AT_EVALUATION (`rise.core.config.keys`).
+A later `rise run` may change the keys marked LATER, and `rise eval` the keys marked AT_EVALUATION
+(`rise.core.config.keys`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def changes(stored: Config, config: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def may_change(key: str, moment: Moment) -> bool:
-    """Whether the dotted `key`, or a section above it, is marked with `moment`."""
+    """Whether the dotted `key`, or a section above the key, is marked with `moment`."""
     kind: Any = Config
     for part in key.split("."):
         annotation = get_type_hints(kind, include_extras=True).get(part) if isinstance(kind, type) else None
@@ -40,7 +41,7 @@ def may_change(key: str, moment: Moment) -> bool:
 
 
 def differences(stored: Config, config: Config) -> list[str]:
-    """Lines `key: stored value, now value` for the changed keys that a run must keep."""
+    """Lines `key: stored value, now value` for changed keys without the marker LATER."""
     return [
         f"{key}: stored {before}, now {now}"
         for key, (before, now) in changes(stored, config).items()
@@ -52,7 +53,7 @@ def evaluation_config(stored: Config, overrides: list[str]) -> Config:
     """The config of an evaluation: the run's own with `key=value` overrides.
 
     Raises:
-        UserError: A wrong override, or one of a key fixed by the checkpoint.
+        UserError: A wrong override, or a key fixed by the checkpoint.
     """
     base = cast(DictConfig, OmegaConf.structured(stored))
     keys = {key for override in overrides for key in dotted(OmegaConf.to_container(parse_override(override)))}
@@ -79,7 +80,7 @@ def split_name(stored: Config, config: Config) -> str:
     """Name an evaluation after its changes: `turns-10`, `samples-20`, `chain_sum`, `temperature-0.5-turns-10`.
 
     Returns:
-        The name; empty where the changes give no usable one.
+        The name; empty where the changes give no usable name.
 
     Raises:
         UserError: Nothing differs from the run.

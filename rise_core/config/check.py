@@ -17,7 +17,7 @@ _KEY_PLACE = re.compile(r"env:[A-Za-z_]\w*|block:[A-Za-z0-9][\w -]*")
 
 
 def check_config(config: Config) -> None:
-    """Refuse a config that cannot work, before anything starts. Raises UserError for the first broken rule."""
+    """Refuse an impossible config, before anything starts. Raises UserError for the first broken rule."""
     rules = [*_dialogue_and_turns(config), *_weights(config), *_secrets(config.teacher)]
     if config.collect.has_turn(PolicyKind.teacher):
         rules += _teacher(config)
@@ -60,7 +60,7 @@ def _weights(config: Config) -> list[Rule]:
 
 
 def _secrets(teacher: Teacher) -> list[Rule]:
-    """Keep secrets out of the config, which is stored. The complaints do not repeat the value."""
+    """Keep secrets out of the stored config. The complaints do not repeat the value."""
     url = _endpoint(teacher)
     return [
         (

@@ -22,7 +22,7 @@ class SourceKind(StrEnum):
 
 
 class Criterion(StrEnum):
-    """Which responses of turn 2 and later become training examples (paper, section 4.1)."""
+    """Criterion for training examples at turn 2 and later (paper, section 4.2)."""
 
     all = "all"
     better = "better"  # a higher reward than the turn before
@@ -31,7 +31,7 @@ class Criterion(StrEnum):
 
 
 class Adapter(StrEnum):
-    """Which weights training changes."""
+    """Weights under training."""
 
     lora = "lora"
     none = "none"  # all weights
@@ -45,33 +45,32 @@ class Normalise(StrEnum):
 
     @property
     def largest_exponent(self) -> float:
-        """The largest reward / tau without overflow of its weight.
+        """The largest reward / tau without overflow of the weight.
 
-        Training computes in float32, which ends at exp(88). Division by the mean happens in float64, which ends at
-        exp(709).
+        Training computes in float32, up to exp(88). Division by the mean happens in float64, up to exp(709).
         """
         return 80.0 if self is Normalise.none else 700.0
 
 
 class LossReduction(StrEnum):
-    """How a response's loss combines its tokens."""
+    """Reduction of the loss over a response's tokens."""
 
     token_mean = "token_mean"
     token_sum = "token_sum"
 
 
 class TrainInit(StrEnum):
-    """The weights from which an iteration's training starts."""
+    """Starting weights of an iteration's training."""
 
     previous = "previous"  # the checkpoint of the iteration before
     base = "base"
 
 
 class TrainData(StrEnum):
-    """The iterations whose examples an iteration trains on."""
+    """Examples in an iteration's training data."""
 
-    latest = "latest"
-    all = "all"
+    latest = "latest"  # of this iteration
+    all = "all"  # of every iteration so far
 
 
 class Schedule(StrEnum):

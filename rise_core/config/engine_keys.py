@@ -38,7 +38,7 @@ class Engine:
 class Teacher:
     """The policy `teacher`: an endpoint, or a second model in engines of its own.
 
-    Its sampling settings are collect.temperature, collect.top_p and collect.max_new_tokens.
+    The sampling settings are collect.temperature, collect.top_p and collect.max_new_tokens.
     """
 
     model: Annotated[

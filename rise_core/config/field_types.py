@@ -1,8 +1,8 @@
-"""Building blocks of a config key: its range, and the moments at which its value may change.
+"""Ranges of config keys, and markers for keys free to change.
 
     threads: Annotated[NotNegative, Field(description="CPU threads of each worker"), LATER] = 0
 
-pydantic checks the type and the range. `make docs` prints them, with the description, in docs/configuration.md.
+pydantic checks type and range. `make docs` prints both, with the description, in docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Moment(Enum):
     and stays fixed.
     """
 
-    LATER = "later"  # the next `rise run` of the same run: how much to do, and on which machine
+    LATER = "later"  # the next `rise run` of the same run: amount of work, and machine
     AT_EVALUATION = "evaluation"  # `rise eval` of a checkpoint: how to ask, grade and sample
 
 

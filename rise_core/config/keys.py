@@ -1,4 +1,4 @@
-"""The typed config of a run: every key with its type, default, range and meaning.
+"""The typed config of a run: every key with type, default, range and meaning.
 
 `rise.core.config.load` fills a Config from a profile and overrides. Rules across keys are in `rise.core.config.check`.
 The markers LATER and AT_EVALUATION name the moments at which a value may change; other keys stay as the run began.
@@ -23,7 +23,7 @@ NucleusMass = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass
 class Scratch:
-    """The tiny Llama of `model.name: scratch`; boost teaches it."""
+    """The tiny Llama of `model.name: scratch`, for a start by boost."""
 
     hidden_size: Annotated[Count, Field(description="width of the residual stream")] = 64
     intermediate_size: Annotated[Count, Field(description="width of the MLP")] = 256
@@ -52,7 +52,7 @@ class Model:
 
 @dataclass
 class Dialogue:
-    """The wording of a state; one rendering serves sampling, training and evaluation."""
+    """The wording of a state, the same for sampling, training and evaluation."""
 
     system: Annotated[str, Field(description="system message; empty for none")] = ""
     problem: Annotated[str, Field(description="first user message, with {problem} in the problem's place")] = (
@@ -128,7 +128,7 @@ class Verify:
 
 @dataclass
 class Turn:
-    """One entry of the turn plan."""
+    """An entry of the turn plan."""
 
     policy: Annotated[
         PolicyKind, Field(description="answers the turn: learner, teacher, or gold (the worked solution)")
@@ -160,7 +160,7 @@ class Collect:
 
 @dataclass
 class FirstTurn:
-    """Shares of the turn-1 responses that become examples."""
+    """Shares of turn-1 responses among the examples."""
 
     correct: Annotated[Share, Field(description="share of the correct responses")] = 1.0
     wrong: Annotated[Share, Field(description="share of the other responses")] = 1.0
@@ -171,7 +171,7 @@ class Select:
     """Selection of training examples."""
 
     criterion: Annotated[
-        Criterion, Field(description="later-turn responses that become examples: all, better, best or success")
+        Criterion, Field(description="later-turn responses among the examples: all, better, best or success")
     ] = Criterion.all
     first_turn: FirstTurn = field(default_factory=FirstTurn)
 

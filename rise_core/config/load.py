@@ -4,8 +4,8 @@
     config = load_config("demo", ["collect.problems=100"])
 
 OmegaConf merges profiles and overrides and refuses unknown keys. pydantic then checks types and ranges, and
-`rise.core.config.check` the rules across keys. Every mistake is one UserError with the key, its value and the remedy.
-The libraries' errors are not chained to it: their texts repeat values, and a value of the teacher may be a secret.
+`rise.core.config.check` the rules across keys. A mistake is a UserError with key, value and remedy. The
+libraries' errors are not chained: their texts repeat values, and a value of the teacher may be a secret.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def apply_overrides(base: DictConfig, overrides: Sequence[str]) -> Config:
 
 
 def parse_override(override: str) -> DictConfig:
-    """Parse one `key=value`. Raises UserError."""
+    """Parse a `key=value`. Raises UserError."""
     name, equals, _ = override.partition("=")
     if not equals or not name.strip():
         raise UserError(f"override {override!r} must look like key=value, for example collect.problems=100")
@@ -78,15 +78,15 @@ def parse_override(override: str) -> DictConfig:
 
 
 def to_yaml(config: Config) -> str:
-    """Write the whole config as YAML, as stored with its run."""
+    """Write the whole config as YAML, as stored with a run."""
     return str(OmegaConf.to_yaml(OmegaConf.structured(config)))
 
 
 def from_yaml(text: str) -> Config:
-    """Read a config from `to_yaml`, of this version or an earlier one. Missing keys take their defaults.
+    """Read a config from `to_yaml`, of this version or an earlier version. Missing keys take their defaults.
 
     Raises:
-        UserError: The text holds a key or value unknown to this version.
+        UserError: The text holds an unknown key or value.
     """
     try:
         return _typed(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text))))
@@ -145,7 +145,7 @@ def _complaint(error: ValidationError) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The key and the mistake in one line, without a value of the teacher's."""
+    """Key and mistake in a line, without a value of the teacher's."""
     key = getattr(error, "full_key", None)
     if key and _is_secret(str(key)) and not isinstance(error, ConfigKeyError):
         return f"key {key}: the value does not have the key's type"
@@ -154,7 +154,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _shown(override: str) -> str:
-    """An override for an error. The teacher's keys come without their values, which may be a secret by mistake."""
+    """An override for an error. The teacher's keys come without values: a value may be a secret by mistake."""
     return override.partition("=")[0] if _is_secret(override) else override
 
 

@@ -51,10 +51,10 @@ def default_run_name(profile: str) -> str:
 
 
 def read_profile(part: str) -> DictConfig:
-    """Read one part of a profile from its file, unchecked.
+    """Read a part of a profile from file, unchecked.
 
     Raises:
-        UserError: No such profile or file, or its content is no YAML mapping.
+        UserError: No such profile or file, or the content is no YAML mapping.
     """
     known = f"one of {', '.join(profiles())}, and after a + one of {', '.join(baselines())}"
     is_file = part.endswith((".yaml", ".yml"))

@@ -26,7 +26,7 @@ class Lora:
 
 @dataclass
 class Optim:
-    """The optimiser of one fine-tuning: AdamW with a schedule."""
+    """The optimiser of a fine-tuning: AdamW with a schedule."""
 
     learning_rate: Annotated[Positive, Field(description="peak learning rate of AdamW")] = 1e-5
     schedule: Annotated[Schedule, Field(description="learning rate after the warm-up")] = Schedule.cosine
