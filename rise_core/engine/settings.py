@@ -110,7 +110,7 @@ def actor_options(config: Engine, name: str) -> dict[str, Any]:
         "num_gpus": config.gpus,
         "max_concurrency": _CONCURRENT_CALLS,
         "max_restarts": 0,
-        "scheduling_strategy": "SPREAD",
+        "scheduling_strategy": "SPREAD",  # over the nodes of a cluster
         "runtime_env": {"env_vars": environment(config)},
     }
 
