@@ -143,7 +143,7 @@ def test_an_answer_that_costs_its_deadline_costs_it_once(tmp_path: Path) -> None
 def test_what_two_chunks_leave_is_graded_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grading_pool, "CHUNK", 2)
     folder = Problem("t", "train", "q", str(tmp_path))
-    with GradingPool(f"{OWN}:meeting", workers=2, timeout=5.0) as pool:
+    with GradingPool(f"{OWN}:meeting", workers=2, timeout=3.0) as pool:
         grades = pool.grade([(response, folder) for response in ("slow 1", "here", "slow 2", "there")])
     assert [grade.verdict for grade in grades] == [Verdict.TIMEOUT, Verdict.CORRECT] * 2
 
