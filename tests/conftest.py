@@ -51,6 +51,7 @@ def turn(item: pytest.Item) -> int:
 GROUPS = {
     "tests/deployments/": "make server",
     "tests/flows/test_endpoint_teacher.py": "teacher",
+    "tests/rise_core/answering/test_local_teacher.py": "Ray",  # before the row of its folder: the first match counts
     "tests/rise_core/answering/": "teacher",
     "tests/rise_core/engine/": "Ray",
     "tests/rise_core/training/test_ray_train.py": "Ray",
