@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rise.core import models
 from rise.core.answering.renderer import Prompt, Reply
-from rise.core.atomic import atomic_folder
 from rise.core.config.keys import Config, Model
 from rise.core.engine.pool import EnginePool
 from rise.core.errors import UserError
@@ -22,7 +21,7 @@ from rise.core.seeds import seed_of
 def check_teacher_model(config: Config) -> None:
     """Raise UserError for an unusable teacher's model, before anything starts."""
     try:
-        models.check(_with_teacher_model(config))
+        models.check_model(_with_teacher_model(config))
     except UserError as error:
         raise UserError(f"config: teacher.model = {config.teacher.model}: {error}") from error
 
@@ -30,8 +29,7 @@ def check_teacher_model(config: Config) -> None:
 def build_teacher(config: Config, weights_dir: Path) -> None:
     """Write the teacher's model as a folder of weights, unless the folder is there."""
     if not weights_dir.is_dir():
-        with atomic_folder(weights_dir) as unfinished:
-            models.build(_with_teacher_model(config), [], unfinished)
+        models.build(_with_teacher_model(config), [], weights_dir)
 
 
 class LocalTeacher:

@@ -1,4 +1,4 @@
-"""The README.md of an exported model: where it comes from, what it reached, how to prompt it over turns."""
+"""The README.md of an exported model: origin, results, and how to prompt over turns."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from rise.core.models import SCRATCH, SMOLLM2, hub_model
 from rise.core.models.card_example import EXAMPLE
 from rise.core.records import Metric
 
-SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
-TAGS = ["rise", "recursive-introspection", "self-improvement", "multi-turn"]
-PAPER = "[RISE: Recursive Introspection](https://arxiv.org/abs/2407.18219)"
+_SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_TAGS = ["rise", "recursive-introspection", "self-improvement", "multi-turn"]
+_PAPER = "[RISE: Recursive Introspection](https://arxiv.org/abs/2407.18219)"
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What the card is about. `metrics`: (iteration, metric) on the held-out problems; `files`: name to sha256."""
+    """An exported checkpoint, the subject of a card."""
 
     run: str
     iteration: int
     checkpoint_id: str
     config: Config
-    versions: dict[str, str]
-    metrics: Sequence[tuple[int, Metric]]
-    files: dict[str, str]
+    versions: dict[str, str]  # package: version
+    metrics: Sequence[tuple[int, Metric]]  # (iteration, metric) on the held-out problems
+    files: dict[str, str]  # name: sha256
 
 
 def model_card(exported: Exported) -> str:
-    """The card: Markdown after the hub's YAML front matter. It holds no path of the machine it was made on."""
-    from huggingface_hub import ModelCardData
+    """Return the card, Markdown after the hub's YAML front matter, without any path of this machine."""
+    from huggingface_hub import ModelCardData  # only an export needs the import
 
-    base, licence = origin(exported.config.model.name)
+    base, licence = _origin(exported.config.model.name)
     data = ModelCardData(
-        base_model=base, license=licence, library_name="transformers", pipeline_tag="text-generation", tags=TAGS
+        base_model=base, license=licence, library_name="transformers", pipeline_tag="text-generation", tags=_TAGS
     )
-    config = without_paths(exported.config)
+    config = _without_paths(exported.config)
     versions = ", ".join(f"{name} {version}" for name, version in sorted(exported.versions.items()))
     files = [f"| `{name}` | `{digest}` |" for name, digest in sorted(exported.files.items())]
     sections = [
         f"---\n{data.to_yaml().strip()}\n---",
         f"# {exported.run}, iteration {exported.iteration}",
-        history(exported, config),
-        results(exported),
-        prompting(config),
+        _history(exported, config),
+        _results(exported),
+        _prompting(config),
         f"## Config of the run\n\n```yaml\n{to_yaml(config)}```",
         f"Trained with {versions}.",
         "\n".join(["## Files", "", "| file | sha256 |", "|---|---|", *files]),
@@ -56,15 +56,15 @@ def model_card(exported: Exported) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def origin(name: str) -> tuple[str | None, str | None]:
-    """(hub id, licence) of the base model, as far as they are known for sure."""
+def _origin(name: str) -> tuple[str | None, str | None]:
+    """Return the base model's hub id and licence, each only where known for sure."""
     if name == SMOLLM2:
-        return SMOLLM2_HUB, "apache-2.0"
+        return _SMOLLM2_HUB, "apache-2.0"
     return (None, None) if name == SCRATCH or hub_model.local_folder(name) else (name, None)
 
 
-def without_paths(config: Config) -> Config:
-    """The config with the names of files and folders in place of their paths, and no address of an endpoint."""
+def _without_paths(config: Config) -> Config:
+    """Return the config with file and folder names instead of paths, and without an endpoint's address."""
     clean = copy.deepcopy(config)
     for section, key in (("model", "name"), ("problems", "name"), ("teacher", "model")):
         value = getattr(getattr(clean, section), key)
@@ -77,20 +77,20 @@ def without_paths(config: Config) -> Config:
     return clean
 
 
-def history(exported: Exported, config: Config) -> str:
-    """How the model came to be, in words."""
+def _history(exported: Exported, config: Config) -> str:
+    """Describe the making of the model in words."""
     base = {SCRATCH: "a small Llama made from scratch"}.get(config.model.name, f"`{config.model.name}`")
     train, teaching = config.train, ""
     if config.boost.problems:
         teaching = f", taught by {config.boost.problems} single-turn worked solutions"
     if exported.iteration == 0:
-        return f"The base model of a run of {PAPER}, before any iteration: {base}{teaching}."
+        return f"The base model of a run of {_PAPER}, before any iteration: {base}{teaching}."
     adapter = (
         f"LoRA of rank {train.lora.r}, merged into the weights" if train.adapter is Adapter.lora else "all weights"
     )
     turns = ", then ".join(f"{turn.n} of the {turn.policy}" for turn in config.collect.turns)
     return (
-        f"A language model fine-tuned by {PAPER} to improve its own answer over several turns.\n\n"
+        f"A language model fine-tuned by {_PAPER} to improve its own answer over several turns.\n\n"
         f"Base: {base}{teaching}. {exported.iteration} iteration(s) of sampling turns ({turns}), picking the "
         f"improved responses (criterion `{config.select.criterion}`), and reward-weighted fine-tuning "
         f"({adapter}; weights exp(reward / {train.tau:g})). Verifier: `{config.verify.verifier}`. "
@@ -98,8 +98,8 @@ def history(exported: Exported, config: Config) -> str:
     )
 
 
-def results(exported: Exported) -> str:
-    """The metrics as a table, a column for each iteration up to the exported one."""
+def _results(exported: Exported) -> str:
+    """Return the metrics as a table with a column for each iteration up to the exported one."""
     rows = [(k, metric) for k, metric in exported.metrics if k <= exported.iteration]
     if not rows:
         return "## Results\n\nThis checkpoint was not evaluated."
@@ -107,7 +107,7 @@ def results(exported: Exported) -> str:
     cells = {(metric.metric, k): metric for k, metric in rows}
     lines = [f"| metric | {' | '.join(f'iteration {k}' for k in iterations)} |", f"|---|{'---|' * len(iterations)}"]
     lines += [
-        f"| {name} | {' | '.join(cell(cells.get((name, k))) for k in iterations)} |"
+        f"| {name} | {' | '.join(_cell(cells.get((name, k))) for k in iterations)} |"
         for name in dict.fromkeys(metric.metric for _, metric in rows)
     ]
     problems = max(metric.n for _, metric in rows)
@@ -118,12 +118,12 @@ def results(exported: Exported) -> str:
     )
 
 
-def cell(metric: Metric | None) -> str:
+def _cell(metric: Metric | None) -> str:
     return f"{100 * metric.value:.1f} [{100 * metric.ci_low:.1f}, {100 * metric.ci_high:.1f}]" if metric else ""
 
 
-def prompting(config: Config) -> str:
-    """The dialogue in words and as a program."""
+def _prompting(config: Config) -> str:
+    """Describe the dialogue in words and as a program."""
     dialogue, ev = config.dialogue, config.eval
     sampling: dict[str, object] = {"max_new_tokens": config.collect.max_new_tokens, "do_sample": ev.temperature > 0}
     if ev.temperature > 0:

@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub."""
+"""Models of the Hugging Face hub: telling their ids from folders, and the download."""
 
 from __future__ import annotations
 
@@ -10,26 +10,33 @@ from rise.core.errors import UserError
 from rise.core.models.folder import COMPANIONS
 from rise.core.text import first_line
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder that `model.name` means, which may not exist; None where it can only be a hub id."""
-    place = os.path.expanduser(name)
-    return Path(place) if os.path.exists(place) or not HUB_ID.fullmatch(name) else None
+    """Return the folder named by `model.name`, which may not exist, or None where the name can only be a hub id."""
+    path = os.path.expanduser(name)
+    return Path(path) if os.path.exists(path) or not _HUB_ID.fullmatch(name) else None
 
 
 def download(name: str, revision: str | None) -> Path:
-    """The local folder of a hub model: its config, safetensors and tokenizer files, never code or pickles.
+    """Download a hub model's config, safetensors and tokenizer files, never code or pickles.
 
-    Raises UserError where the hub cannot be reached or does not have it.
+    Args:
+        revision: A branch, tag or commit; None is the default branch.
+
+    Returns:
+        The local folder, in the hub's own cache.
+
+    Raises:
+        UserError: The hub cannot be reached or does not have the model.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # most runs use no hub model and need no such import
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["config.json", "*.safetensors", "*.safetensors.index.json", *COMPANIONS]
+    patterns = ["config.json", "*.safetensors", "*.safetensors.index.json", *COMPANIONS]
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
             f"model {name!r} is no local folder and the hub did not give it: {first_line(error)}"

@@ -1,4 +1,4 @@
-"""A tiny Llama made from nothing: one token per word, weights from the run's seed. The boost stage teaches it."""
+"""A tiny Llama from scratch: one token per word, random weights from the run's seed. The boost teaches the model."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.seeds import seed_of
 
-UNKNOWN, PAD, USER, ASSISTANT, END = "<unk>", "<pad>", "<user>", "<assistant>", "<end>"
-MOST_WORDS = 8192
-HEAD_SIZE = 32  # the smallest attention head of vLLM's CPU engine; its multiples work too
-WORD = re.compile(r"\w+|[^\w\s]+")  # as the tokenizer's own Whitespace splitter does
+_UNKNOWN, _PAD, _USER, _ASSISTANT, _END = "<unk>", "<pad>", "<user>", "<assistant>", "<end>"
+_MOST_WORDS = 8192
+_HEAD_SIZE = 32  # the smallest attention head of vLLM's CPU engine, which takes multiples too
+_WORD = re.compile(r"\w+|[^\w\s]+")  # splits like the Whitespace pre-tokenizer
 
-CHAT_TEMPLATE = (
+_CHAT_TEMPLATE = (
     "{% for m in messages %}"
-    f"{{% if m.role == 'assistant' %}}{{{{ m.content }}}}{END}"
-    f"{{% else %}}{USER} {{{{ m.content }}}} {ASSISTANT} {{% endif %}}"
+    f"{{% if m.role == 'assistant' %}}{{{{ m.content }}}}{_END}"
+    f"{{% else %}}{_USER} {{{{ m.content }}}} {_ASSISTANT} {{% endif %}}"
     "{% endfor %}"
 )
 
 
-def check(config: Config) -> None:
-    """A model made from scratch knows nothing: without a boost there is nothing to improve."""
+def check_scratch(config: Config) -> None:
+    """Raise UserError for a shape that vLLM cannot serve, or for a missing boost: a new model knows nothing."""
     shape = config.model.scratch
     if config.boost.problems < 1:
         raise UserError("config: model.name=scratch needs boost.problems of at least 1: a new model knows nothing")
-    if shape.hidden_size % (HEAD_SIZE * shape.heads):
+    if shape.hidden_size % (_HEAD_SIZE * shape.heads):
         raise UserError(
-            f"config: model.scratch.hidden_size={shape.hidden_size} must be a multiple of {HEAD_SIZE} times "
+            f"config: model.scratch.hidden_size={shape.hidden_size} must be a multiple of {_HEAD_SIZE} times "
             f"model.scratch.heads={shape.heads}"
         )
     if config.engine.max_model_len > shape.context:
@@ -42,8 +42,8 @@ def check(config: Config) -> None:
 
 
 def build(config: Config, texts: Iterable[str], out: Path) -> None:
-    """Save a tokenizer over the words of `texts` and a randomly initialised Llama of `model.scratch`'s shape."""
-    import torch
+    """Write a tokenizer over the words of `texts` and a random Llama of `model.scratch`'s shape into folder `out`."""
+    import torch  # seconds to import; `check_scratch` runs before any engine starts
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     tokenizer = make_tokenizer(texts, config.model.scratch.context)
@@ -69,23 +69,29 @@ def build(config: Config, texts: Iterable[str], out: Path) -> None:
 
 
 def make_tokenizer(texts: Iterable[str], context: int) -> Any:
-    """A word-level tokenizer: the commonest words of `texts`, in an order that depends on nothing else."""
+    """Build a word-level tokenizer of the commonest words of `texts`.
+
+    The vocabulary depends on the counts of the words alone, not on the order of the texts.
+
+    Args:
+        context: The model's context in tokens.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    counts = Counter(word for text in texts for word in WORD.findall(text))
-    words = sorted(counts, key=lambda word: (-counts[word], word))[:MOST_WORDS]
-    special = [UNKNOWN, PAD, USER, ASSISTANT, END]
+    counts = Counter(word for text in texts for word in _WORD.findall(text))
+    words = sorted(counts, key=lambda word: (-counts[word], word))[:_MOST_WORDS]
+    special = [_UNKNOWN, _PAD, _USER, _ASSISTANT, _END]
     vocab = {word: number for number, word in enumerate([*special, *words])}
-    core = Tokenizer(models.WordLevel(vocab, unk_token=UNKNOWN))
+    core = Tokenizer(models.WordLevel(vocab, unk_token=_UNKNOWN))
     core.pre_tokenizer = pre_tokenizers.Whitespace()
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
-        unk_token=UNKNOWN,
-        pad_token=PAD,
-        eos_token=END,
-        additional_special_tokens=[USER, ASSISTANT],
-        chat_template=CHAT_TEMPLATE,
+        unk_token=_UNKNOWN,
+        pad_token=_PAD,
+        eos_token=_END,
+        additional_special_tokens=[_USER, _ASSISTANT],
+        chat_template=_CHAT_TEMPLATE,
         model_max_length=context,
         clean_up_tokenization_spaces=False,
     )

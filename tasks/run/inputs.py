@@ -63,7 +63,7 @@ def check_early(run: str, profile: str, overrides: list[str]) -> Inputs:
 def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     check_run_name(run)
     config = load_config(profile, overrides)
-    models.check(config)
+    models.check_model(config)
     verifiers.get(config.verify.verifier)
     if config.collect.has_turn(PolicyKind.teacher):
         from rise.tasks.run import teacher_key

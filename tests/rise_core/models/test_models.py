@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.method.dialogue import response_text, state_ids
-from rise.core.models import build, check, folder, hub_model, scratch, smollm2
+from rise.core.models import build, check_model, folder, hub_model, scratch, smollm2
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_a_linked_folder_holds_what_a_checkpoint_needs_and_nothing_else(whole: P
     (source / "pytorch_model.bin").write_bytes(b"pickle")
     (source / "modeling.py").write_text("raise SystemExit")
     folder.link(source, tmp_path / "out")
-    folder.check(tmp_path / "out")
+    folder.check_folder(tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {path.name for path in whole.iterdir()}
 
@@ -49,13 +49,13 @@ def test_stop_tokens_are_those_of_tokenizer_and_generation_config(whole: Path, t
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
 def test_a_damaged_settings_file_is_named(whole: Path, tmp_path: Path, name: str) -> None:
     for text, complaint in (('{"a": ', "is not valid JSON"), ("[1]", "holds no JSON object")):
-        place = tmp_path / complaint
-        folder.link(whole, place)
-        (place / "chat_template.jinja").unlink(missing_ok=True)
-        (place / name).unlink()
-        (place / name).write_text(text)
+        path = tmp_path / complaint
+        folder.link(whole, path)
+        (path / "chat_template.jinja").unlink(missing_ok=True)
+        (path / name).unlink()
+        (path / name).write_text(text)
         with pytest.raises(UserError, match=f"{name} {complaint}"):
-            folder.check(place)
+            folder.check_folder(path)
 
 
 def test_names_are_folders_or_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,13 +90,13 @@ def test_a_scratch_model_that_cannot_work_is_refused(change: dict[str, int], nam
     for name, value in change.items():
         setattr(config.model.scratch, name, value)
     with pytest.raises(UserError, match=named):
-        check(config)
+        check_model(config)
 
 
 @pytest.mark.slow
 def test_smollm2_keeps_its_logits_and_answers_in_chat(tmp_path: Path) -> None:
     smollm2.build(tmp_path)
-    folder.check(tmp_path)
+    folder.check_folder(tmp_path)
     file = smollm2.gguf_file()
     plain = AutoModelForCausalLM.from_pretrained(tmp_path)
     quantised = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name, dtype=torch.float32)
