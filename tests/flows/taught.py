@@ -14,7 +14,7 @@ from rise.core.config.load import load_config
 from rise.core.method.dialogue import solution_ids
 from rise.core.models import folder, scratch
 from rise.storage.schema import TABLES
-from tests.flows.command import TINY, finished, query
+from tests.flows.command import TINY, printed, query
 
 TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"
 
@@ -31,7 +31,7 @@ def places_of(text: str, home: Path) -> list[str]:
     files = [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
     places = [str(path.relative_to(home)) for path in files]
     with duckdb.connect() as session:
-        session.execute(finished(home, "attach"))
+        session.execute(printed(home, "attach"))
         for table in TABLES:  # a row as text holds every column
             rows = session.execute(f"FROM {table} t WHERE contains(t::VARCHAR, ?)", [text]).fetchall()
             places.extend([f"table {table}"] if rows else [])
