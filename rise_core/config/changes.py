@@ -22,7 +22,7 @@ _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SOURCE = ("problems.source", "problems.name")  # another source or name begins with no generator parameters
 
 
-def changes(stored: Config, config: Config) -> dict[str, tuple[Any, Any]]:
+def _changes(stored: Config, config: Config) -> dict[str, tuple[Any, Any]]:
     """Dotted keys with different values: key → (stored value, new value), None for a missing key."""
     before, now = dotted(OmegaConf.structured(stored)), dotted(OmegaConf.structured(config))
     keys = sorted(before.keys() | now.keys())
@@ -44,7 +44,7 @@ def differences(stored: Config, config: Config) -> list[str]:
     """Lines `key: stored value, now value` for changed keys without the marker LATER."""
     return [
         f"{key}: stored {before}, now {now}"
-        for key, (before, now) in changes(stored, config).items()
+        for key, (before, now) in _changes(stored, config).items()
         if not may_change(key, LATER)
     ]
 
@@ -60,7 +60,7 @@ def evaluation_config(stored: Config, overrides: list[str]) -> Config:
     if keys & set(_SOURCE):
         base.problems.params = {}
     config = apply_overrides(base, overrides)
-    fixed = [key for key in changes(stored, config) if not may_change(key, AT_EVALUATION)]
+    fixed = [key for key in _changes(stored, config) if not may_change(key, AT_EVALUATION)]
     if fixed:
         raise UserError(
             f"override {fixed[0]}: cannot differ from the run of the checkpoint; an evaluation may change eval.*, "
@@ -71,7 +71,7 @@ def evaluation_config(stored: Config, overrides: list[str]) -> Config:
 
 def has_other_problems(stored: Config, config: Config) -> bool:
     """Whether an evaluation has other problems than the run's held-out ones."""
-    keys = changes(stored, config)
+    keys = _changes(stored, config)
     reseeded = "seed" in keys and config.problems.source is SourceKind.reasoning_gym
     return reseeded or any(key.startswith("problems.") for key in keys)
 
@@ -85,7 +85,7 @@ def split_name(stored: Config, config: Config) -> str:
     Raises:
         UserError: Nothing differs from the run.
     """
-    values = {key: now for key, (_, now) in changes(stored, config).items() if not may_change(key, LATER)}
+    values = {key: now for key, (_, now) in _changes(stored, config).items() if not may_change(key, LATER)}
     if not values:
         raise UserError(
             "these are the run's own settings, whose metrics stand under split 'eval'; give key=value, "

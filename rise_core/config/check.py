@@ -11,7 +11,7 @@ from rise.core.config.keys import Config
 from rise.core.errors import UserError
 from rise.core.verifiers import is_own
 
-Rule = tuple[bool, str, str]  # whether the config keeps the rule, the key, the complaint
+_Rule = tuple[bool, str, str]  # whether the config keeps the rule, the key, the complaint
 
 _KEY_PLACE = re.compile(r"env:[A-Za-z_]\w*|block:[A-Za-z0-9][\w -]*")
 
@@ -26,7 +26,7 @@ def check_config(config: Config) -> None:
             raise UserError(f"config: {key} {complaint}")
 
 
-def _dialogue_and_turns(config: Config) -> list[Rule]:
+def _dialogue_and_turns(config: Config) -> list[_Rule]:
     turns = config.collect.turns
     gold = [turn for turn in turns if turn.policy is PolicyKind.gold]
     return [
@@ -45,7 +45,7 @@ def _dialogue_and_turns(config: Config) -> list[Rule]:
     ]
 
 
-def _weights(config: Config) -> list[Rule]:
+def _weights(config: Config) -> list[_Rule]:
     """The weight of a right response, exp(1 / tau), must be finite. A user's own verifier may give smaller rewards."""
     normalise = config.train.normalise
     smallest = 1 / normalise.largest_exponent
@@ -59,7 +59,7 @@ def _weights(config: Config) -> list[Rule]:
     ]
 
 
-def _secrets(teacher: Teacher) -> list[Rule]:
+def _secrets(teacher: Teacher) -> list[_Rule]:
     """Keep secrets out of the stored config. The complaints do not repeat the value."""
     url = _endpoint(teacher)
     return [
@@ -84,10 +84,10 @@ def _endpoint(teacher: Teacher) -> SplitResult:
         raise UserError("config: teacher.base_url must look like https://host/v1") from None
 
 
-def _teacher(config: Config) -> list[Rule]:
+def _teacher(config: Config) -> list[_Rule]:
     """Rules for a turn of policy `teacher`."""
     teacher, engine, url = config.teacher, config.teacher.engine, _endpoint(config.teacher)
-    rules: list[Rule] = [
+    rules: list[_Rule] = [
         (bool(teacher.model), "teacher.model", "is not set, but collect.turns has a teacher turn"),
         (set(teacher.omit) <= set(OMITTABLE), "teacher.omit", f"may hold {', '.join(OMITTABLE)}, nothing else"),
     ]

@@ -18,7 +18,7 @@ from rise.core.config.field_types import AT_EVALUATION, LATER, Count, NotNegativ
 from rise.core.config.training_keys import Boost, Train
 
 # Nucleus sampling over no mass would leave no token.
-NucleusMass = Annotated[float, Field(gt=0, le=1)]
+_NucleusMass = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass
@@ -148,7 +148,7 @@ class Collect:
     ] = field(default_factory=lambda: [Turn(), Turn(n=16)])
     problems: Annotated[Count | None, Field(description="training problems an iteration; none: all of them")] = None
     temperature: Annotated[NotNegativeNumber, Field(description="sampling temperature")] = 1.0
-    top_p: Annotated[NucleusMass, Field(description="nucleus mass")] = 1.0
+    top_p: Annotated[_NucleusMass, Field(description="nucleus mass")] = 1.0
     max_new_tokens: Annotated[Count, Field(description="longest response in tokens"), AT_EVALUATION] = 512
     stop_on_success: Annotated[bool, Field(description="end an episode at its first correct response")] = True
     shard_size: Annotated[Count, Field(description="problems in a shard, the unit of work and of resuming")] = 256
@@ -183,7 +183,7 @@ class Eval:
     turns: Annotated[Count, Field(description="turns of a sequential episode")] = 5
     samples: Annotated[Count, Field(description="parallel responses at turn 1")] = 5
     temperature: Annotated[NotNegativeNumber, Field(description="sampling temperature")] = 1.0
-    top_p: Annotated[NucleusMass, Field(description="nucleus mass")] = 1.0
+    top_p: Annotated[_NucleusMass, Field(description="nucleus mass")] = 1.0
     bootstrap: Annotated[int, Field(ge=100, description="resamples behind a 95% interval")] = 2000
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import unicodedata
 
 import pytest
@@ -35,8 +34,3 @@ def test_plain_text_stays_as_it_is_and_nothing_is_escaped_twice(text: str) -> No
     assert shown.isprintable() or any(unicodedata.category(sign) in ("Cf", "Zs", "Cn", "Co") for sign in shown)
     if text.isascii() and text.isprintable():
         assert printable(text) == text
-
-
-def test_an_error_keeps_its_message_when_it_travels_between_processes() -> None:
-    error = UserError("row 3\x1b[31m: no\nanswer")
-    assert str(pickle.loads(pickle.dumps(error))) == str(error) == "row 3\\x1b[31m: no\\nanswer"  # noqa: S301

@@ -1,8 +1,8 @@
-"""Which settings an evaluation of a stored checkpoint may change, and what its result is called."""
+"""Changes of a stored config: allowed ones, and the name of an evaluation with them."""
 
 import pytest
 
-from rise.core.config.changes import check_split_name, evaluation_config, has_other_problems, split_name
+from rise.core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
 from rise.core.config.load import load_config
 from rise.core.errors import UserError
 
@@ -85,3 +85,8 @@ def test_a_split_name_that_cannot_be_is_refused(name):
     with pytest.raises(UserError):
         check_split_name(name)
     check_split_name("temperature-0.5-turns-10")
+
+
+def test_differences_name_key_and_both_values_and_leave_machine_keys_free():
+    before, now = load_config("demo"), load_config("demo", ["train.tau=9", "engine.replicas=7", "iterations=99"])
+    assert differences(before, now) == ["train.tau: stored 0.4, now 9.0"]

@@ -1,4 +1,4 @@
-"""What a config may say about turns that are not the learner's; no secret is stored or repeated."""
+"""Rules across keys, most of them for teacher and gold turns; no secret is stored or repeated."""
 
 import re
 import traceback
@@ -15,6 +15,7 @@ ENDPOINT = [*TAUGHT, "teacher.base_url=http://127.0.0.1:8000/v1"]
 
 
 def refused(*overrides: str) -> str:
+    """Load the demo with overrides; return the error."""
     with pytest.raises(UserError) as caught:
         load_config("demo", list(overrides))
     assert "\n" not in str(caught.value)
