@@ -28,21 +28,7 @@ cells = st.one_of(
 rows = st.lists(st.dictionaries(st.sampled_from(COLUMNS), cells, max_size=5), min_size=1, max_size=4)
 fields = st.builds(Fields, id=st.sampled_from([None, "id", "y"]), solution=st.sampled_from([None, "solution", ""]))
 SIGNS = [
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    ",",
-    '"',
-    '"question"',
-    '"answer"',
-    '"\\ud800"',
-    "1e999",
-    "NaN",
-    "\n",
-    "\ufeff",
-    "\\u",
+    *("{", "}", "[", "]", ":", ",", '"', '"question"', '"answer"', '"\\ud800"', "1e999", "NaN", "\n", "\ufeff", "\\u"),
 ]
 
 

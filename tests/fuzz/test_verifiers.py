@@ -12,59 +12,23 @@ from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import NAMES
 from rise.core.verifiers.grading_pool import GradingPool
 from tests.fuzz.inputs import deadline, fuzzed, hostile_text, pieces
-from tests.rise_core.verifiers.grading import close_shared_pools, shared_pool
+from tests.rise_core.verifiers.grading import (
+    close_shared_pools,
+    problem_with_answer_18,
+    right_response,
+    shared_pool,
+)
 
 pytestmark = pytest.mark.fuzz
 
-SIGNS = ["\\boxed{", "\\boxed", "{", "}", "(", ")", "#### ", "The answer is ", "answer:", "<answer>", "</answer>", "$"]
-SIGNS += [
-    "\\frac",
-    "\\dfrac{1}{2}",
-    "\\sqrt",
-    "\\text{ m}",
-    "\\left(",
-    "\\right)",
-    "^",
-    "_",
-    "**",
-    "!",
-    "/",
-    "%",
-    "=",
-    "\\",
-]
-SIGNS += [
-    "1",
-    "18",
-    "-7",
-    "0.5",
-    ".",
-    ",",
-    "1,000",
-    "9" * 60,
-    "1e9",
-    "\u2212",
-    "\uff11",
-    "\u0661",
-    "x",
-    "\\pi",
-    "\\infty",
-]
-SIGNS += [
-    "\\cup",
-    "[0,1)",
-    "\\{1,2\\}",
-    "\\begin{pmatrix}1\\\\2\\end{pmatrix}",
-    " ",
-    "\n",
-    "nan",
-    "inf",
-    "None",
-    "True",
+SIGNS = [
+    *("\\boxed{", "\\boxed", "{", "}", "(", ")", "#### ", "The answer is ", "answer:", "<answer>", "</answer>", "$"),
+    *("\\frac", "\\dfrac{1}{2}", "\\sqrt", "\\text{ m}", "\\left(", "\\right)"),
+    *("^", "_", "**", "!", "/", "%", "=", "\\"),
+    *("1", "18", "-7", "0.5", ".", ",", "1,000", "9" * 60, "1e9", "\u2212", "\uff11", "\u0661", "x", "\\pi", "\\infty"),
+    *("\\cup", "[0,1)", "\\{1,2\\}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}", " ", "\n", "nan", "inf", "None", "True"),
 ]
 responses = st.one_of(pieces(SIGNS, most=16), hostile_text)
-METADATA = {"generator": "chain_sum", "params": {}, "entry": {"answer": "18", "metadata": {}}}
-GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
 # Verifiers of this project without mathematics: no text may make them raise or wait. Scorers of reasoning-gym do raise,
 # for example on gold answer "," (a division by zero): verdict `error`, with the reason in the log.
 SIMPLE = ("exact", "numeric", "gsm8k", "gsm8k_reference", "math_reference")
@@ -76,16 +40,13 @@ def pool(request: pytest.FixtureRequest) -> Iterator[GradingPool]:
     close_shared_pools()
 
 
-def gold(verifier: str) -> Problem:
-    return Problem("p", "train", "q", GOLD.get(verifier, "18"), metadata=METADATA)
-
-
 @fuzzed()
 @given(responses, st.none() | responses)
 def test_responses_and_gold_answers(pool: GradingPool, response: str, answer: str | None) -> None:
-    problem = gold(pool.verifier)
+    problem = problem_with_answer_18(pool.verifier)
     if answer is not None:
-        problem = Problem("q", "train", "q", answer, metadata={**METADATA, "entry": {"answer": answer, "metadata": {}}})
+        entry = {"answer": answer, "metadata": {}}
+        problem = Problem("q", "train", "q", answer, metadata={**problem.metadata, "entry": entry})
     with deadline(60):
         (grade,) = pool.grade([(response, problem)])
     check(pool.verifier, grade)
@@ -105,11 +66,13 @@ def check(verifier: str, grade: Grade) -> None:
 def test_a_scorer_that_raises_gives_verdict_error_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
     entry = {"generator": "chain_sum", "params": {}, "entry": {"answer": ",", "metadata": {}}}
     with GradingPool("reasoning_gym", workers=1, timeout=2.0) as pool:
-        grades = pool.grade([("0", Problem("q", "train", "q", ",", metadata=entry)), ("18", gold("reasoning_gym"))])
+        grades = pool.grade(
+            [("0", Problem("q", "train", "q", ",", metadata=entry)), ("18", problem_with_answer_18("reasoning_gym"))]
+        )
     assert [grade.verdict for grade in grades] == [Verdict.ERROR, Verdict.CORRECT]
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_the_pool_still_grades_rightly_afterwards(pool: GradingPool) -> None:
-    right = "18" if pool.verifier in ("exact", "reasoning_gym") else "\\boxed{18}"
-    assert [grade.verdict for grade in pool.grade([(right, gold(pool.verifier))])] == [Verdict.CORRECT]
+    pair = (right_response(pool.verifier), problem_with_answer_18(pool.verifier))
+    assert [grade.verdict for grade in pool.grade([pair])] == [Verdict.CORRECT]

@@ -20,7 +20,19 @@ GSM8K = Problem("g", "train", "q", "#### 18")
 RIGHT = Grade(Verdict.CORRECT, 1.0, "18")
 
 
+GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
+_METADATA = {"generator": "chain_sum", "params": {}, "entry": {"answer": "18", "metadata": {}}}
 _pools: dict[str, GradingPool] = {}
+
+
+def problem_with_answer_18(verifier: str) -> Problem:
+    """Return a problem with the gold answer 18 in the form of a shipped verifier."""
+    return Problem("p", "train", "q", GOLD.get(verifier, "18"), metadata=_METADATA)
+
+
+def right_response(verifier: str) -> str:
+    """Return a correct response to `problem_with_answer_18`."""
+    return "18" if verifier in ("exact", "reasoning_gym") else "\\boxed{18}"
 
 
 def shared_pool(verifier: str) -> GradingPool:

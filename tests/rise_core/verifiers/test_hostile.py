@@ -11,11 +11,9 @@ import pytest
 from rise.core.records import Grade, Problem, Verdict
 from rise.core.verifiers import NAMES, math
 from rise.core.verifiers.grading_pool import GradingPool
-from tests.rise_core.verifiers.grading import shared_pool
+from tests.rise_core.verifiers.grading import problem_with_answer_18, right_response, shared_pool
 
 TIMEOUT = 2.0
-GOLD = {"gsm8k": "#### 18", "gsm8k_reference": "#### 18", "math": "\\boxed{18}", "math_reference": "\\boxed{18}"}
-METADATA = {"generator": "chain_sum", "params": {}, "entry": {"answer": "18", "metadata": {}}}
 MEGA = 2_000_000
 HOSTILE = {
     "tower": "\\boxed{9**9**9**9}",
@@ -41,20 +39,12 @@ HOSTILE = {
 }
 
 
-def problem(verifier: str) -> Problem:
-    return Problem("p", "train", "q", GOLD.get(verifier, "18"), metadata=METADATA)
-
-
-def right(verifier: str) -> str:
-    return "18" if verifier in ("exact", "reasoning_gym") else "\\boxed{18}"
-
-
 @pytest.mark.parametrize("verifier", NAMES)
 def test_a_hostile_answer_gets_an_honest_verdict(verifier: str) -> None:
-    asked = problem(verifier)
-    pairs = [(right(verifier), asked)]
+    problem = problem_with_answer_18(verifier)
+    pairs = [(right_response(verifier), problem)]
     for text in HOSTILE.values():
-        pairs += [(text, asked), (right(verifier), asked)]
+        pairs += [(text, problem), (right_response(verifier), problem)]
     grades = shared_pool(verifier).grade(pairs)
     assert [grade.verdict for grade in grades[::2]] == [Verdict.CORRECT] * (len(HOSTILE) + 1)
     for name, grade in zip(HOSTILE, grades[1::2], strict=True):
@@ -64,9 +54,9 @@ def test_a_hostile_answer_gets_an_honest_verdict(verifier: str) -> None:
 
 def test_an_answer_that_hangs_math_costs_its_deadline_once(tmp_path: Path) -> None:
     tries = tmp_path / "tries"
-    asked = Problem("p", "train", "q", GOLD["math"], metadata={"tries": str(tries)})
+    problem = Problem("p", "train", "q", "\\boxed{18}", metadata={"tries": str(tries)})
     with GradingPool(f"{__name__}:noted", workers=1, timeout=TIMEOUT) as pool:
-        grades = pool.grade([(text, asked) for text in HOSTILE.values()])
+        grades = pool.grade([(text, problem) for text in HOSTILE.values()])
     begun = Counter(tries.read_text().split())
     assert begun.keys() == {name_of(text) for text in HOSTILE.values()}
     late = [
