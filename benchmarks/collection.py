@@ -94,7 +94,7 @@ def measure(case: Case, home: Path) -> str:
         from rise.core.engine.settings import environment
 
         settings = sampler_settings(context, case.threads)
-        context.use_policy(0)
+        context.answering.serve(context.checkpoint(0))
         with (
             closing(Sampler("vllm", settings, home, environment(context.config.engine))) as bare,
             closing(Sampler("transformers", settings, home, {})) as published,
@@ -157,10 +157,10 @@ def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ig
     from rise.core.method.episode import State
     from rise.storage import rollouts
 
-    rows = rollouts.read(context.lake, context.run, iteration, "collect")
+    rows = rollouts.read(context.lake, context.name, iteration, "collect")
     first = {row.problem_id: row.response for row in rows if row.turn == 1}
     prompts = {
-        (name, turn): context.render([State(context.problem[name], (first[name],) * (turn - 1))])[0]
+        (name, turn): context.render([State(context.workload.by_id[name], (first[name],) * (turn - 1))])[0]
         for name, turn in {(row.problem_id, row.turn) for row in rows}
     }
     return [

@@ -56,7 +56,7 @@ def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
     from canned import RESPONSE, Canned
 
     from rise.core.engine import replica
-    from rise.tasks.fine_tune import plan_training
+    from rise.tasks.fine_tune import read_spec
 
     replica.EngineActor = Canned  # type: ignore[assignment, misc]
     overrides = [
@@ -66,10 +66,10 @@ def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
         "select.criterion=all", "engine.replicas=1", "verify.workers=1",
     ]  # fmt: skip
     with context_of("memory", "demo", overrides) as context:
-        context.use_policy(0)
+        context.answering.serve(context.checkpoint(0))
         before = highest()
         seconds = collect(context, 1)
-        plan_training(context, 1)
+        read_spec(context, 1)
         return {"rollouts": rollouts, "before": before, "peak": highest(), "seconds": seconds}
 
 

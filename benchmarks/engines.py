@@ -111,7 +111,7 @@ def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) ->
 def measured(context: Any, in_seconds: bool = False) -> Callable[[], float]:
     """A measurement of the context's next collection: tokens a second, or seconds. Its engines are started first."""
     iterations = iter(range(1, 1000))
-    context.use_policy(0)
+    context.answering.serve(context.checkpoint(0))
 
     def measure() -> float:
         iteration = next(iterations)

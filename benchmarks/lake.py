@@ -32,7 +32,7 @@ from rise.storage import problem_rows, rollouts
 from rise.storage.examples import mark_selected
 from rise.storage.lake import Lake
 from rise.storage.location import LakeLocation
-from rise.storage.maintenance import tidy
+from rise.storage.maintenance import compact
 from rise.storage.transaction import Transaction
 from rise.storage.views import VIEWS
 
@@ -86,7 +86,7 @@ def measured(given: Any, folder: Path) -> str:
         lines = write_json(full, folder / "json")
         views = compare_views(full, lines, given.repeats, given.whole_episodes)
         merged = size_of(folder / "full")
-        tidy(full, "benchmark", 0, keep=timedelta(days=-1))
+        compact(full, "benchmark", 0, keep=timedelta(days=-1))
         sizes = {name: size_of(path) for name, path in (("lake", folder / "full"), ("json", folder / "json"))}
         commits = compare_commits(full, empty, pool, max(given.repeats, 5))
     return "\n\n".join(
@@ -111,7 +111,7 @@ def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
             problems = problem_rows.to_arrow(run, problems_of(pool, given))
             lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
         made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
-        commit_iteration(lake, made, (lambda *_: None) if given.untidied else tidy)
+        commit_iteration(lake, made, (lambda *_: None) if given.untidied else compact)
         rows, number = rows + made.rows, number + 1
         progress(f"lake: {rows:,} rows")
     (files,) = lake.query("SELECT sum(file_count)::BIGINT AS n FROM ducklake_table_info('lake')")["n"].to_pylist()

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rise.flows.cli.messages import quiet_flow_logs
-from rise.flows.local import prefect_server
 from rise.flows.local.environment import use_home
+from rise.flows.local.prefect_server import PrefectServer
 
 if TYPE_CHECKING:
     from rise.tasks.run.context import RunContext
@@ -33,8 +33,7 @@ def at_home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rise-benchmark-", ignore_cleanup_errors=True) as folder:
         use_home(Path(folder))
         quiet_flow_logs()
-        with prefect_server.serving() as wait_until_up:
-            wait_until_up()
+        with PrefectServer.reserve().running():
             yield Path(folder)
 
 
@@ -80,16 +79,16 @@ def collect(context: RunContext, iteration: int) -> float:
     """Seconds of one collection as flows/iterate.py does it, from an empty prefix cache: every turn sampled, graded and
     committed, the improved responses picked and written. Engines are up before the clock starts."""
     from rise.core.method.episode import collection_plan
-    from rise.flows.iterate import sample
+    from rise.flows.sampling import sample
     from rise.tasks.pick_improved import pick_improved
     from rise.tasks.tidy import tidy
     from rise.tasks.write_parquet import write_parquet
 
-    engines = context.use_policy(0)
+    engines = context.answering.serve(context.checkpoint(0))
     for replica in engines.replicas:
         replica.run("use", engines.checkpoint)  # empties the prefix cache
     begun = time.perf_counter()
-    sample(context, iteration, [collection_plan(context.config)], policy=0)
+    sample(context, iteration, [collection_plan(context.config)], checkpoint=0)
     tidy(context, iteration)
     write_parquet(context, iteration, pick_improved(context, iteration))
     return time.perf_counter() - begun
@@ -98,7 +97,7 @@ def collect(context: RunContext, iteration: int) -> float:
 def sampled(context: RunContext, iteration: int) -> int:
     """The tokens of a collection."""
     sql = "SELECT sum(len(response_ids)) AS n FROM rollouts WHERE run = ? AND iteration = ? AND purpose = 'collect'"
-    return int(context.lake.query(sql, [context.run, iteration])["n"][0].as_py())
+    return int(context.lake.query(sql, [context.name, iteration])["n"][0].as_py())
 
 
 def parameters_of(folder: Path) -> int:
@@ -121,4 +120,4 @@ def bare_arguments(context: RunContext) -> dict[str, Any]:
     """The arguments of vllm.EngineArgs of the run's engines, for a bare engine of the same kind."""
     from rise.core.engine.settings import engine_arguments, learner_options
 
-    return engine_arguments(checkpoint=context.policy(0), **learner_options(context.config))
+    return engine_arguments(checkpoint=context.checkpoint(0), **learner_options(context.config))

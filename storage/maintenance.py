@@ -20,7 +20,7 @@ _COUNT = "SELECT sum(file_count + delete_file_count)::BIGINT AS n FROM ducklake_
 _KEEP = timedelta(days=1)  # a query that began before the merge may still read the old files
 
 
-def tidy(lake: Lake, run: str, iteration: int, keep: timedelta = _KEEP) -> tuple[int, int]:
+def compact(lake: Lake, run: str, iteration: int, keep: timedelta = _KEEP) -> tuple[int, int]:
     """Merge the files of all runs, and remove files merged earlier.
 
     Args:

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: the metrics of a checkpoint from its graded evaluation responses."""
+"""Stage `evaluate`: the metrics of a checkpoint, from its graded responses to the held-out problems."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from rise.storage import metric_rows, rollouts
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
+_PURPOSES = (Purpose.EVAL_SEQUENTIAL.value, Purpose.EVAL_PARALLEL.value)
 
-@stage("evaluate {context.run} {iteration}")
+
+@stage("evaluate {context.name} {iteration}")
 def evaluate(context: RunContext, iteration: int) -> None:
-    """Compute and commit every metric of the iteration on the context's split."""
-    purposes = (Purpose.EVAL_SEQUENTIAL.value, Purpose.EVAL_PARALLEL.value)
-    ev = context.config.eval
-    found = compute_by_shard(
-        rollouts.read_scored(context.lake, context.run, iteration, *purposes, split=context.split),
-        split=context.split,
-        turns=ev.turns,
-        samples=ev.samples,
-        bootstrap=ev.bootstrap,
+    """Compute and commit every metric of an iteration on the context's split."""
+    lake, run, split, settings = context.lake, context.name, context.split, context.config.eval
+    scored = rollouts.read_scored(lake, run, iteration, *_PURPOSES, split=split)
+
+    metrics = compute_by_shard(
+        scored,
+        split=split,
+        turns=settings.turns,
+        samples=settings.samples,
+        bootstrap=settings.bootstrap,
         seed=seed_of(context.config.seed, "bootstrap"),
     )
-    version = metric_rows.replace(context.lake, context.run, iteration, found)
-    get_run_logger().info("iteration %d: %d metrics are version %d of the lake", iteration, len(found), version)
+
+    version = metric_rows.replace(lake, run, iteration, metrics)
+    get_run_logger().info("iteration %d: %d metrics are version %d of the lake", iteration, len(metrics), version)

@@ -1,4 +1,4 @@
-"""Stage `pick_improved`: which responses of an iteration become training targets."""
+"""Stage `pick_improved`: select the responses of an iteration that become training targets (paper, section 4.1)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,30 @@ from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
 
-@stage("pick {context.run} {iteration}")
+@stage("pick {context.name} {iteration}")
 def pick_improved(context: RunContext, iteration: int) -> pa.Table:
-    """Return the keys of the selected responses (problem, turn, sample); none where the examples are written."""
-    if examples.has(context.lake, context.run, iteration):
+    """Select by `select.criterion`, shard by shard.
+
+    Returns:
+        The keys of the selected responses (problem, turn, sample); empty where the examples are in the lake.
+
+    Raises:
+        UserError: No response passes the criterion.
+    """
+    if examples.has(context.lake, context.name, iteration):
         return rollouts.target_keys([])
-    collected, turns, picked = 0, Counter[int](), []
-    for shard in rollouts.read_candidates(context.lake, context.run, iteration):
+    select, seed = context.config.select, context.config.seed
+    collected, by_turn, tables = 0, Counter[int](), []
+    for shard in rollouts.read_candidates(context.lake, context.name, iteration):
+        selected = select_all(shard, select, seed)
         collected += len(shard)
-        chosen = select_all(shard, context.config.select, context.config.seed)
-        turns.update(candidate.turn for candidate in chosen)
-        picked.append(rollouts.target_keys(chosen))
-    if not turns.total():
+        by_turn.update(candidate.turn for candidate in selected)
+        tables.append(rollouts.target_keys(selected))  # columns: a million tuples would take hundreds of MB
+    if not by_turn.total():
         raise UserError(
-            f"iteration {iteration}: none of {collected} responses passes select.criterion="
-            f'{context.config.select.criterion.value}; look at them with: rise query "FROM turn_accuracy"'
+            f"iteration {iteration}: none of {collected} responses passes select.criterion={select.criterion.value}; "
+            'look at them with: rise query "FROM turn_accuracy"'
         )
-    by_turn = ", ".join(f"turn {turn}: {count:,}" for turn, count in sorted(turns.items()))
-    get_run_logger().info("iteration %d: %s examples (%s)", iteration, f"{turns.total():,}", by_turn)
-    return pa.concat_tables(picked)
+    turns = ", ".join(f"turn {turn}: {count:,}" for turn, count in sorted(by_turn.items()))
+    get_run_logger().info("iteration %d: %s examples (%s)", iteration, f"{by_turn.total():,}", turns)
+    return pa.concat_tables(tables)

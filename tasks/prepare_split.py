@@ -12,24 +12,25 @@ from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
 
-@stage("prepare {context.run} {context.split}")
+@stage("prepare {context.name} {context.split}")
 def prepare_split(context: RunContext) -> None:
-    """Write the split's settings and problems, unless they are there."""
-    if evaluations.find(context.lake, context.run, context.split) is None:
-        record = evaluations.EvaluationRecord(context.run, context.split, to_yaml(context.config))
-        evaluations.append(context.lake, record, context.problems.eval)
-        get_run_logger().info("split %s: %d held-out problems", context.split, len(context.problems.eval))
+    """Commit the split's settings and problems, unless the lake has them; check the problems' lengths."""
+    lake, run, split, problems = context.lake, context.name, context.split, context.workload.problems.eval
+    if evaluations.find(lake, run, split) is None:
+        evaluations.append(lake, evaluations.EvaluationRecord(run, split, to_yaml(context.config)), problems)
+        get_run_logger().info("split %s: %d held-out problems", split, len(problems))
     check_lengths(context)
-    warn_of_unknown_words(context)
+    _warn_of_unknown_words(context)
 
 
-def warn_of_unknown_words(context: RunContext) -> None:
-    """A word-level tokenizer knows the words of its own family only: say so where another family has others."""
-    unknown = context.tokenizer.unk_token_id
+def _warn_of_unknown_words(context: RunContext) -> None:
+    """Warn of prompts with words outside a word-level vocabulary, as another problem family may have them."""
+    unknown = context.renderer.tokenizer.unk_token_id
     if unknown is None:
         return
-    # With an attempt in view, so that the feedback is rendered too.
-    states = context.render([State(problem, ("",)) for problem in context.problems.eval])
-    blank = sum(unknown in ids for ids in states)
-    if blank:
-        get_run_logger().warning("%d of %d prompts hold words that the model's tokenizer lacks", blank, len(states))
+    # One empty attempt brings the feedback into the prompt.
+    states = [State(problem, ("",)) for problem in context.workload.problems.eval]
+    prompts = [ids for _, ids in context.renderer.render(states)]
+    affected = sum(unknown in ids for ids in prompts)
+    if affected:
+        get_run_logger().warning("%d of %d prompts hold words that the model's tokenizer lacks", affected, len(prompts))

@@ -1,4 +1,4 @@
-"""Stage `sample_turns`: the responses of one turn of one shard, staged as Parquet until they are graded."""
+"""Stage `sample_turns`: the responses of one unit (one turn of one shard), staged on disk until they are graded."""
 
 from __future__ import annotations
 
@@ -6,62 +6,73 @@ from pathlib import Path
 
 from rise.core.answering.renderer import Prompt, Response
 from rise.core.method.episode import State, WorkUnit, is_repetitive, open_states, request_seed
-from rise.core.records import Rollout
+from rise.core.records import Rollout, SamplingSettings
 from rise.storage import rollouts, staging
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
+from rise.tasks.run.work import staged_path
 
 
-@stage("sample {context.run} {key}")
-def sample_turns(context: RunContext, key: WorkUnit) -> Path | None:
-    """Have every open state of the key answered. Returns the staged file, or None where no episode is open any more."""
-    policy = context.turn_policy(key)
-    path = context.staged(key)
-    if [rollout.policy for rollout in staging.read(path) or []][:1] == [policy.name]:
-        return path  # sampled before a crash, not yet committed
-    states = states_of(context, key)
+@stage("sample {context.name} {unit}")
+def sample_turns(context: RunContext, unit: WorkUnit) -> Path | None:
+    """Sample the open states of a unit. Returns the staged file, or None where no episode is open any more."""
+    plan = context.workload.plans[unit.purpose]
+    policy = context.answering.policy(plan.policies[unit.turn - 1], context.renderer)
+    path = staged_path(context.folder, unit)
+    if _staged_policy(path) == policy.name:
+        return path  # sampled before a crash, and not yet committed
+    states = read_states(context, unit)
     if not states:
         return None
-    prompts = prompts_of(context, key, states)
-    responses = policy.answer(prompts, context.sampling(context.plan(key.purpose)))
-    sampled = [
-        to_rollout(context, key, policy.name, prompt, sample, response)
+
+    prompts = _prompts(context, unit, states)
+    max_new_tokens = context.config.collect.max_new_tokens
+    settings = SamplingSettings(plan.temperature, plan.top_p, max_new_tokens, context.stop_token_ids)
+    responses = policy.answer(prompts, settings)
+
+    rows = [
+        _rollout(context.name, unit, policy.name, prompt, sample, response)
         for prompt, several in zip(prompts, responses, strict=True)
         for sample, response in enumerate(several)
     ]
-    staging.write(path, sampled)
+    staging.write(path, rows)
     return path
 
 
-def prompts_of(context: RunContext, key: WorkUnit, states: list[State]) -> list[Prompt]:
-    n = context.plan(key.purpose).samples[key.turn - 1]
+def read_states(context: RunContext, unit: WorkUnit) -> list[State]:
+    """The open states of a unit, from the lake's rows of the shard's earlier turns."""
+    earlier = []
+    if unit.turn > 1:
+        purpose = unit.purpose.value
+        earlier = rollouts.read(context.lake, context.name, unit.iteration, purpose, unit.shard, split=unit.split)
+    problems = context.workload.shards(unit.iteration, unit.purpose)[unit.shard]
+    return open_states(context.workload.plans[unit.purpose], problems, earlier, unit.turn)
+
+
+def _staged_policy(path: Path) -> str | None:
+    """The policy that answered a staged unit; None where nothing readable is staged."""
+    rows = staging.read(path)
+    return rows[0].policy if rows else None
+
+
+def _prompts(context: RunContext, unit: WorkUnit, states: list[State]) -> list[Prompt]:
+    samples = context.workload.plans[unit.purpose].samples[unit.turn - 1]
     return [
-        Prompt(state.problem, chat, ids, n, request_seed(context.config.seed, key, state.problem.problem_id))
+        Prompt(state.problem, chat, ids, samples, request_seed(context.config.seed, unit, state.problem.problem_id))
         for state, (chat, ids) in zip(states, context.renderer.render(states), strict=True)
     ]
 
 
-def states_of(context: RunContext, key: WorkUnit) -> list[State]:
-    """The open states of a shard at a turn, from what the lake holds of its earlier turns."""
-    problems = context.shards(key.iteration, key.purpose)[key.shard]
-    earlier = []
-    if key.turn > 1:
-        earlier = rollouts.read(context.lake, context.run, key.iteration, key.purpose.value, key.shard, split=key.split)
-    return open_states(context.plan(key.purpose), problems, earlier, key.turn)
-
-
-def to_rollout(
-    context: RunContext, key: WorkUnit, policy: str, prompt: Prompt, sample: int, response: Response
-) -> Rollout:
+def _rollout(run: str, unit: WorkUnit, policy: str, prompt: Prompt, sample: int, response: Response) -> Rollout:
     completion = response.completion
     return Rollout(
-        run=context.run,
-        iteration=key.iteration,
-        purpose=key.purpose.value,
-        split=key.split,
+        run=run,
+        iteration=unit.iteration,
+        purpose=unit.purpose.value,
+        split=unit.split,
         problem_id=prompt.problem.problem_id,
-        shard=key.shard,
-        turn=key.turn,
+        shard=unit.shard,
+        turn=unit.turn,
         sample=sample,
         policy=policy,
         response=response.text,

@@ -1,17 +1,17 @@
-"""Stage `tidy`: what an iteration has committed becomes a few files of the lake."""
+"""Stage `tidy`: compact the small Parquet files that an iteration's commits left in the lake."""
 
 from __future__ import annotations
 
 from prefect import get_run_logger
 
-from rise.storage import maintenance as files
+from rise.storage.maintenance import compact
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
 
-@stage("tidy {context.run} {iteration}")
+@stage("tidy {context.name} {iteration}")
 def tidy(context: RunContext, iteration: int) -> None:
-    """Merge the many small files that sampling and selecting wrote, here and in other runs."""
-    before, after = files.tidy(context.lake, context.run, iteration)
+    """Merge the lake's small files, of this run and of others. Every version stays readable."""
+    before, after = compact(context.lake, context.name, iteration)
     if after < before:
         get_run_logger().info("iteration %d: %d files of the lake are %d now", iteration, before, after)

@@ -1,4 +1,4 @@
-"""Stage `verify_answers`: grade one turn of one shard and commit it to the lake."""
+"""Stage `verify_answers`: grade the responses of one unit (one turn of one shard) and commit them to the lake."""
 
 from __future__ import annotations
 
@@ -15,31 +15,34 @@ from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
 
-@stage("verify {context.run} {key}")
-def verify_answers(context: RunContext, key: WorkUnit, staged: Path | None) -> None:
-    """Give every response its verdict, answer and reward; commit the turn as one version of the lake."""
+@stage("verify {context.name} {unit}")
+def verify_answers(context: RunContext, unit: WorkUnit, staged: Path | None) -> None:
+    """Give every staged response its verdict, answer and reward; commit the unit as one version of the lake.
+
+    Args:
+        staged: The file of stage `sample_turns`; None where the unit has no open state.
+    """
     if staged is None:
         context.progress.step()
         return
     sampled = staging.read(staged)
     if sampled is None:
         raise RuntimeError(f"{staged} is gone or damaged; run again and it is sampled anew")
-    graded = grade(context, sampled)
-    rollouts.append(context.lake, graded)
-    staged.unlink()
-    get_run_logger().info("%s %s: %s", context.progress.step(), key, summary(graded))
 
-
-def grade(context: RunContext, sampled: list[Rollout]) -> list[Rollout]:
-    grades = context.graders.grade([(rollout.response, context.problem[rollout.problem_id]) for rollout in sampled])
-    return [
-        replace(rollout, answer=found.answer, verdict=found.verdict.value, reward=found.reward)
-        for rollout, found in zip(sampled, grades, strict=True)
+    problems = context.workload.by_id
+    grades = context.graders.grade([(rollout.response, problems[rollout.problem_id]) for rollout in sampled])
+    graded = [
+        replace(rollout, answer=grade.answer, verdict=grade.verdict.value, reward=grade.reward)
+        for rollout, grade in zip(sampled, grades, strict=True)
     ]
 
+    rollouts.append(context.lake, graded)
+    staged.unlink()
+    get_run_logger().info("%s %s: %s", context.progress.step(), unit, _summary(graded))
 
-def summary(graded: list[Rollout]) -> str:
-    """One line about a turn: how many responses, how many of each verdict, how many tokens."""
+
+def _summary(graded: list[Rollout]) -> str:
+    """Responses, verdicts and tokens of a unit, for the log."""
     counts = Counter(rollout.verdict for rollout in graded)
     verdicts = ", ".join(f"{counts[v.value]:,} {v.value}" for v in Verdict if counts[v.value])
     tokens = sum(len(rollout.response_ids) for rollout in graded)

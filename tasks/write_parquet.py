@@ -1,4 +1,4 @@
-"""Stage `write_parquet`: the selected responses as weighted examples, one version of the lake."""
+"""Stage `write_parquet`: commit the selected responses as weighted examples, one version of the lake."""
 
 from __future__ import annotations
 
@@ -16,35 +16,51 @@ from rise.tasks.run.context import RunContext
 from rise.tasks.run.stage import stage
 
 
-@stage("write {context.run} {iteration}")
+@stage("write {context.name} {iteration}")
 def write_parquet(context: RunContext, iteration: int, picked: pa.Table) -> None:
-    """Commit the examples of the picked responses and mark their rollouts as selected, in one transaction."""
-    if examples.has(context.lake, context.run, iteration):
+    """Commit the examples of the picked responses and mark their rollouts as selected, in one transaction.
+
+    Args:
+        picked: Keys of responses, as stage `pick_improved` returns them.
+    """
+    lake, run = context.lake, context.name
+    if examples.has(lake, run, iteration):
         return
-    version = examples.append(context.lake, context.run, iteration, build(context, iteration, picked))
+    shards = rollouts.read_targets(lake, run, iteration, picked)
+    version = examples.append(lake, run, iteration, _examples(context, shards))
     get_run_logger().info("iteration %d: %d examples are version %d of the lake", iteration, len(picked), version)
 
 
-def build(context: RunContext, iteration: int, picked: pa.Table) -> Iterator[Example]:
-    """Examples, shard by shard: the state as it was sampled from, the response ids as they were sampled."""
-    for shard in rollouts.read_targets(context.lake, context.run, iteration, picked):
-        yield from of_shard(context, shard)
+def _examples(context: RunContext, shards: Iterator[list[Rollout]]) -> Iterator[Example]:
+    """Examples, shard by shard: each target's state as it was sampled from, and its token ids as they were sampled."""
+    problems, train = context.workload.by_id, context.config.train
+    for shard in shards:
+        targets, states = _targets(shard), []
+        attempts = _attempts(shard)
+        for target in targets:
+            earlier = attempts[target.problem_id][: target.turn - 1]
+            states.append(State(problems[target.problem_id], tuple(earlier)))
+        prompts = [ids for _, ids in context.renderer.render(states)]
+        # Before `train.normalise`: its mean is over all examples of a fine-tuning, maybe of several iterations.
+        weights = plain_weights([reward(target) for target in targets], train.tau, train.normalise)
+        yield from (_example(*parts) for parts in zip(targets, prompts, weights, strict=True))
 
 
-def of_shard(context: RunContext, shard: list[Rollout]) -> list[Example]:
-    """The examples of a shard's selected responses, each after the attempts before it."""
+def _targets(shard: list[Rollout]) -> list[Rollout]:
+    return [rollout for rollout in shard if rollout.selected]
+
+
+def _attempts(shard: list[Rollout]) -> dict[str, list[str]]:
+    """The attempts that later turns answer to, by problem: sample 0 of every turn."""
     attempts: dict[str, list[str]] = {}
-    targets = [rollout for rollout in shard if rollout.selected]
     for rollout in shard:
         if rollout.sample == 0:
             attempts.setdefault(rollout.problem_id, []).append(rollout.response)
-    states = [State(context.problem[t.problem_id], tuple(attempts[t.problem_id][: t.turn - 1])) for t in targets]
-    # As they are: `train.normalise` looks at all that is trained on, which may be more than this iteration.
-    weights = plain_weights([reward(t) for t in targets], context.config.train.tau, context.config.train.normalise)
-    return [example(*parts) for parts in zip(targets, context.render(states), weights, strict=True)]
+    return attempts
 
 
-def example(target: Rollout, prompt: list[int], weight: float) -> Example:
+def _example(target: Rollout, prompt: list[int], weight: float) -> Example:
+    """One example. Raises RuntimeError where the state renders to another length than it was sampled from."""
     if len(prompt) != target.prompt_tokens:
         raise RuntimeError(
             f"problem {target.problem_id} turn {target.turn}: the state renders to {len(prompt)} tokens but was "

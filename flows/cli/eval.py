@@ -10,8 +10,8 @@ import typer
 from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
 from rise.flows.cli.options import HomeOption, IterationOption, OverridesArgument, RunArgument
 from rise.flows.cli.report import print_metrics
-from rise.flows.local import services
 from rise.flows.local.environment import use_home
+from rise.flows.local.prefect_server import PrefectServer
 
 
 def evaluate(
@@ -34,16 +34,18 @@ def evaluate(
             print_metrics(run)
         return
     with one_line_errors():
+        server = PrefectServer.reserve()  # before the import below brings Prefect
         from rise.tasks.run.evaluation_inputs import check_evaluation
 
         # Every mistake that can be known by now is reported before services start.
         evaluation = check_evaluation(run, overrides or [], iteration, split)
+        chosen, split = evaluation.iteration, evaluation.inputs.split
         if evaluation.done:
-            print(f"iteration {evaluation.iteration} is evaluated on split {evaluation.split} already", file=sys.stderr)
+            print(f"iteration {chosen} is evaluated on split {split} already", file=sys.stderr)
         else:
             quiet_flow_logs()
-            with services.started(evaluation.inputs.config, run):
-                from rise.flows.evaluation import rise_eval  # Prefect reads the environment at import
+            with server.running():
+                from rise.flows.evaluation import rise_eval
 
-                rise_eval(run, overrides or [], evaluation.iteration, evaluation.split)
-        print_metrics(run, evaluation.split)
+                rise_eval(run, overrides or [], chosen, split)
+        print_metrics(run, split)

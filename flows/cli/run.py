@@ -12,8 +12,8 @@ from rise.core.config.profiles import default_run_name
 from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
 from rise.flows.cli.options import HomeOption, OverridesArgument, ProfileArgument
 from rise.flows.cli.report import print_metrics
-from rise.flows.local import services
 from rise.flows.local.environment import use_home
+from rise.flows.local.prefect_server import PrefectServer
 
 
 def run(
@@ -31,21 +31,23 @@ def run(
     """Advance a run through RISE iterations. The same command goes on where an interrupted one stopped."""
     use_home(home)
     with one_line_errors():
-        run_id = default_run_name(profile) if name is None else name
-        from rise.tasks.run.inputs import check_early
+        named = default_run_name(profile) if name is None else name
+        server = PrefectServer.reserve()  # before the imports below bring Prefect
+        from rise.storage.home import Home
+        from rise.tasks.run.inputs import check_inputs, complete_at
 
-        # Every mistake that can be known by now is reported before services start.
-        inputs = check_early(run_id, profile, overrides or [])
-        complete = inputs.complete(iterations)
+        inputs = check_inputs(named, profile, overrides or [])
+        with Home.from_env().lock(named):  # refuses a run that another process advances, before anything starts
+            complete = complete_at(inputs, iterations)
         if complete is not None:
             print(f"complete at iteration {complete}; --iterations N goes on", file=sys.stderr)
         else:
             quiet_flow_logs()
-            with services.started(inputs.config, run_id):
-                from rise.flows.iterate import rise  # Prefect reads the environment at import
+            with server.running():
+                from rise.flows.iterate import rise
 
-                rise(run_id, profile, overrides or [], iterations)
-        print_metrics(run_id)
+                rise(named, profile, overrides or [], iterations)
+        print_metrics(named)
 
 
 def config(profile: ProfileArgument, overrides: OverridesArgument = None) -> None:

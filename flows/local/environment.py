@@ -1,12 +1,9 @@
-"""Settings of the embedded services. They hold from a process's start, before Prefect, Ray or vLLM is imported."""
+"""Settings of the services in a run's own processes. They hold before Prefect, Ray or vLLM is imported."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
-
-from rise.flows.local import prefect_server
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -18,25 +15,17 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-# Prefect's basic authentication, "user:password": what its clients send and what its server asks for.
+# Prefect's basic authentication, "user:password": AUTH is sent by clients, SERVER_AUTH is asked for by the server.
 AUTH, SERVER_AUTH = "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"
 
 
 def use_home(home: Path | None) -> None:
-    """Put everything that is written under the home folder; what the user has set stays as it is."""
-    if home is not None:
-        os.environ["RISE_HOME"] = str(home.expanduser().resolve())
-    root = Path(os.environ.get("RISE_HOME") or "rise-home").expanduser().resolve()
-    os.environ["RISE_HOME"] = str(root)
-    if "PREFECT_API_URL" not in os.environ and "PREFECT_HOME" not in os.environ:
-        server = root / "prefect"  # an own server with its own database
-        server.mkdir(parents=True, exist_ok=True)  # Prefect does not make it
-        os.environ["PREFECT_HOME"] = str(server)
-        # Its own default is in the user's folder whatever PREFECT_HOME says.
-        os.environ.setdefault("PREFECT_SERVER_MEMO_STORE_PATH", str(server / "memo_store.toml"))
-        prefect_server.reserve()
-        # Loopback is open to every user of the machine; the processes of this run share a password that ends with it.
-        os.environ.setdefault(AUTH, os.environ.get(SERVER_AUTH) or f"rise:{secrets.token_urlsafe(32)}")
-        os.environ.setdefault(SERVER_AUTH, os.environ[AUTH])
+    """Name the home folder in RISE_HOME and switch telemetry off. Variables of the user's stay as they are.
+
+    Args:
+        home: The folder of option --home; None: RISE_HOME, by default ./rise-home.
+    """
+    folder = home or Path(os.environ.get("RISE_HOME") or "rise-home")
+    os.environ["RISE_HOME"] = str(folder.expanduser().resolve())
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

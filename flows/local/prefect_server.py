@@ -1,83 +1,122 @@
-"""The embedded Prefect server of `rise run` and `rise eval`, where PREFECT_API_URL names none.
+"""The embedded Prefect server of `rise run` and `rise eval`, where PREFECT_API_URL names no other.
 
-Prefect could start one itself, but in the terminal's process group: Ctrl-C would end it before the flow run can report
-that it was interrupted, and after a SIGKILL it would live on. This one has a session of its own and dies with us.
+    server = PrefectServer.reserve()      # before Prefect is imported
+    with server.running():
+        rise("demo")
+
+Prefect can start a server itself, but in the terminal's process group: Ctrl-C would end the server before the flow run
+reports its interruption, and after a SIGKILL the server would live on. This server has a session of its own and dies
+with this process.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from rise.core.errors import RunStopped
+from rise.flows.local.environment import AUTH, SERVER_AUTH
 
-START_SECONDS = 180.0  # a first start makes the database
-END_SECONDS = 10.0
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_reserved: socket.socket | None = None
-
-
-def reserve() -> None:
-    """Take a free loopback port and name it in PREFECT_API_URL, before Prefect is imported; nothing is started."""
-    global _reserved
-    _reserved = socket.socket()
-    _reserved.bind(("127.0.0.1", 0))
-    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{_reserved.getsockname()[1]}/api"
+_START_SECONDS = 180.0  # a first start makes the database
+_END_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_IMPORTS = ("transformers", "rise.flows.iterate", "rise.flows.evaluation")  # seconds of imports, torch among them
 
 
-def reserved() -> bool:
-    """Whether this process uses the embedded server."""
-    return _reserved is not None
+class PrefectServer:
+    """A server of this process on a loopback port; or none, where the user names a server or a Prefect home."""
 
+    def __init__(self, listener: socket.socket | None) -> None:
+        self._listener = listener
 
-@contextmanager
-def serving() -> Iterator[Callable[[], None]]:
-    """Run the embedded server for the length of the block, if its port was reserved. It takes seconds to start: the
-    block gets a function that waits until it is up, and raises RunStopped where it does not start.
+    @classmethod
+    def reserve(cls) -> PrefectServer:
+        """Take a free port and set Prefect's environment to a server there. Nothing is started.
 
-    Enter it in the main thread, to which the kernel ties the server's life.
-    """
-    if _reserved is None:
-        yield lambda: None
-        return
-    command = [sys.executable, "-m", "rise.flows.local.prefect_server", str(_reserved.fileno()), str(os.getpid())]
-    server = subprocess.Popen(command, pass_fds=[_reserved.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
-    _reserved.close()  # the server has it now; held here too, it would take calls that nobody answers once that is gone
-    try:
-        yield lambda: wait_until_up(server)
-    finally:
-        tell_the_rest()
-        server.terminate()
+        Call after `use_home`, and before Prefect is imported.
+        """
+        if "PREFECT_API_URL" in os.environ or "PREFECT_HOME" in os.environ:
+            return cls(None)
+        folder = Path(os.environ["RISE_HOME"]) / "prefect"  # the server's own database
+        folder.mkdir(parents=True, exist_ok=True)  # Prefect does not make it
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        os.environ["PREFECT_HOME"] = str(folder)
+        os.environ["RISE_LOCAL_SERVER"] = "1"  # for tasks/run/limits.py
+        # Prefect's default lies in the user's folder whatever PREFECT_HOME says.
+        os.environ.setdefault("PREFECT_SERVER_MEMO_STORE_PATH", str(folder / "memo_store.toml"))
+        # Loopback is open to every user of the machine. The run's processes share a password that ends with it.
+        os.environ.setdefault(AUTH, os.environ.get(SERVER_AUTH) or f"rise:{secrets.token_urlsafe(32)}")
+        os.environ.setdefault(SERVER_AUTH, os.environ[AUTH])
+        return cls(listener)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the server for the length of the block. Enter in the main thread, to which the kernel ties its life.
+
+        This process imports the flows while the server starts.
+
+        Raises:
+            RunStopped: The server does not start.
+        """
+        process = self._start()
         try:
-            server.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
+            for module in _IMPORTS:
+                import_module(module)
+            if process is not None:
+                _wait_until_up(process)
+            yield
+        finally:
+            if process is not None:
+                _end(process)
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        if self._listener is None:
+            return None
+        descriptor = self._listener.fileno()
+        command = [sys.executable, "-m", __name__, str(descriptor), str(os.getpid())]
+        process = subprocess.Popen(command, pass_fds=[descriptor], stdin=subprocess.DEVNULL, start_new_session=True)
+        # The child owns the socket. Kept open here, it would accept connections after the server died.
+        self._listener.close()
+        return process
 
 
-def tell_the_rest() -> None:
-    """Send the logs and events that Prefect still holds: with the server gone, this process would try them for minutes
-    before it ends."""
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _send_the_rest()
+    process.terminate()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _send_the_rest() -> None:
+    """Send the logs and events that Prefect still holds. Without the server, Prefect would retry them for minutes."""
     if "prefect" not in sys.modules:
         return
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
     for worker in (APILogWorker, EventsWorker):
-        worker.drain_all(timeout=END_SECONDS)
+        worker.drain_all(timeout=_END_SECONDS)
 
 
-def wait_until_up(server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
+def _wait_until_up(process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with urlopen(f"{os.environ['PREFECT_API_URL']}/health", timeout=5):  # noqa: S310 (a loopback address)
                 return
@@ -86,12 +125,12 @@ def wait_until_up(server: subprocess.Popen[bytes]) -> None:
     raise RunStopped(f"the embedded Prefect server does not start; its database is in {os.environ['PREFECT_HOME']}")
 
 
-def serve(descriptor: int, parent: int) -> None:
-    """The server's own process."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before it could be asked for
+def _serve(descriptor: int, parent: int) -> None:
+    """Serve Prefect's API in this process, on an open socket, until the parent ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the parent died before the kernel knew
         return
-    # As Prefect starts its own ephemeral server: no UI, and only the services that record what a run reports.
+    # As Prefect starts its own ephemeral server: no UI, and only the services that record a run's reports.
     os.environ |= {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
     import uvicorn
     from prefect.server.api.server import create_app
@@ -101,4 +140,4 @@ def serve(descriptor: int, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))
+    _serve(int(sys.argv[1]), int(sys.argv[2]))

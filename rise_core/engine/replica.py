@@ -14,7 +14,6 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from rise.core.config.engine_keys import Engine
-from rise.core.engine import early
 from rise.core.engine.actor import EngineActor, EngineInfo
 from rise.core.engine.settings import EngineSpec, actor_options
 from rise.core.errors import EngineError, EngineLost
@@ -53,7 +52,7 @@ class Replica:
         self.info: EngineInfo | None = None
         self.in_flight = 0  # shards; counted by the pool
         self._spec = spec
-        self._spare = spare or early.take
+        self._spare = spare
         self._failed: tuple[Any, str] | None = None  # the actor that failed last, and the reason
         self._starting = threading.Lock()
 
@@ -144,8 +143,8 @@ class Replica:
         options = actor_options(self.config, f"{self.name}-{uuid4().hex[:8]}")
         spec = replace(self._spec, arguments={**self._spec.arguments, "model": checkpoint.weights_dir})
         try:
-            actor = self._spare(self.config, spec.cores)
-            self.actor = actor or ray.remote(EngineActor).options(**options).remote(spec.cores)
+            spare = self._spare(self.config, spec.cores) if self._spare is not None else None
+            self.actor = spare or ray.remote(EngineActor).options(**options).remote(spec.cores)
         except ValueError as error:
             raise EngineError(f"engine {self.name} cannot start: {error_line(error)}") from error
         return self.submit("start", spec, checkpoint, timeout=self.config.start_timeout)

@@ -25,13 +25,13 @@ from rise.tasks.run.progress import artifact_key
 from rise.tasks.run.stage import stage
 
 
-@stage("report {context.run} {iteration}")
+@stage("report {context.name} {iteration}")
 def report(context: RunContext, iteration: int) -> None:
     """Write the page of a run, and attach its artifacts to the flow run under stable keys.
 
     Artifacts: `metrics` (table), `plot` (picture), `report` (path and times), `page` (link).
     """
-    run, lake = context.run, context.lake
+    run, lake = context.name, context.lake
     page = write_page(lake, run, context.home.report(run), context.home.cache)
     create_table_artifact(
         key=artifact_key(run, "metrics"),

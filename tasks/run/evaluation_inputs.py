@@ -1,66 +1,58 @@
-"""A stored checkpoint evaluated under other settings: check what was asked for, then open a context for it."""
+"""The input to an evaluation of a stored checkpoint under other settings, checked before anything starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from prefect import get_run_logger
-
-from rise.core import cluster, verifiers
+from rise.core import verifiers
 from rise.core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
 from rise.core.config.choices import SourceKind
 from rise.core.config.keys import Config
 from rise.core.config.load import from_yaml
 from rise.core.errors import UserError
-from rise.core.problems import ProblemSet, load_problems
+from rise.core.problems import load_problems
 from rise.core.problems.held_out import check_untrained, load_held_out
+from rise.core.problems.problem_set import ProblemSet
 from rise.core.records import EVAL_SPLIT, Problem
 from rise.storage import checkpoints, evaluations, metric_rows, problem_rows, runs
 from rise.storage.home import Home, check_run_name
 from rise.storage.lake import Lake
 from rise.storage.location import check_catalog
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.failures import explained
-from rise.tasks.run.flow_run import name_flow_run
 from rise.tasks.run.inputs import Inputs, check_verifier
-from rise.tasks.run.limits import accelerators
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What to evaluate, all of it checked: nothing was started for it."""
+    """One checkpoint and the settings to evaluate it under."""
 
     inputs: Inputs
     iteration: int
-    done: bool  # its metrics are in the lake
-
-    @property
-    def split(self) -> str:
-        return self.inputs.split
+    done: bool  # the metrics are in the lake
 
 
 def check_evaluation(run: str, overrides: list[str], iteration: int | None, split: str | None) -> Evaluation:
-    """Find the checkpoint, the settings and the problems. Raises UserError before any costly work."""
+    """Find the checkpoint, the settings and the problems of an evaluation.
+
+    Raises:
+        UserError: The first mistake, in one line; nothing was started for the evaluation.
+    """
     check_run_name(run)
     location = Home.from_env().lake
     check_catalog(location)
-    with Lake(location) as lake:  # not read-only: a lake of an earlier rise gets its table `evaluations`
+    with Lake(location) as lake:  # writable: a lake of an earlier version gets its table `evaluations`
         record = runs.get(lake, run)
-        iteration = checked_iteration(lake, run, iteration)
+        iteration = _iteration(lake, run, iteration)
         stored = from_yaml(record.config)
-        config, split = chosen_settings(lake, run, stored, overrides, split)
-        problems = problems_of(lake, run, split, stored, config)
+        config, split = _settings(lake, run, stored, overrides, split)
+        problems = _problems(lake, run, split, stored, config)
         done = any(k == iteration for k, _ in metric_rows.read(lake, run, split))
     if not done:
         check_verifier(config, problems)
-    inputs = Inputs(run, record.profile, config, ProblemSet([], problems, []), split)
-    return Evaluation(inputs, iteration, done)
+    return Evaluation(Inputs(run, record.profile, config, ProblemSet([], problems, []), split), iteration, done)
 
 
-def checked_iteration(lake: Lake, run: str, iteration: int | None) -> int:
-    """The iteration asked for, or else the newest that the flow evaluated; it must have a checkpoint."""
+def _iteration(lake: Lake, run: str, iteration: int | None) -> int:
+    """The iteration to evaluate; None stands for the newest that the flow evaluated."""
     newest = runs.iterations_done(lake, run)
     chosen = newest if iteration is None else iteration
     if chosen is None:
@@ -70,10 +62,8 @@ def checked_iteration(lake: Lake, run: str, iteration: int | None) -> int:
     return chosen
 
 
-def chosen_settings(
-    lake: Lake, run: str, stored: Config, overrides: list[str], split: str | None
-) -> tuple[Config, str]:
-    """The evaluation's config and its split. Without overrides, a split that exists keeps its settings."""
+def _settings(lake: Lake, run: str, stored: Config, overrides: list[str], split: str | None) -> tuple[Config, str]:
+    """The evaluation's config and split. A split in the lake keeps its settings where no override is given."""
     if split is not None and not overrides:
         check_split_name(split)
         known = evaluations.find(lake, run, split)
@@ -81,7 +71,7 @@ def chosen_settings(
             return from_yaml(known.config), split
     config = evaluation_config(stored, overrides)
     verifiers.get(config.verify.verifier)
-    derived = split_name(stored, config)  # also where a name is given: it refuses settings that are the run's own
+    derived = split_name(stored, config)  # refuses the run's own settings, under whatever name
     name = derived if split is None else split
     check_split_name(name)
     known = evaluations.find(lake, run, name)
@@ -94,49 +84,24 @@ def chosen_settings(
     return config, name
 
 
-def problems_of(lake: Lake, run: str, split: str, stored: Config, config: Config) -> list[Problem]:
-    """The split's problems: as stored, the run's own held-out ones, or new ones that the run does not train on."""
-    known = problem_rows.read(lake, run, split)
-    if known:
-        return known
+def _problems(lake: Lake, run: str, split: str, stored: Config, config: Config) -> list[Problem]:
+    """The split's problems: as stored, else the run's held-out ones, else new ones without any training problem."""
+    problems = problem_rows.read(lake, run, split)
+    if problems:
+        return problems
     if not has_other_problems(stored, config):
-        return [replace(problem, split=split) for problem in problem_rows.read(lake, run, EVAL_SPLIT)]
-    found = load_held_out(config)
-    trained = problem_rows.read(lake, run, "train")
-    if (
-        stored.boost.problems
-        and stored.problems.source is SourceKind.reasoning_gym
-        and not same_generator(stored, config)
-    ):
-        trained += load_problems(stored).boost  # which are not among the stored ones
-    check_untrained(found, trained)
-    return [replace(problem, split=split) for problem in found]
+        problems = problem_rows.read(lake, run, EVAL_SPLIT)
+    else:
+        problems = load_held_out(config)
+        check_untrained(problems, [*problem_rows.read(lake, run, "train"), *_unstored_boost(stored, config)])
+    return [replace(problem, split=split) for problem in problems]
 
 
-def same_generator(stored: Config, config: Config) -> bool:
-    """Whether both draw from one generator, which never trains on a problem that it holds out, whatever the params."""
-    return (stored.problems.source, stored.problems.name) == (config.problems.source, config.problems.name)
+def _unstored_boost(stored: Config, config: Config) -> list[Problem]:
+    """A generator's boost problems, which the lake does not hold.
 
-
-@contextmanager
-def open_evaluation(run: str, overrides: list[str], iteration: int | None, split: str | None) -> Iterator[RunContext]:
-    """Check, take the run's lock, open the lake and connect to Ray, as an advance of the run does.
-
-    `RunContext.goal` is the iteration to evaluate. Where its metrics are there already, nothing is started.
+    One generator never trains on a problem that it holds out, whatever its parameters.
     """
-    home = Home.from_env()
-    with explained(), home.lock(run):
-        found = check_evaluation(run, overrides, iteration, split)
-        with Lake(home.lake) as lake:
-            lake.check_files(run)
-            context = RunContext(found.inputs, home, lake, found.iteration)
-            name_flow_run(f"{run} {found.split} of iteration {found.iteration}", found.inputs.profile)
-            if found.done:
-                get_run_logger().info("iteration %d is evaluated on split %s already", found.iteration, found.split)
-                yield context
-                return
-            with accelerators(found.inputs.config), cluster.connect(1):
-                try:
-                    yield context
-                finally:
-                    context.close()
+    same = (stored.problems.source, stored.problems.name) == (config.problems.source, config.problems.name)
+    generated = stored.problems.source is SourceKind.reasoning_gym
+    return load_problems(stored).boost if stored.boost.problems and generated and not same else []

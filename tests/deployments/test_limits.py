@@ -8,13 +8,14 @@ PROGRAM = """
 import threading
 from prefect import flow
 from rise.core.config.load import load_config
+from rise.storage.home import Home
 from rise.tasks.run.limits import accelerators
 
 holds, go_on, order = threading.Event(), threading.Event(), []
 
 @flow
 def run(name, gpus):
-    with accelerators(load_config("demo", [f"engine.gpus={gpus}"])):
+    with accelerators(load_config("demo", [f"engine.gpus={gpus}"]), Home.from_env()):
         order.append(f"{name} in")
         if name == "first":
             holds.set()

@@ -23,9 +23,8 @@ SAVE_BLOCK = """
 import os
 from rise.flows.local.environment import use_home
 use_home(None)
-from rise.flows.local import prefect_server
-with prefect_server.serving() as wait_until_up:
-    wait_until_up()
+from rise.flows.local.prefect_server import PrefectServer
+with PrefectServer.reserve().running():
     from prefect.blocks.system import Secret
     Secret(value=os.environ["PLANTED"]).save("teacher-key")
 """

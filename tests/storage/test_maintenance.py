@@ -12,7 +12,7 @@ import pyarrow as pa
 from rise.core.records import Example
 from rise.storage import examples, rollouts
 from rise.storage.lake import Lake
-from rise.storage.maintenance import tidy
+from rise.storage.maintenance import compact
 from tests.storage.samples import shard_rows
 
 EXAMPLES = [Example(f"p{shard}-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2) for shard in range(4)]
@@ -45,7 +45,7 @@ def test_files_become_few_and_no_version_changes(lake: Lake) -> None:
     known = versions(lake, numbers)
     assert len(known[newest - 4]) < len(known[newest])
 
-    before, after = tidy(lake, "r1", 1)
+    before, after = compact(lake, "r1", 1)
     # Four shards, their marks, and the marked rows; then one file. The examples, and the table of the version, stay.
     assert (before, after) == (4 + 4 + 1 + 2, 1 + 2)
     assert versions(lake, numbers) == known
@@ -55,9 +55,9 @@ def test_files_become_few_and_no_version_changes(lake: Lake) -> None:
 
 def test_tidying_again_makes_no_version(lake: Lake) -> None:
     filled(lake)
-    tidy(lake, "r1", 1)
+    compact(lake, "r1", 1)
     version = lake.version()
-    assert tidy(lake, "r1", 1) == (3, 3)
+    assert compact(lake, "r1", 1) == (3, 3)
     assert lake.version() == version
 
 
@@ -65,7 +65,7 @@ def test_runs_and_iterations_keep_files_of_their_own(lake: Lake) -> None:
     for run, iteration in (("r1", 1), ("r1", 2), ("r2", 1)):
         for shard in range(2):
             rollouts.append(lake, [replace(row, run=run, iteration=iteration) for row in shard_rows(shard)])
-    tidy(lake, "r2", 1)
+    compact(lake, "r2", 1)
     folders = {str(Path(path).parent) for path in on_disk(lake) if "rollouts" in path}
     assert folders == {f"main/rollouts/run={run}/iteration={k}" for run, k in (("r1", 1), ("r1", 2), ("r2", 1))}
 
@@ -75,10 +75,10 @@ def test_a_day_later_the_merged_files_go_with_their_sums(lake: Lake) -> None:
     newest = lake.version()
     numbers = range(newest - 4, newest + 1)
     known = versions(lake, numbers)
-    tidy(lake, "r1", 1)
+    compact(lake, "r1", 1)
     files = on_disk(lake)
 
-    tidy(lake, "r1", 1, keep=timedelta(days=-1))
+    compact(lake, "r1", 1, keep=timedelta(days=-1))
     assert on_disk(lake) < files
     assert versions(lake, numbers) == known
     folder = Path(lake.location.data)

@@ -11,6 +11,7 @@ from prefect.logging import disable_run_logger
 
 from rise.core import models
 from rise.core.config.load import to_yaml
+from rise.core.method.dialogue import solution_ids
 from rise.core.method.episode import WorkUnit, collection_plan, request_seed
 from rise.core.models import folder
 from rise.core.records import Example, Rollout
@@ -19,12 +20,14 @@ from rise.core.training.trainer import train
 from rise.storage import examples, problem_rows, rollouts, runs, staging
 from rise.storage.home import Home
 from rise.storage.lake import Lake
-from rise.tasks.fine_tune import plan_training, publish
+from rise.tasks.fine_tune import read_spec
 from rise.tasks.pick_improved import pick_improved
-from rise.tasks.prepare import fresh, plan_boost, vocabulary
+from rise.tasks.prepare import boost_spec, empty_folder, vocabulary
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.inputs import check_inputs
-from rise.tasks.sample_turns import states_of
+from rise.tasks.run.training import publish
+from rise.tasks.run.work import open_units, staged_path
+from rise.tasks.sample_turns import read_states
 from rise.tasks.verify_answers import verify_answers
 from rise.tasks.write_parquet import write_parquet
 
@@ -56,54 +59,55 @@ def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator
         try:
             runs.append(lake, RUN, profile, to_yaml(inputs.config), {}, goal=2)
             problem_rows.append(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
-            built = fresh(context.folder / "base")
-            models.build(context.config, vocabulary(context), built)
-            boosted = train_here(plan_boost(context, built))
+            built = empty_folder(context.folder / "base")
+            models.build(context.config, vocabulary(context.config, inputs.problems), built)
+            boosted = train_here(boost_spec(context.folder, context.config, inputs.problems.boost, built))
             folder.copy_companions(built, Path(boosted.out_dir))
-            publish(context, 0, Path(boosted.out_dir), boosted)
+            publish(context.home, lake, RUN, 0, Path(boosted.out_dir), boosted, None)
             yield context
         finally:
             context.close()
 
 
-def train_here(plan: TrainSpec) -> TrainResult:
-    return train(plan, rank=0, world_size=1, report=lambda _: None)
+def train_here(spec: TrainSpec) -> TrainResult:
+    return train(spec, rank=0, world_size=1, report=lambda _: None)
 
 
 def collect(context: RunContext, iteration: int, script: Script) -> None:
     """Grade and commit the responses of `script` where the plan has an open state for them; problems that the script
     lacks are left out."""
-    for key in context.open_keys(iteration, [collection_plan(context.config)]):
-        sampled = [row for row in responses(context, key, script) if row.problem_id in script]
+    for unit in open_units(context, iteration, [collection_plan(context.config)]):
+        sampled = [row for row in responses(context, unit, script) if row.problem_id in script]
         if sampled:
-            staging.write(context.staged(key), sampled)
-            verify_answers.fn(context, key, context.staged(key))
+            staging.write(staged_path(context.folder, unit), sampled)
+            verify_answers.fn(context, unit, staged_path(context.folder, unit))
 
 
-def responses(context: RunContext, key: WorkUnit, script: Script) -> list[Rollout]:
-    """What `script` answers in the open states of a key, as `sample_turns` would stage it."""
-    states = states_of(context, key)
+def responses(context: RunContext, unit: WorkUnit, script: Script) -> list[Rollout]:
+    """What `script` answers in the open states of a unit, as `sample_turns` would stage it."""
+    states = read_states(context, unit)
+    prompts = [ids for _, ids in context.renderer.render(states)]
     return [
         Rollout(
             run=RUN,
-            iteration=key.iteration,
-            purpose=key.purpose.value,
+            iteration=unit.iteration,
+            purpose=unit.purpose.value,
             split="train",
             problem_id=state.problem.problem_id,
-            shard=key.shard,
-            turn=key.turn,
+            shard=unit.shard,
+            turn=unit.turn,
             sample=sample,
-            policy=context.checkpoint(key.iteration - 1).checkpoint_id,
+            policy=context.checkpoint(unit.iteration - 1).checkpoint_id,
             response=text,
-            response_ids=[*context.tokenizer.encode(text, add_special_tokens=False), context.tokenizer.eos_token_id],
+            response_ids=solution_ids(context.renderer.tokenizer, text),
             prompt_tokens=len(prompt),
             finish_reason="stop",
             repetitive=False,
-            seed=request_seed(context.config.seed, key, state.problem.problem_id) + sample,
+            seed=request_seed(context.config.seed, unit, state.problem.problem_id) + sample,
             latency=0.1,
         )
-        for state, prompt in zip(states, context.render(states), strict=True)
-        for sample, text in enumerate(turn_of(script.get(state.problem.problem_id, ()), key.turn))
+        for state, prompt in zip(states, prompts, strict=True)
+        for sample, text in enumerate(turn_of(script.get(state.problem.problem_id, ()), unit.turn))
     ]
 
 
@@ -114,10 +118,10 @@ def turn_of(turns: Sequence[Sequence[str]], turn: int) -> Sequence[str]:
 def choose(context: RunContext, iteration: int = 1) -> list[Example]:
     """Run `pick_improved` and `write_parquet`; the iteration's rows of table `examples`."""
     write_parquet.fn(context, iteration, pick_improved.fn(context, iteration))
-    found = list(examples.read(context.lake, context.run, [iteration]))
+    found = list(examples.read(context.lake, context.name, [iteration]))
     selected = {
         (r.problem_id, r.turn, r.sample)
-        for r in rollouts.read(context.lake, context.run, iteration, "collect")
+        for r in rollouts.read(context.lake, context.name, iteration, "collect")
         if r.selected
     }
     assert selected == {(e.problem_id, e.turn, e.sample) for e in found}
@@ -128,9 +132,10 @@ def advance(context: RunContext, iteration: int, script: Script) -> TrainSpec:
     """A whole iteration up to its published checkpoint; what it was trained on and from."""
     collect(context, iteration, script)
     choose(context, iteration)
-    plan = plan_training(context, iteration)
-    result = train_here(plan)
+    spec = read_spec(context, iteration)
+    result = train_here(spec)
     if result.kind == "full":
         folder.copy_companions(context.base_folder, Path(result.out_dir))
-    publish(context, iteration, Path(result.out_dir), result)
-    return plan
+    base_id = None if result.kind == "full" else context.checkpoint(0).checkpoint_id
+    publish(context.home, context.lake, context.name, iteration, Path(result.out_dir), result, base_id)
+    return spec

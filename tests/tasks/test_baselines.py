@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rise.core.config.choices import PolicyKind
 from rise.core.method.episode import collection_plan
 from rise.core.records import Example, TrainRow
-from rise.tasks.fine_tune import plan_training
+from rise.tasks.fine_tune import read_spec
 from rise.tasks.run.context import RunContext
+from rise.tasks.run.work import open_units
 from rise.tasks.sample_turns import sample_turns
 from rise.tasks.verify_answers import verify_answers
 from tests.rise_core.training.read_rows import read_rows
@@ -30,7 +32,7 @@ FIRST_TURNS: Script = {
 
 def trained_on(context: RunContext, chosen: list[Example]) -> dict[Key, float]:
     """The weights that the examples are trained with: one row for each, with loss on its response alone."""
-    rows: list[TrainRow] = read_rows(plan_training(context, 1).rows_path)
+    rows: list[TrainRow] = read_rows(read_spec(context, 1).rows_path)
     assert [row.ids for row in rows] == [[*e.state_ids, *e.response_ids] for e in chosen]
     assert [row.mask for row in rows] == [[False] * len(e.state_ids) + [True] * len(e.response_ids) for e in chosen]
     return {(e.problem_id, e.turn, e.sample): row.weight for e, row in zip(chosen, rows, strict=True)}
@@ -50,7 +52,7 @@ def test_rft_of_the_demo_weighs_a_guess_by_its_quarter(tmp_path: Path) -> None:
     family = ["problems.source=reasoning_gym", "problems.name=digit_chain", "problems.train_size=3"]
     family += ["problems.eval_size=1", "verify.verifier=reasoning_gym", "train.threads=1"]
     with rehearsed(tmp_path, *family, profile="demo+rft") as context:
-        hit, guess, miss = context.problems.train
+        hit, guess, miss = context.workload.problems.train
         wrong = "3" if miss.answer == "4" else "4"
         script: Script = {
             hit.problem_id: [[trial(hit.answer, 1), trial(hit.answer, 0), trial(hit.answer, 0)]],
@@ -71,12 +73,12 @@ def trial(digit: str, end: int) -> str:
 
 def gold_turns(context: RunContext) -> list[Example]:
     """The examples of iteration 1 where the turns need no engine."""
-    keys = context.open_keys(1, [collection_plan(context.config)])
-    assert {key.turn for key in keys} == {1}
-    context.use_policies(keys, 0)
-    for key in keys:
-        verify_answers.fn(context, key, sample_turns.fn(context, key))
-    assert context.engines is None
+    units = open_units(context, 1, [collection_plan(context.config)])
+    assert {unit.turn for unit in units} == {1}
+    context.answering.start({PolicyKind.gold}, context.checkpoint(0))
+    for unit in units:
+        verify_answers.fn(context, unit, sample_turns.fn(context, unit))
+    assert context.answering.engines is None
     return choose(context)
 
 
@@ -84,7 +86,7 @@ def test_sft_learns_every_worked_solution_alike(tmp_path: Path) -> None:
     with rehearsed(tmp_path, profile=f"{TINY}+sft") as context:
         chosen = gold_turns(context)
         weights = trained_on(context, chosen)
-        learnt = {e.problem_id: context.tokenizer.decode(e.response_ids) for e in chosen}
+        learnt = {e.problem_id: context.renderer.tokenizer.decode(e.response_ids) for e in chosen}
     assert learnt == {f"train-{n}": f"#### {n} <end>" for n in range(1, 8)}
     assert weights == pytest.approx({(f"train-{n}", 1, 0): 1.0 for n in range(1, 8)})
 
@@ -98,7 +100,7 @@ def test_sft_keeps_a_solution_that_the_verifier_does_not_read(tmp_path: Path) ->
     with rehearsed(tmp_path, *own, profile=f"{TINY}+sft") as context:
         chosen = gold_turns(context)
         weights = trained_on(context, chosen)
-        learnt = {e.problem_id: context.tokenizer.decode(e.response_ids) for e in chosen}
+        learnt = {e.problem_id: context.renderer.tokenizer.decode(e.response_ids) for e in chosen}
     assert learnt == {f"worked-{n}": f"{text} <end>" for n, text in solutions.items()}
     assert [e.reward for e in chosen] == [1.0, 1.0, -1.0]
     mean = (2 * exp(1 / 0.4) + exp(-1 / 0.4)) / 3

@@ -9,6 +9,7 @@ import pytest
 import ray
 from prefect.logging import disable_run_logger
 
+from rise.core.config.choices import PolicyKind
 from rise.core.config.load import load_config, to_yaml
 from rise.core.method.dialogue import solution_ids
 from rise.core.method.episode import collection_plan
@@ -20,6 +21,7 @@ from rise.tasks.pick_improved import pick_improved
 from rise.tasks.prepare import prepare
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.inputs import check_inputs
+from rise.tasks.run.work import open_units
 from rise.tasks.sample_turns import sample_turns
 from rise.tasks.verify_answers import verify_answers
 from rise.tasks.write_parquet import write_parquet
@@ -43,24 +45,24 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunCont
 
 
 def test_worked_solutions_become_examples_and_nothing_is_started(context: RunContext) -> None:
-    keys = context.open_keys(1, [collection_plan(context.config)])
-    context.use_policies(keys, 0)
-    for key in keys:
-        verify_answers.fn(context, key, sample_turns.fn(context, key))
+    units = open_units(context, 1, [collection_plan(context.config)])
+    context.answering.start({PolicyKind.gold}, context.checkpoint(0))
+    for unit in units:
+        verify_answers.fn(context, unit, sample_turns.fn(context, unit))
     write_parquet.fn(context, 1, pick_improved.fn(context, 1))
-    assert context.engines is None
-    assert context.teacher is None
+    assert context.answering.engines is None
+    assert context.answering.teacher is None
     assert not ray.is_initialized()
 
     stored = rollouts.read(context.lake, "gold", 1, "collect")
     assert len(stored) == 16
     tokenizer = folder.load_tokenizer(context.base_folder)
     for rollout in stored:
-        worked = context.problem[rollout.problem_id].solution
+        worked = context.workload.by_id[rollout.problem_id].solution
         assert worked is not None
         assert (rollout.policy, rollout.verdict, rollout.response) == ("gold", "correct", worked)
         assert rollout.response_ids == solution_ids(tokenizer, worked)
     chosen = list(examples.read(context.lake, "gold", [1]))
     assert {e.problem_id: e.response_ids for e in chosen} == {r.problem_id: r.response_ids for r in stored}
     assert all(len(e.state_ids) > 8 for e in chosen)
-    assert context.open_keys(1, [collection_plan(context.config)]) == []
+    assert open_units(context, 1, [collection_plan(context.config)]) == []

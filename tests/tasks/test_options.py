@@ -10,8 +10,8 @@ import pytest
 
 from rise.core.records import TrainRow
 from rise.storage import checkpoints, examples
-from rise.tasks.fine_tune import plan_training
-from rise.tasks.prepare import boost_rows, plan_boost
+from rise.tasks.fine_tune import read_spec
+from rise.tasks.prepare import boost_rows, boost_spec
 from rise.tasks.run.context import RunContext
 from tests.rise_core.training.read_rows import read_rows
 from tests.tasks.rehearsed import Script, advance, choose, collect, rehearsed, train_here
@@ -72,7 +72,7 @@ def test_tau_weighs_the_examples(tmp_path: Path, tau: float) -> None:
 
 def in_view(context: RunContext, state_ids: list[int]) -> list[int]:
     """The numbers that a state's attempts answered, oldest first; its questions must be the problem's alone."""
-    text = str(context.tokenizer.decode(state_ids))
+    text = str(context.renderer.tokenizer.decode(state_ids))
     attempts = [int(number) for number in re.findall(r"#### (\d+)", text)]
     assert text.count("q5 ?") == len(attempts) + 1
     assert text.count("no") == len(attempts)  # the feedback
@@ -90,7 +90,7 @@ def test_window_decides_which_attempts_a_state_shows(tmp_path: Path, window: int
         found = choose(context)
         shown = {e.turn: in_view(context, e.state_ids) for e in found}
         target = next(e for e in found if e.turn == 5)
-        assert (target.sample, context.tokenizer.decode(target.response_ids[:-1])) == (1, "#### 5")
+        assert (target.sample, context.renderer.tokenizer.decode(target.response_ids[:-1])) == (1, "#### 5")
     attempts = [10, 20, 30, 40]
     assert shown == {
         turn: [a for t, a in enumerate(attempts, start=1) if turn - window < t < turn] for turn in range(1, 6)
@@ -130,8 +130,8 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
         first = advance(context, 1, TWO_TURNS)
         collect(context, 2, SECOND)
         choose(context, 2)
-        rows = read_rows(plan_training(context, 2).rows_path)
-        lake = [list(examples.read(context.lake, context.run, [iteration])) for iteration in (1, 2)]
+        rows = read_rows(read_spec(context, 2).rows_path)
+        lake = [list(examples.read(context.lake, context.name, [iteration])) for iteration in (1, 2)]
     # Iteration 1: rewards 0 1 -1 0 at turn 1, then 1 0 0 0. Iteration 2: 1 and -1; 1, and "no" again is a duplicate.
     one, two = [WRONG, RIGHT, NONE, WRONG, RIGHT, WRONG, WRONG, WRONG], [RIGHT, NONE, RIGHT]
     trained = one + two if data == "all" else two
@@ -150,7 +150,7 @@ def test_data_and_normalisation_decide_rows_and_weights(tmp_path: Path, data: st
 def test_mean_normalisation_takes_a_tau_at_which_plain_weights_do_not_fit_float32(tmp_path: Path) -> None:
     with rehearsed(tmp_path, "train.tau=0.01", "train.normalise=mean") as context:
         rows = read_rows(advance(context, 1, TWO_TURNS).rows_path)
-        (top,) = {e.weight for e in examples.read(context.lake, context.run, [1]) if e.reward == 1}
+        (top,) = {e.weight for e in examples.read(context.lake, context.name, [1]) if e.reward == 1}
     assert top == pytest.approx(exp(100))
     # Of eight examples two are right, and beside theirs the other weights are nothing.
     assert weights_of(rows) == pytest.approx([0.0] * 6 + [4.0] * 2)
@@ -162,8 +162,8 @@ def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: 
     with rehearsed(tmp_path, f"train.init={init}", f"train.adapter={adapter}") as context:
         first = advance(context, 1, TWO_TURNS)
         second = advance(context, 2, SECOND)
-        records = [checkpoints.get(context.lake, context.run, iteration) for iteration in range(3)]
-        places = [str(context.home.path / record.path) for record in records]
+        records = [checkpoints.get(context.lake, context.name, iteration) for iteration in range(3)]
+        places = [str(context.home.path / record.path) for record in records if record]
     assert len(set(places)) == 3
     assert (first.weights_dir, first.adapter_dir) == (places[0], None)
     if adapter == "none":
@@ -171,7 +171,7 @@ def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: 
         return
     assert second.weights_dir == places[0]
     assert second.adapter_dir == (places[1] if init == "previous" else None)
-    assert [record.kind for record in records] == ["full", "adapter", "adapter"]
+    assert [record.kind for record in records if record] == ["full", "adapter", "adapter"]
 
 
 THREE_TOKENS: Script = {"train-1": [["#### 11"], ["#### 1", "#### 12"]], "train-2": [["#### 2"], ["#### 13"]]}
@@ -182,7 +182,7 @@ def first_loss(home: Path, *overrides: str) -> float:
     with rehearsed(home, "train.optim.batch_size=8", *overrides) as context:
         collect(context, 1, THREE_TOKENS)
         assert {len(e.response_ids) for e in choose(context)} == {3}
-        (entry,) = train_here(plan_training(context, 1)).log
+        (entry,) = train_here(read_spec(context, 1)).log
     return float(entry["loss"])
 
 
@@ -195,14 +195,16 @@ def test_loss_reduction_and_normalisation_scale_the_loss(tmp_path: Path) -> None
 
 def test_boost_learns_single_turns_of_worked_problems(tmp_path: Path) -> None:
     with rehearsed(tmp_path, "boost.problems=5", "boost.per_sequence=2", "train.loss=token_sum") as context:
-        rows = list(boost_rows(context, context.base_folder))
-        texts = [str(context.tokenizer.decode(row.ids)) for row in rows]
-        learnt = [str(context.tokenizer.decode([i for i, on in zip(r.ids, r.mask, strict=True) if on])) for r in rows]
-        plan = plan_boost(context, context.base_folder)
-        record = checkpoints.get(context.lake, context.run, 0)
+        tokenizer, boost = context.renderer.tokenizer, context.workload.problems.boost
+        rows = list(boost_rows(context.config, boost, context.base_folder))
+        texts = [str(tokenizer.decode(row.ids)) for row in rows]
+        learnt = [str(tokenizer.decode([i for i, on in zip(r.ids, r.mask, strict=True) if on])) for r in rows]
+        plan = boost_spec(context.folder, context.config, boost, context.base_folder)
+        record = checkpoints.get(context.lake, context.name, 0)
     assert learnt == ["#### 1 <end> #### 2 <end>", "#### 3 <end> #### 4 <end>", "#### 5 <end>"]
     assert [text.count("<user>") for text in texts] == [2, 2, 1]
     assert not any(re.search(r"\bno\b", text) for text in texts), "no feedback, so no turns"
     assert {row.weight for row in rows} == {1.0}
     assert (plan.adapter.value, plan.loss.value, plan.optim.epochs) == ("none", "token_mean", 1)
+    assert record is not None
     assert record.steps == 1

@@ -11,15 +11,14 @@ import typer
 from prefect.exceptions import PrefectHTTPStatusError
 
 from rise.flows.cli.messages import one_line_errors
-from rise.flows.local import prefect_server
 from rise.flows.local.environment import AUTH, SERVER_AUTH, use_home
+from rise.flows.local.prefect_server import PrefectServer
 
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RISE_"))}
     monkeypatch.setattr(os, "environ", kept)
-    monkeypatch.setattr(prefect_server, "_reserved", None)  # no server is started here
 
 
 def test_an_own_server_gets_a_password_that_is_another_at_every_start(tmp_path: Path) -> None:
@@ -28,6 +27,7 @@ def test_an_own_server_gets_a_password_that_is_another_at_every_start(tmp_path: 
         for name in ("PREFECT_HOME", "PREFECT_API_URL", AUTH, SERVER_AUTH):
             os.environ.pop(name, None)
         use_home(tmp_path)
+        PrefectServer.reserve()
         assert os.environ[AUTH] == os.environ[SERVER_AUTH]
         assert len(os.environ[AUTH]) > 40
         found.add(os.environ[AUTH])
@@ -38,12 +38,14 @@ def test_an_own_server_gets_a_password_that_is_another_at_every_start(tmp_path: 
 def test_a_password_of_the_user_s_serves_both_sides(given: str, tmp_path: Path) -> None:
     os.environ[given] = "somebody:a-long-password"
     use_home(tmp_path)
+    PrefectServer.reserve()
     assert os.environ[AUTH] == os.environ[SERVER_AUTH] == "somebody:a-long-password"
 
 
 def test_a_server_elsewhere_is_not_given_one(tmp_path: Path) -> None:
     os.environ["PREFECT_API_URL"] = "http://127.0.0.1:4200/api"
     use_home(tmp_path)
+    PrefectServer.reserve()
     assert AUTH not in os.environ
     assert SERVER_AUTH not in os.environ
 

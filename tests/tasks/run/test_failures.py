@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from rise.core.errors import EngineLost, RunStopped, UserError
+from rise.storage.home import Home
 from rise.tasks.run import failures
-from rise.tasks.run.failures import explained
+from rise.tasks.run.failures import explain_failures
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(error: Exception) -> str:
-    with pytest.raises(RunStopped) as caught, explained():
+    with pytest.raises(RunStopped) as caught, explain_failures(Home.from_env()):
         raise error
     return str(caught.value)
 
@@ -39,12 +40,12 @@ def test_a_full_disk_is_named_by_its_own_error(tmp_path: Path) -> None:
 
 def test_whatever_fails_on_a_full_disk_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite says `disk I/O error` only, and a training worker's error comes wrapped."""
-    monkeypatch.setattr(failures, "ROOM", 2**62)
+    monkeypatch.setattr(failures, "FULL_BYTES", 2**62)
     for error in (duckdb.Error("disk I/O error"), RuntimeError("fine-tuning failed")):
         assert "the disk is full: free some space" in told(error)
 
 
 @pytest.mark.parametrize("error", [UserError("config: no"), RuntimeError("a bug"), sqlite3.Error("a bug")])
 def test_the_users_mistakes_and_bugs_pass(error: Exception) -> None:
-    with pytest.raises(type(error)), explained():
+    with pytest.raises(type(error)), explain_failures(Home.from_env()):
         raise error

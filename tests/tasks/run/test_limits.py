@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -23,10 +24,10 @@ from rise.core.errors import UserError
 from rise.storage.home import Home
 from rise.storage.lake import Lake
 from rise.tasks.run import limits
+from rise.tasks.run.answering import open_teacher
 from rise.tasks.run.context import RunContext
 from rise.tasks.run.inputs import check_inputs
 from rise.tasks.run.limits import uses_gpus
-from rise.tasks.run.teacher_key import open_teacher
 from tests.tasks.rehearsed import TINY
 
 
@@ -45,13 +46,15 @@ def test_only_what_uses_gpus_waits(overrides: list[str], waits: bool) -> None:
 
 
 HOLD = """
+import os
 import time
 from prefect.logging import disable_run_logger
 from rise.core.config.load import load_config
+from rise.storage.home import Home
 from rise.tasks.run import limits
 
-limits.own_server = True
-with disable_run_logger(), limits.accelerators(load_config("demo", ["engine.gpus=1"])):
+os.environ["RISE_LOCAL_SERVER"] = "1"
+with disable_run_logger(), limits.accelerators(load_config("demo", ["engine.gpus=1"]), Home.from_env()):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -59,11 +62,11 @@ with disable_run_logger(), limits.accelerators(load_config("demo", ["engine.gpus
 
 def test_the_gpus_of_a_killed_run_are_free_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISE_HOME", str(tmp_path))
-    monkeypatch.setattr(limits, "own_server", True)
+    monkeypatch.setenv(limits.LOCAL_SERVER, "1")
     entered = Event()
 
     def second() -> None:
-        with limits.accelerators(load_config("demo", ["engine.gpus=1"])):
+        with limits.accelerators(load_config("demo", ["engine.gpus=1"]), Home.from_env()):
             entered.set()
 
     with (
@@ -131,11 +134,9 @@ def test_a_teacher_is_refused_before_its_model_is_fetched(tmp_path: Path) -> Non
     turns = "collect.turns=[{policy: learner}, {policy: teacher}]"
     shares = ["engine.gpus=0.6", "teacher.engine.gpus=0.6", "teacher.model=nobody/nothing"]
     inputs = check_inputs("taught", str(TINY), [turns, *shares])
+    message = r"teacher\.engine\.gpus needs 0\.6 GPUs beside the learner's 0\.6"
     with disable_run_logger(), Lake(Home(tmp_path).lake) as lake:
         context = RunContext(inputs, Home(tmp_path), lake, goal=1)
-        try:
-            with pytest.raises(UserError, match=r"teacher\.engine\.gpus needs 0\.6 GPUs beside the learner's 0\.6"):
-                open_teacher(context.run, context.config, context.folder)
-        finally:
-            context.close()
+        with closing(context), pytest.raises(UserError, match=message):
+            open_teacher(context.config, context.name, context.folder)
     assert not list(context.folder.glob("teacher*"))

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 
 from rise.core.errors import EngineClosed, EngineError, EngineLost, TrainerLost, UserError
-from rise.tasks.run.stage import PAUSES, worth_another_try
+from rise.tasks.run.stage import PAUSES, deserves_retry
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from rise.tasks.run.stage import PAUSES, worth_another_try
 )
 def test_only_what_may_pass_is_tried_again(error: Exception, tries: int) -> None:
     runs = (TaskRun(task_key="stage", dynamic_key="0", run_count=count) for count in range(1, 3))
-    assert 1 + sum(worth_another_try(None, run, Failed(data=error)) for run in runs) == tries  # type: ignore[arg-type]
+    assert 1 + sum(deserves_retry(None, run, Failed(data=error)) for run in runs) == tries  # type: ignore[arg-type]
 
 
 def test_pauses_grow_and_differ_between_processes() -> None:

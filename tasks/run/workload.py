@@ -1,0 +1,44 @@
+"""The problems of a run and the plan by which they are worked through: shards, turn plans, seeds' keys. Pure."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from rise.core.config.keys import Config
+from rise.core.method import episode
+from rise.core.method.episode import TurnPlan
+from rise.core.problems.problem_set import ProblemSet
+from rise.core.records import Problem, Purpose
+
+
+class Workload:
+    """The problems of one run, cut into shards, and the turn plan of each purpose.
+
+    Everything follows from the config and the problems, so a resumed run finds the same shards.
+    """
+
+    def __init__(self, config: Config, problems: ProblemSet, split: str) -> None:
+        """Cut nothing yet.
+
+        Args:
+            split: The split under which evaluations are stored.
+        """
+        self.problems = problems
+        plans = [episode.collection_plan(config), *episode.evaluation_plans(config, split)]
+        self.plans: dict[Purpose, TurnPlan] = {plan.purpose: plan for plan in plans}
+        self._config = config
+        self._shards: dict[tuple[int, Purpose], list[list[Problem]]] = {}
+
+    @cached_property
+    def by_id(self) -> dict[str, Problem]:
+        """Training and held-out problems by their id."""
+        return {problem.problem_id: problem for problem in [*self.problems.train, *self.problems.eval]}
+
+    def shards(self, iteration: int, purpose: Purpose) -> list[list[Problem]]:
+        """The problems of an iteration and purpose, shard by shard."""
+        if (iteration, purpose) not in self._shards:
+            problems, collect = self.problems.eval, self._config.collect
+            if purpose is Purpose.COLLECT:
+                problems = episode.draw_problems(self.problems.train, collect.problems, self._config.seed, iteration)
+            self._shards[iteration, purpose] = episode.shards(problems, collect.shard_size)
+        return self._shards[iteration, purpose]
