@@ -42,15 +42,15 @@ BASES = {name: OmegaConf.structured(load_config(name)) for name in ("demo", "mis
 
 @fuzzed(60)
 @given(overrides, st.sampled_from(sorted(BASES)))
-def test_overrides(given: list[str], profile: str) -> None:
-    check_whole(answered_or_refused(lambda: apply_overrides(BASES[profile], given)))
+def test_overrides(lines: list[str], profile: str) -> None:
+    check_whole(answered_or_refused(lambda: apply_overrides(BASES[profile], lines)))
 
 
 @fuzzed(60)
 @given(overrides)
-def test_overrides_of_an_evaluation(given: list[str]) -> None:
+def test_overrides_of_an_evaluation(lines: list[str]) -> None:
     stored = load_once()
-    config = answered_or_refused(lambda: evaluation_config(stored, given))
+    config = answered_or_refused(lambda: evaluation_config(stored, lines))
     if config is not None:
         name = answered_or_refused(lambda: split_name(stored, config))
         answered_or_refused(lambda: check_split_name(name or ""))
@@ -87,12 +87,12 @@ def test_names_of_profiles(name: str) -> None:
 def nested(keys: dict[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, value in keys.items():
-        place = tree
+        branch = tree
         *above, last = name.split(".")
         for part in above:
-            below = place.setdefault(part, {})
-            place = below if isinstance(below, dict) else {}
-        place[last] = value
+            below = branch.setdefault(part, {})
+            branch = below if isinstance(below, dict) else {}
+        branch[last] = value
     return tree
 
 

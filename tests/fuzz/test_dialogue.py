@@ -51,22 +51,22 @@ def test_states(tokenizer: Any, problem: str, attempts: list[str], dialogue: Dia
     with deadline():
         [(chat, ids)] = states(tokenizer, [(problem, attempts)], dialogue, budget)
     roles = [message["role"] for message in chat]
-    said = [message["content"] for message in chat if message["role"] == "assistant"]
+    shown = [message["content"] for message in chat if message["role"] == "assistant"]
     first = 1 if dialogue.system else 0
-    assert roles == ["system"] * first + ["user"] + ["assistant", "user"] * len(said)
-    assert said == (attempts[-len(said) :] if said else [])
-    assert len(said) <= dialogue.window - 1
+    assert roles == ["system"] * first + ["user"] + ["assistant", "user"] * len(shown)
+    assert shown == (attempts[-len(shown) :] if shown else [])
+    assert len(shown) <= dialogue.window - 1
     assert chat[first]["content"] == dialogue.problem.replace("{problem}", problem)
     assert len({message["content"] for message in chat[first + 2 :: 2]}) <= 1, (
         "feedback tells nothing about the attempt"
     )
     assert all(isinstance(token, int) and 0 <= token < len(tokenizer) for token in ids)
     if budget is None:
-        assert said == in_view(attempts, dialogue.window)
+        assert shown == in_view(attempts, dialogue.window)
     else:
-        assert len(ids) <= budget or not said
+        assert len(ids) <= budget or not shown
     assert states(tokenizer, [(problem, attempts)] * 2, dialogue, budget) == [(chat, ids)] * 2
-    assert messages(problem, said, Dialogue(dialogue.system, dialogue.problem, dialogue.feedback, 7)) == chat
+    assert messages(problem, shown, Dialogue(dialogue.system, dialogue.problem, dialogue.feedback, 7)) == chat
 
 
 @fuzzed()

@@ -95,7 +95,7 @@ def test_a_run_may_go_on_with_another_budget_place_and_key_but_not_with_another_
         "teacher.max_tokens=8",
     ]
     assert differences(before, load_config("demo", [*ENDPOINT, *free, "teacher.engine.max_model_len=512"])) == []
-    [found] = differences(before, load_config("demo", [*ENDPOINT, "teacher.model=other"]))
-    assert re.match(r"teacher\.model: stored big, now other", found)
-    [found] = differences(load_config("demo", TAUGHT), load_config("demo", [*TAUGHT, "teacher.revision=v2"]))
-    assert re.match(r"teacher\.revision: stored None, now v2", found)
+    [line] = differences(before, load_config("demo", [*ENDPOINT, "teacher.model=other"]))
+    assert re.match(r"teacher\.model: stored big, now other", line)
+    [line] = differences(load_config("demo", TAUGHT), load_config("demo", [*TAUGHT, "teacher.revision=v2"]))
+    assert re.match(r"teacher\.revision: stored None, now v2", line)

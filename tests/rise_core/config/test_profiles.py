@@ -40,9 +40,9 @@ def test_a_profile_may_be_a_file_and_its_errors_name_it(tmp_path):
 def test_every_baseline_lies_over_a_profile_and_does_not_stand_alone():
     assert baselines() == ["rft", "self-consistency", "self-refine", "sft"]
     assert not set(baselines()) & set(profiles())
-    whole = {profile: load_config(profile) for profile in ("demo", "mistral-7b-math")}
+    configs = {profile: load_config(profile) for profile in ("demo", "mistral-7b-math")}
     for baseline in baselines():
-        for profile, config in whole.items():
+        for profile, config in configs.items():
             changed = differences(config, load_config(f"{profile}+{baseline}"))
             assert all(
                 line.startswith(("collect.turns", "select.", "train.normalise", "dialogue.")) for line in changed
@@ -81,8 +81,8 @@ def test_self_consistency_votes_among_parallel_answers_of_the_untrained_base(pro
 @pytest.mark.parametrize("profile", profiles())
 def test_rft_trains_on_the_learners_own_right_first_answers_alone(profile: str) -> None:
     own, config = load_config(profile), load_config(f"{profile}+rft")
-    wanted = sum(turn.n for turn in own.collect.turns)
-    assert [(turn.policy, turn.n) for turn in config.collect.turns] == [(PolicyKind.learner, wanted)]
+    responses = sum(turn.n for turn in own.collect.turns)
+    assert [(turn.policy, turn.n) for turn in config.collect.turns] == [(PolicyKind.learner, responses)]
     assert (config.select.criterion, config.select.first_turn.correct) == (Criterion.success, 1.0)
     assert config.train.normalise is Normalise.mean
     assert (config.iterations, config.eval, config.dialogue) == (own.iterations, own.eval, own.dialogue)

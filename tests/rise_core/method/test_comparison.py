@@ -30,23 +30,23 @@ OTHER = run("other", ("s", "a g", "g g g"), ("q", "g a", "b b b"), ("p", "g g", 
 
 
 def test_values_are_each_runs_own_metrics() -> None:
-    found = rows(FIRST, OTHER)
-    assert list(found) == [
+    table = rows(FIRST, OTHER)
+    assert list(table) == [
         *("m1@t1", "m3@t1", "m1@t2", "p1@t2", "p3@t1", "gain_turns", "gain_parallel", "gain_oracle", "best"),
         *("m1@tK - best of first", "m1@tK of first - best"),
     ]
     for label, one in (("first", FIRST), ("other", OTHER)):
         for name in ("m1@t1", "m3@t1", "m1@t2", "gain_parallel"):
-            assert found[name].values[label] == one.metrics[name]
+            assert table[name].values[label] == one.metrics[name]
 
 
 def test_differences_are_paired_by_the_problems_text() -> None:
     # m1@t1 by problem: first p1 q0 r1 s0, other p1 q1 r0 s0; p1@t2: first p1 q0 r1 s0, other p1 q1 r1 s1.
-    found = rows(FIRST, OTHER)
-    assert found["m1@t1"].differences["other"].value == pytest.approx(0.0)
-    assert found["p1@t2"].differences["other"].value == pytest.approx(2 / 4)
-    assert found["p1@t2"].differences["other"].n == 4
-    assert "first" not in found["m1@t1"].differences
+    table = rows(FIRST, OTHER)
+    assert table["m1@t1"].differences["other"].value == pytest.approx(0.0)
+    assert table["p1@t2"].differences["other"].value == pytest.approx(2 / 4)
+    assert table["p1@t2"].differences["other"].n == 4
+    assert "first" not in table["m1@t1"].differences
     # Nothing varies between a run and itself: an unpaired interval would not be empty.
     same = rows(FIRST, replace(FIRST, label="again"))["m1@t1"].differences["again"]
     assert (same.value, same.ci_low, same.ci_high, same.n) == (0.0, 0.0, 0.0, 4)
@@ -55,19 +55,19 @@ def test_differences_are_paired_by_the_problems_text() -> None:
 def test_a_control_is_held_to_the_better_of_its_two_numbers() -> None:
     # first: m1@t2 = p1 q0 r1 s0 (a tie goes to the first answer), m3@t1 = p1 q0 r0 s0: best is turns, 2/4.
     # other: m1@t2 = s0 q1 p1 r0, m3@t1 = s1 q0 p1 r0: equal, turns are taken.
-    found = rows(FIRST, OTHER)
-    assert {label: metric.metric for label, metric in found["best"].values.items()} == {
+    table = rows(FIRST, OTHER)
+    assert {label: metric.metric for label, metric in table["best"].values.items()} == {
         "first": "m1@t2",
         "other": "m1@t2",
     }
-    assert found["m1@tK - best of first"].differences["other"].value == pytest.approx(0.0)
+    assert table["m1@tK - best of first"].differences["other"].value == pytest.approx(0.0)
     voting = run("voting", ("p", "a a", "g g g"), ("q", "a a", "g g g"), ("r", "a a", "g g g"), ("s", "a a", "a a a"))
-    found = rows(FIRST, voting)
-    assert found["best"].values["voting"].metric == "m3@t1"
-    against = found["m1@tK of first - best"].differences["voting"]  # p 1-1, q 0-1, r 1-1, s 0-0
+    table = rows(FIRST, voting)
+    assert table["best"].values["voting"].metric == "m3@t1"
+    against = table["m1@tK of first - best"].differences["voting"]  # p 1-1, q 0-1, r 1-1, s 0-0
     assert (against.value, against.n) == (pytest.approx(-1 / 4), 4)
     assert against.ci_low < against.value < against.ci_high <= 0
-    assert found["m1@tK - best of first"].differences["voting"].value == pytest.approx(-2 / 4)
+    assert table["m1@tK - best of first"].differences["voting"].value == pytest.approx(-2 / 4)
 
 
 def test_an_ungraded_problem_leaves_the_pair_out() -> None:
@@ -78,22 +78,22 @@ def test_an_ungraded_problem_leaves_the_pair_out() -> None:
 
 def test_differences_stay_within_shared_problems_and_shared_metrics() -> None:
     other = run("other", ("q", "g g g", "g g g"), ("new", "g g g", "g g g"))
-    found = rows(FIRST, other)
-    assert found["m1@t1"].differences["other"].n == 1
-    assert found["m1@t1"].differences["other"].value == 1.0
-    assert found["m1@t2"].differences == {}
-    assert found["m1@t2"].values.keys() == {"first"}
-    assert found["m1@t3"].values.keys() == {"other"}
-    said = "\n".join(notes([FIRST, other]))
-    assert "the 1 that they share" in said
-    assert "3 turns and 3 samples" in said
-    assert "2 and 3" in said
+    table = rows(FIRST, other)
+    assert table["m1@t1"].differences["other"].n == 1
+    assert table["m1@t1"].differences["other"].value == 1.0
+    assert table["m1@t2"].differences == {}
+    assert table["m1@t2"].values.keys() == {"first"}
+    assert table["m1@t3"].values.keys() == {"other"}
+    text = "\n".join(notes([FIRST, other]))
+    assert "the 1 that they share" in text
+    assert "3 turns and 3 samples" in text
+    assert "2 and 3" in text
 
 
 def test_runs_without_a_shared_problem_have_no_difference() -> None:
     other = run("other", ("x", "g a", "g g g"))
-    found = rows(FIRST, other)["m1@t1"].differences["other"]
-    assert found.n == 0
+    table = rows(FIRST, other)["m1@t1"].differences["other"]
+    assert table.n == 0
     assert any("share no problem" in note for note in notes([FIRST, other]))
 
 
@@ -104,8 +104,8 @@ def test_equal_problems_in_one_file_are_paired_one_by_one() -> None:
 
 
 def test_unequal_numbers_of_sampled_responses_are_said() -> None:
-    (said,) = notes([FIRST, replace(OTHER, spent={SAMPLED: 1700})])
-    assert said == "NOT at equal numbers of sampled responses: first 100, other 1,700"
-    (said,) = notes([FIRST, OTHER])
+    (text,) = notes([FIRST, replace(OTHER, spent={SAMPLED: 1700})])
+    assert text == "NOT at equal numbers of sampled responses: first 100, other 1,700"
+    (text,) = notes([FIRST, OTHER])
     assert any("the same base model" in note for note in notes([FIRST, replace(OTHER, base="another")]))
-    assert said.startswith("equal numbers of sampled responses: 100")
+    assert text.startswith("equal numbers of sampled responses: 100")

@@ -45,9 +45,9 @@ def test_a_state_renders_to_the_template_s_tokens(tokenizer):
 
 def test_a_state_over_budget_drops_its_oldest_attempts_only(tokenizer):
     dialogue = Dialogue(feedback="no", window=5)
-    whole = state_ids(tokenizer, "1 2", ["3", "4"], dialogue)
-    assert state_ids(tokenizer, "1 2", ["3", "4"], dialogue, budget=len(whole)) == whole
-    assert state_ids(tokenizer, "1 2", ["3", "4"], dialogue, budget=len(whole) - 1) == state_ids(
+    ids_of_all = state_ids(tokenizer, "1 2", ["3", "4"], dialogue)
+    assert state_ids(tokenizer, "1 2", ["3", "4"], dialogue, budget=len(ids_of_all)) == ids_of_all
+    assert state_ids(tokenizer, "1 2", ["3", "4"], dialogue, budget=len(ids_of_all) - 1) == state_ids(
         tokenizer, "1 2", ["4"], dialogue
     )
     assert state_ids(tokenizer, "1 2", ["3", "4"], dialogue, budget=1) == state_ids(tokenizer, "1 2", [], dialogue)
@@ -55,18 +55,18 @@ def test_a_state_over_budget_drops_its_oldest_attempts_only(tokenizer):
 
 def test_many_states_are_those_of_each_alone_and_each_drops_its_own_attempts(tokenizer):
     dialogue = Dialogue(system="1", feedback="no", window=5)
-    wanted = [("1 2", ["3", "4"]), ("5", []), ("6 7", ["8 9 8 9 8 9", "1"]), ("1 2 3 4 5 6 7 8 9", ["1", "2", "3"])]
-    found = states(tokenizer, wanted, dialogue, budget=17)
-    assert [len([m for m in chat if m["role"] == "assistant"]) for chat, _ in found] == [2, 0, 1, 0]
-    assert found == [states(tokenizer, [one], dialogue, budget=17)[0] for one in wanted]
-    assert [ids for _, ids in found] == render(tokenizer, [chat for chat, _ in found])
+    inputs = [("1 2", ["3", "4"]), ("5", []), ("6 7", ["8 9 8 9 8 9", "1"]), ("1 2 3 4 5 6 7 8 9", ["1", "2", "3"])]
+    rendered = states(tokenizer, inputs, dialogue, budget=17)
+    assert [len([m for m in chat if m["role"] == "assistant"]) for chat, _ in rendered] == [2, 0, 1, 0]
+    assert rendered == [states(tokenizer, [one], dialogue, budget=17)[0] for one in inputs]
+    assert [ids for _, ids in rendered] == render(tokenizer, [chat for chat, _ in rendered])
     assert states(tokenizer, [], dialogue) == []
 
 
 def test_lessons_of_different_lengths_are_those_of_each_alone(tokenizer):
-    wanted = [[("1 2", "3"), ("4", "5 6")], [("7", "8 9 1")], [("1", "2"), ("3", "4"), ("5", "6")]]
+    inputs = [[("1 2", "3"), ("4", "5 6")], [("7", "8 9 1")], [("1", "2"), ("3", "4"), ("5", "6")]]
     dialogue = Dialogue(system="be brief")
-    assert lessons(tokenizer, wanted, dialogue) == [lessons(tokenizer, [one], dialogue)[0] for one in wanted]
+    assert lessons(tokenizer, inputs, dialogue) == [lessons(tokenizer, [one], dialogue)[0] for one in inputs]
     assert lessons(tokenizer, [], dialogue) == []
 
 

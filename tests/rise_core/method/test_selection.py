@@ -12,8 +12,8 @@ from tests.rise_core.method.test_episode import rollout
 
 def answer(turn, reward, sample=0, ids=None, verdict=None, problem_id="p", **changes):
     verdict = verdict or {1: "correct", 0: "wrong", -1: "no_answer"}[reward]
-    made = rollout(turn, verdict, sample=sample, problem_id=problem_id)
-    return replace(made, reward=float(reward), response_ids=ids or [turn, sample], **changes)
+    response = rollout(turn, verdict, sample=sample, problem_id=problem_id)
+    return replace(response, reward=float(reward), response_ids=ids or [turn, sample], **changes)
 
 
 def keys(picked):

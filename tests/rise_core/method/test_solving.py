@@ -100,18 +100,18 @@ def run(responses: Sequence[str], gold: str | None, turns: int = 4) -> tuple[lis
 
 
 def test_every_turn_sees_the_earlier_responses() -> None:
-    made, seen = run(["a", "b", "b", "c"], None)
+    answered, seen = run(["a", "b", "b", "c"], None)
     assert seen == [(), ("a",), ("a", "b"), ("a", "b", "b")]
-    assert [attempt.verdict for attempt in made] == [None] * 4
-    assert votes(made) == [("b", 2), ("a", 1), ("c", 1)]
-    assert final_answer(made) == vote(["a", "b", "b", "c"]) == "b"
+    assert [attempt.verdict for attempt in answered] == [None] * 4
+    assert votes(answered) == [("b", 2), ("a", 1), ("c", 1)]
+    assert final_answer(answered) == vote(["a", "b", "b", "c"]) == "b"
 
 
 def test_a_response_that_cannot_be_read_says_so() -> None:
-    found = Grade(Verdict.TIMEOUT, 0.0)
-    made = list(attempts(turns=2, ask=lambda *_: "9**9**9", grade=lambda _: found, oracle=False))
-    assert [attempt.verdict for attempt in made] == [Verdict.TIMEOUT] * 2
-    assert final_answer(made) is None
+    timeout = Grade(Verdict.TIMEOUT, 0.0)
+    answered = list(attempts(turns=2, ask=lambda *_: "9**9**9", grade=lambda _: timeout, oracle=False))
+    assert [attempt.verdict for attempt in answered] == [Verdict.TIMEOUT] * 2
+    assert final_answer(answered) is None
 
 
 def test_ties_go_to_the_first_and_silence_does_not_vote() -> None:
@@ -121,10 +121,10 @@ def test_ties_go_to_the_first_and_silence_does_not_vote() -> None:
 
 
 def test_an_oracle_ends_the_episode_at_the_first_correct_response() -> None:
-    made, seen = run(["a", "b", "c", "b"], "b")
+    answered, seen = run(["a", "b", "c", "b"], "b")
     assert len(seen) == 2
-    assert [attempt.verdict for attempt in made] == [Verdict.WRONG, Verdict.CORRECT]
-    assert final_answer(made) == "b"  # and not the first of two votes
-    made, _ = run(["a", "", "a", "c"], "b")
-    assert [attempt.verdict for attempt in made] == ["wrong", "no_answer", "wrong", "wrong"]
-    assert final_answer(made) == "a"
+    assert [attempt.verdict for attempt in answered] == [Verdict.WRONG, Verdict.CORRECT]
+    assert final_answer(answered) == "b"  # and not the first of two votes
+    answered, _ = run(["a", "", "a", "c"], "b")
+    assert [attempt.verdict for attempt in answered] == ["wrong", "no_answer", "wrong", "wrong"]
+    assert final_answer(answered) == "a"
