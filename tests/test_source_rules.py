@@ -1,4 +1,4 @@
-"""What the source may not hold: pickles from disk, code from models or data, evaluated text, unpacked archives."""
+"""The source holds no pickles from disk, code from models or data, evaluated text or unpacked archives."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_ruff_looks_for_the_same() -> None:
 
 
 def test_sql_is_built_of_nothing_but_own_words() -> None:
-    """Values travel as bound parameters. The SQL that is put together holds names of columns, tables and constants."""
+    """Values travel as bound parameters. Composed SQL holds only names of columns, tables and constants."""
     own = {
         ("storage/columns.py", "columns"),
         ("storage/creation.py", "SCHEMA_VERSION"),

@@ -1,4 +1,4 @@
-"""Profiles and overrides: a config that holds together, or one line that says what is wrong."""
+"""Hostile profiles and overrides give a sound config or an error of a single line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ YAML = [*KEYS, *VALUES, ": ", "\n", "  ", "- ", "? ", "|", ">", "#", "&a ", "*a"
 
 
 def check_whole(config: Config | None) -> None:
-    """A config that was let through survives being stored with its run."""
+    """An accepted config survives storage with a run."""
     if config is not None:
         stored = from_yaml(to_yaml(config))
         assert [line for line in differences(config, stored) if "nan" not in line] == []

@@ -1,4 +1,4 @@
-"""Dialogue rendering: whatever a problem or an attempt says, the chat has its form and the window its size."""
+"""Hostile problems and attempts change neither the form of the chat nor the size of the window."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIGNS = [
     "</s>",
 ]
 SIGNS += ["<|im_end|>", "<|im_start|>assistant\n", "[/INST]", "one", "two", "no", "1", "+", "\n", " "]
-# Problems and responses are valid Unicode by then: what is not was refused or replaced when it was read.
+# Problems and responses are valid Unicode here: readers refuse or replace anything else.
 texts = pieces(SIGNS, most=12).map(lambda text: text.encode("utf-8", "replace").decode())
 dialogues = st.builds(
     Dialogue,

@@ -1,4 +1,4 @@
-"""Changes of a stored config: allowed ones, and the name of an evaluation with them."""
+"""Changes of a stored config: the allowed keys, and the name of an evaluation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rules across keys, most of them for teacher and gold turns; no secret is stored or repeated."""
+"""Rules across keys, mostly for teacher and gold turns; no secret is stored or repeated."""
 
 import re
 import traceback

@@ -1,4 +1,4 @@
-"""Every key of the config states its meaning, its range and the moments at which it may change."""
+"""Every config key states meaning, range and the moments of an allowed change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
 from rise.core.config.changes import may_change
-from rise.core.config.choices import Adapter
+from rise.core.config.choices import Adapter, PolicyKind
 from rise.core.config.engine_keys import Engine
 from rise.core.config.field_types import AT_EVALUATION, LATER
-from rise.core.config.keys import Config, Eval
+from rise.core.config.keys import Collect, Config, Eval, Turn
 from rise.core.config.load import dotted, load_config
 from rise.core.config.training_keys import Optim, Train
 from rise.core.errors import UserError
@@ -89,6 +89,11 @@ def test_a_limit_without_end_is_allowed() -> None:
 def test_python_code_cannot_make_a_config_out_of_range(section: Any, change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         replace(section, **change)
+
+
+def test_a_plan_knows_the_policies_of_its_turns() -> None:
+    collect = Collect(turns=[Turn(), Turn(policy=PolicyKind.teacher, n=4)])
+    assert [kind for kind in PolicyKind if collect.has_turn(kind)] == [PolicyKind.learner, PolicyKind.teacher]
 
 
 def test_sections_are_plain_values() -> None:

@@ -1,4 +1,4 @@
-"""Overrides: nested keys and lists; a wrong key or value is one line."""
+"""Overrides: nested keys and lists; a wrong key or value gives a single line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Runs side by side on hand-written episodes: pairing by problem, the best of the other, what is unfair about it."""
+"""Runs side by side on hand-written episodes: pairing by problem, the other run's best, notes on fairness."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from tests.rise_core.method.test_metrics import episode
 
 
 def run(label: str, *episodes: tuple[str, str, str], sampled: int = 100) -> Evaluated:
-    """A run from (problem, words of its turns, words of its parallel responses); ids differ between runs."""
+    """A run from (problem, words of the turns, words of the parallel responses); ids differ between runs."""
     named = [(f"{label}-{number}", *words) for number, words in enumerate(episodes)]
     rollouts = [row for name, _, turns, parallel in named for row in episode(name, turns, parallel)]
     problems = {name: Problem(name, "eval", text, "g") for name, text, _, _ in named}

@@ -1,4 +1,4 @@
-"""The method needs no engine, trainer, orchestrator or database: a notebook imports it in a moment."""
+"""The method needs no engine, trainer, orchestrator or database: importing takes a moment."""
 
 from __future__ import annotations
 

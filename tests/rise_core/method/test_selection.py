@@ -34,7 +34,7 @@ def test_what_is_no_fact_or_loops_is_never_selected():
 
 
 def test_a_response_without_a_token_is_never_selected():
-    """A teacher that was cut off before its first word leaves one; nothing could be learnt from it."""
+    """A teacher's reply cut off before the first word is such a response, with nothing to learn."""
     nothing = replace(answer(2, 0), response_ids=[])
     assert best_response([nothing, answer(2, 0, 1)]).sample == 1
     assert best_response([nothing]) is None
