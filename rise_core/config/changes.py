@@ -31,7 +31,7 @@ def _changes(stored: Config, config: Config) -> dict[str, tuple[Any, Any]]:
 
 def may_change(key: str, moment: Moment) -> bool:
     """Whether the dotted `key`, or a section above the key, is marked with `moment`."""
-    kind: Any = Config
+    kind: Any = Config  # the section, list or plain type behind the part before
     for part in key.split("."):
         annotation = get_type_hints(kind, include_extras=True).get(part) if isinstance(kind, type) else None
         kind, *markers = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
@@ -57,7 +57,7 @@ def evaluation_config(stored: Config, overrides: list[str]) -> Config:
     """
     base = cast(DictConfig, OmegaConf.structured(stored))
     keys = {key for override in overrides for key in dotted(OmegaConf.to_container(parse_override(override)))}
-    if keys & set(_SOURCE):
+    if keys & set(_SOURCE):  # parameters of one generator mean nothing to another
         base.problems.params = {}
     config = apply_overrides(base, overrides)
     fixed = [key for key in _changes(stored, config) if not may_change(key, AT_EVALUATION)]
@@ -72,6 +72,7 @@ def evaluation_config(stored: Config, overrides: list[str]) -> Config:
 def has_other_problems(stored: Config, config: Config) -> bool:
     """Whether an evaluation has other problems than the run's held-out ones."""
     keys = _changes(stored, config)
+    # A generator draws its problems by the seed; files and datasets stay the same.
     reseeded = "seed" in keys and config.problems.source is SourceKind.reasoning_gym
     return reseeded or any(key.startswith("problems.") for key in keys)
 

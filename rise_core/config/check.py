@@ -19,6 +19,7 @@ _KEY_PLACE = re.compile(r"env:[A-Za-z_]\w*|block:[A-Za-z0-9][\w -]*")
 def check_config(config: Config) -> None:
     """Refuse an impossible config, before anything starts. Raises UserError for the first broken rule."""
     rules = [*_dialogue_and_turns(config), *_weights(config), *_secrets(config.teacher)]
+    # A profile may describe a teacher for later use; only a teacher turn needs a complete description.
     if config.collect.has_turn(PolicyKind.teacher):
         rules += _teacher(config)
     for holds, key, complaint in rules:
@@ -31,13 +32,14 @@ def _dialogue_and_turns(config: Config) -> list[_Rule]:
     gold = [turn for turn in turns if turn.policy is PolicyKind.gold]
     return [
         ("{problem}" in config.dialogue.problem, "dialogue.problem", "must contain {problem}"),
+        # The episode goes on from sample 0; further samples of an earlier turn would end there.
         (all(turn.n == 1 for turn in turns[:-1]), "collect.turns", "may have n > 1 at the last turn only"),
         (
             all(turn.n == 1 for turn in gold),
             "collect.turns",
             "has a gold turn with n > 1, but a problem has one worked solution: set n: 1",
         ),
-        (
+        (  # at least one token must be left for the prompt
             config.collect.max_new_tokens < config.engine.max_model_len,
             "collect.max_new_tokens",
             f"must be below engine.max_model_len = {config.engine.max_model_len}, not {config.collect.max_new_tokens}",

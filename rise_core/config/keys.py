@@ -133,6 +133,7 @@ class Turn:
     policy: Annotated[
         PolicyKind, Field(description="answers the turn: learner, teacher, or gold (the worked solution)")
     ] = PolicyKind.learner
+    # `n: 0` never reaches this class: loading replaces the 0 of a baseline.
     n: Annotated[
         Count,
         Field(description="responses sampled from the state; 0 in a baseline: as many as the profile's turns together"),

@@ -29,7 +29,7 @@ _RANGES = {  # pydantic's name of a mistake: our words for it
     "greater_than_equal": "must be at least {ge:g}",
     "greater_than": "must be above {gt:g}",
     "less_than_equal": "must be at most {le:g}",
-    "too_short": "needs at least {min_length} entry",
+    "too_short": "needs at least {min_length} entry",  # collect.turns
 }
 
 
@@ -45,7 +45,7 @@ def load_config(profile: str, overrides: Sequence[str] = ()) -> Config:
     """
     merged = OmegaConf.structured(Config)
     for part in profile_parts(profile):
-        below = merged
+        below = merged  # a baseline counts the responses of the profile under it
         merged = _merge(below, read_profile(part), f"profile {part}")
         _fill_samples(merged, below)
     return apply_overrides(merged, overrides)
@@ -110,6 +110,7 @@ def dotted(node: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _typed(merged: DictConfig) -> Config:
+    # Plain values, not OmegaConf.to_object: pydantic then checks the whole tree at once and names the full dotted key.
     return _TYPES.validate_python(OmegaConf.to_container(merged, resolve=True, throw_on_missing=True))
 
 
