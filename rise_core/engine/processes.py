@@ -25,12 +25,12 @@ class EngineProcesses:
     def __init__(self, config: Engine, name: str) -> None:
         """Start one process for each engine on the CPU. Ray must be connected.
 
-        A process on a GPU would hold the GPU from its start, so engines on GPUs get none.
+        Engines on GPUs get no early process: a process on a GPU would hold the GPU from its start.
 
         Args:
             name: Begins the actors' names, as in EnginePool.
         """
-        self._waiting: list[tuple[tuple[int, ...], dict[str, str], Any]] = []
+        self._waiting: list[tuple[tuple[int, ...], dict[str, str], Any]] = []  # cores, environment, actor
         for index in range(config.replicas if config.gpus == 0 else 0):
             options = actor_options(config, f"{name}-engine-{index}-{uuid4().hex[:8]}")
             cores = cores_of(config, index)
@@ -38,14 +38,15 @@ class EngineProcesses:
             self._waiting.append((cores, environment(config), actor))
 
     def take(self, config: Engine, cores: tuple[int, ...]) -> Any:
-        """Hand out the process for an engine with these settings; None where no process is left for it."""
-        for position, (its_cores, its_environment, actor) in enumerate(self._waiting):
-            if (its_cores, its_environment) == (cores, environment(config)):
+        """Hand out the process for an engine with these settings; None where no process is left."""
+        kind = (cores, environment(config))
+        for position, (*waiting_kind, actor) in enumerate(self._waiting):
+            if tuple(waiting_kind) == kind:
                 del self._waiting[position]
                 return actor
         return None
 
     def close(self) -> None:
-        """End the processes that no engine took."""
+        """End the processes without an engine."""
         while self._waiting:
             ray.kill(self._waiting.pop()[2])

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import pytest
-import ray
 
-from rise.core.config.engine_keys import Engine
 from rise.core.config.keys import Model
-from rise.core.engine.actor import EngineActor
 from rise.core.engine.pool import EnginePool
-from rise.core.engine.settings import actor_options
+from rise.core.engine.processes import EngineProcesses
 from rise.core.records import Checkpoint
 from tests.rise_core.engine.tiny import CONFIG, LORA_RANK, make_adapter, make_model
 
@@ -37,18 +33,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def pools(models: dict[str, str], ray_session: None) -> Iterator[tuple[EnginePool, EnginePool]]:
-    """Pool `full`, two engines of tied weights, and pool `lora`, one engine in a spare actor, started in parallel."""
-    options = actor_options(CONFIG, "lora-engine-0-spare")
-    spares = [ray.remote(EngineActor).options(**options).remote(())]
-
-    def spare(config: Engine, cores: tuple[int, ...]) -> Any:
-        return spares.pop() if spares else None
+    """Pool `full`, two engines of tied weights, and pool `lora`, one in an early process, started in parallel."""
+    processes = EngineProcesses(CONFIG, "lora")
 
     def start(name: str, replicas: int, lora_rank: int | None) -> EnginePool:
         weights = "first" if lora_rank else "tied"
         config, checkpoint = replace(CONFIG, replicas=replicas), Checkpoint(weights, models[weights])
-        take = spare if lora_rank else None
-        return EnginePool(config, Model(), checkpoint, lora_rank=lora_rank, seed=0, name=name, spare=take)
+        spare = processes.take if lora_rank else None
+        return EnginePool(config, Model(), checkpoint, lora_rank=lora_rank, seed=0, name=name, spare=spare)
 
     with ThreadPoolExecutor(2) as threads:
         full, lora = threads.map(start, ("full", "lora"), (2, 1), (None, LORA_RANK))
