@@ -1,6 +1,6 @@
-"""Commands of the pages that another test or CI runs, by how they begin; the longest beginning counts.
+"""Commands of the pages with the tests that run them, by their first words; the longest match counts.
 
-A place is `file::test`, or a script of CI that holds the command itself.
+A test is `file::test`. A script of CI stands for a command that the script itself holds.
 """
 
 DEPLOYED = "tests/deployments/test_deployment.py::test_deploying_again_changes_nothing"
@@ -52,5 +52,5 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "vllm serve": ("tests/flows/test_export.py::test_vllm_serves_what_transformers_generates",),
 }
 
-# Everyday commands of other programs, which say nothing about this project.
+# Everyday commands of other programs: no claim about this project.
 EVERYDAY = ("git pull", "ss -ltnp")

@@ -1,4 +1,4 @@
-"""The pages as the tests read them: fenced blocks, shell commands, inline code, headings and links."""
+"""Reads the pages for the tests: fenced blocks, shell commands, inline code, headings and links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPERATORS = {"&", "&&", "|", "||", ";", ">", ">>", "<"}
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block and where it stands."""
+    """A fenced block with its page and line."""
 
     page: str
     line: int
@@ -32,31 +32,31 @@ class Block:
 class Command:
     """One simple command of a shell block, without comments, assignments before it, and redirections."""
 
-    place: str
+    origin: str
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.place}: {' '.join(self.words)}"
+        return f"{self.origin}: {' '.join(self.words)}"
 
 
 def blocks(*languages: str) -> list[Block]:
-    found = []
+    fenced = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for fence in FENCE.finditer(text):
             line = text.count("\n", 0, fence.start()) + 1
             block = Block(page.relative_to(ROOT).as_posix(), line, fence["language"], dedent(fence["text"]))
-            found.append(block)
-    return [block for block in found if block.language in languages]
+            fenced.append(block)
+    return [block for block in fenced if block.language in languages]
 
 
 def commands() -> list[Command]:
-    """Every command of the shell blocks; a program in .venv/bin counts by its name."""
-    found = []
+    """Return every command of the shell blocks; a program in .venv/bin counts by its name."""
+    parsed = []
     for block in blocks("sh", "bash", "shell", "console"):
         for line in without_heredocs(block.text.replace("\\\n", " ")):
-            found += [Command(str(block), words) for words in simple_commands(line)]
-    return found
+            parsed += [Command(str(block), words) for words in simple_commands(line)]
+    return parsed
 
 
 def without_heredocs(text: str) -> Iterator[str]:
@@ -86,22 +86,22 @@ def simple_commands(line: str) -> Iterator[tuple[str, ...]]:
 
 
 def prose(page: Path) -> str:
-    """A page without its fenced blocks."""
+    """Return the text of a page without the fenced blocks."""
     return FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 def inline_code() -> list[tuple[str, str]]:
-    """(page, text) of every `...` outside of fenced blocks."""
+    """Return (page, text) of every `...` outside of fenced blocks."""
     return [(page.name, code) for page in PAGES for code in re.findall(r"`([^`\n]+)`", prose(page))]
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, in GitHub's spelling."""
     headings = re.findall(r"^#{1,6} +(.+?) *$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def links() -> list[tuple[Path, str]]:
-    """(page, target) of every link and picture that does not lead to the web."""
-    found = [(page, target) for page in PAGES for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))]
-    return [(page, target) for page, target in found if "://" not in target]
+    """Return (page, target) of every link and picture to a file of the repository."""
+    targets = [(page, target) for page in PAGES for target in re.findall(r"\]\(([^)\s]+)\)", prose(page))]
+    return [(page, target) for page, target in targets if "://" not in target]

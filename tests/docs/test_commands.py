@@ -1,4 +1,4 @@
-"""The commands and queries of the pages, run on a finished run; those that cannot be name the test that runs them."""
+"""Runs the commands and queries of the pages on a finished run; tests elsewhere run the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.flows.command import RISE, environment
 READS = ("query", "runs", "report", "compare", "attach", "config")
 RUN = re.compile(r"\b(demo|mine(-base|-small|-control)?|smollm2)\b")
 
-# What stands in a query of a page, and what the tiny run has in its place.
+# Text in a query of a page → text for the tiny run.
 TINY = {
     "'demo'": "'whole'",
     "'mine-base'": "'whole'",
@@ -32,19 +32,19 @@ TINY = {
     "'digit_chain-10349'": "(SELECT min(problem_id) FROM problems WHERE split = 'eval')",
 }
 NOTEBOOK = "docs/python.md"  # one program; tests/test_door.py runs it
-# Queries that may find nothing in the tiny run: it has no such split.
+# Queries of a split that the tiny run lacks: they may return no row.
 MAY_BE_EMPTY = ("split = 'samples-20'",)
 
 
 @pytest.fixture(scope="module")
 def home(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the finished run, since some commands write a page."""
+    """A copy of the finished run: some commands write a page."""
     copy = tmp_path_factory.mktemp("docs") / "home"
     shutil.copytree(whole, copy)
     return copy
 
 
-def place_of(command: Command) -> tuple[str, ...] | None:
+def runners_of(command: Command) -> tuple[str, ...] | None:
     """Where a command is run instead of here; None where nothing says it."""
     text = " ".join(command.words)
     begins = max((known for known in ELSEWHERE if text.startswith(known)), key=len, default=None)
@@ -52,13 +52,13 @@ def place_of(command: Command) -> tuple[str, ...] | None:
 
 
 def runs_here(command: Command) -> bool:
-    return place_of(command) is None and command.words[0] == "rise" and command.words[1] in READS
+    return runners_of(command) is None and command.words[0] == "rise" and command.words[1] in READS
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if " ".join(c.words) not in EVERYDAY], ids=str)
 def test_a_command_is_run_by_a_test_or_by_ci(command: Command) -> None:
-    where = place_of(command)
-    assert runs_here(command) or where, f"{command}: say in tests/docs/elsewhere.py which test or CI job runs it"
+    tests = runners_of(command)
+    assert runs_here(command) or tests, f"{command}: say in tests/docs/elsewhere.py which test or CI job runs it"
 
 
 @pytest.mark.docs
@@ -88,9 +88,9 @@ def test_a_query_finds_rows(block: Block, home: Path) -> None:
     for theirs, ours in TINY.items():
         sql = sql.replace(theirs, ours)
 
-    found = run_query(LakeLocation.from_home(home), sql)
+    rows = run_query(LakeLocation.from_home(home), sql)
 
-    assert found.num_rows or any(words in sql for words in MAY_BE_EMPTY), sql
+    assert rows.num_rows or any(words in sql for words in MAY_BE_EMPTY), sql
 
 
 @pytest.mark.docs

@@ -1,4 +1,4 @@
-"""What the pages name is there: commands and options, make targets, keys, files, messages, headings, tests."""
+"""The pages name only existing things: commands, options, targets, keys, files, messages, headings, tests."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def test_a_rise_command_parses(command: Command) -> None:
 
 
 def test_yaml_blocks_are_profiles(tmp_path: Path) -> None:
-    found = blocks("yaml")
-    assert found
-    for block in found:
+    profiles = blocks("yaml")
+    assert profiles
+    for block in profiles:
         (tmp_path / "mine.yaml").write_text(block.text)
-        given = yaml.safe_load(block.text)
-        assert load_config(str(tmp_path / "mine.yaml")).model.name == given["model"]["name"], block
+        keys = yaml.safe_load(block.text)
+        assert load_config(str(tmp_path / "mine.yaml")).model.name == keys["model"]["name"], block
 
 
 def test_inline_commands_exist() -> None:
@@ -97,14 +97,14 @@ def test_a_make_target_exists(command: Command) -> None:
 
 @pytest.mark.parametrize("begins", sorted(ELSEWHERE))
 def test_the_tests_that_run_other_commands_exist(begins: str) -> None:
-    for place in ELSEWHERE[begins]:
-        path, _, name = place.partition("::")
+    for test in ELSEWHERE[begins]:
+        path, _, name = test.partition("::")
         text = (ROOT / path).read_text()
         if not name:
             assert begins in text, f"{path} does not run {begins}"
             continue
         functions = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
-        assert name in functions, f"there is no {place}"
+        assert name in functions, f"there is no {test}"
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
@@ -112,17 +112,17 @@ def test_the_tests_that_run_other_commands_exist(begins: str) -> None:
 
 def keys_of(cls: Any, prefix: str = "") -> set[str]:
     """Every dotted key of the config, sections and entries of lists included."""
-    found = set()
+    keys = set()
     hints = get_type_hints(cls)
     for one in fields(cls):
         name, kind = f"{prefix}{one.name}", hints[one.name]
         (item,) = get_args(kind)[:1] or (None,)
-        found.add(name)
+        keys.add(name)
         if is_dataclass(kind):
-            found |= keys_of(kind, f"{name}.")
+            keys |= keys_of(kind, f"{name}.")
         elif is_dataclass(item):
-            found |= keys_of(item, f"{name}[].")
-    return found
+            keys |= keys_of(item, f"{name}[].")
+    return keys
 
 
 KEYS = keys_of(Config)
@@ -137,14 +137,14 @@ def keys_in(code: str) -> list[re.Match[str]]:
         words = shlex.split(code)
     except ValueError:  # not shell at all
         return []
-    found = [KEY.fullmatch(word) for word in words if not FILE.fullmatch(word)]
-    return [match for match in found if match]
+    matches = [KEY.fullmatch(word) for word in words if not FILE.fullmatch(word)]
+    return [match for match in matches if match]
 
 
 def test_keys_exist_and_take_the_values() -> None:
-    found = [(page, match) for page, code in inline_code() for match in keys_in(code)]
-    assert len(found) > 100
-    for page, match in found:
+    matches = [(page, match) for page, code in inline_code() for match in keys_in(code)]
+    assert len(matches) > 100
+    for page, match in matches:
         key = match["key"].removesuffix(".*").rstrip(".")
         assert key in KEYS or key.startswith("problems.params."), f"{page}: there is no key {key}"
         if match["given"] and not re.search(r"…|\||=\.", match["given"]):
@@ -155,8 +155,8 @@ def test_files_and_variables_exist() -> None:
     sources = "\n".join(path.read_text() for path in SOURCES)
     for page, code in inline_code():
         if re.fullmatch(r"[\w.-]+/[\w./-]+\.(py|sh|yaml|md|toml|txt|in|svg)", code):
-            made = "NAME" in code or code.startswith("runs/")
-            assert made or (ROOT / code).exists() or (ROOT / "rise_core" / code).exists(), f"{page}: there is no {code}"
+            new = "NAME" in code or code.startswith("runs/")
+            assert new or (ROOT / code).exists() or (ROOT / "rise_core" / code).exists(), f"{page}: there is no {code}"
         if re.fullmatch(r"RISE_[A-Z_]+", code):
             assert code in sources, f"{page}: nothing reads {code}"
 
@@ -177,10 +177,10 @@ def messages() -> str:
 def test_the_messages_that_are_explained_are_those_of_the_program() -> None:
     page = (ROOT / "docs/troubleshooting.md").read_text()
     explained = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    said = messages()
+    texts = messages()
     pieces = [piece.strip() for message in explained for piece in message.split("…") if piece.strip()]
     assert len(explained) > 30
-    assert [piece for piece in pieces if piece not in said] == []
+    assert [piece for piece in pieces if piece not in texts] == []
 
 
 @pytest.mark.parametrize(("page", "target"), links(), ids=lambda value: getattr(value, "name", value))
@@ -217,11 +217,11 @@ def test_the_votes_of_the_worked_example() -> None:
         r"^\| ((?:[\d-] ){4}[\d-]) \| (\d) \| (\d) \| (\d) \|", prose(ROOT / "docs/concepts.md"), re.MULTILINE
     )
     assert len(rows) == 3
-    for said, *expected in rows:
-        turns = [response(turn, None if answer == "-" else answer) for turn, answer in enumerate(said.split(), start=1)]
+    for text, *expected in rows:
+        turns = [response(turn, None if answer == "-" else answer) for turn, answer in enumerate(text.split(), start=1)]
         outcome = Outcome(turns, [])
-        found = [any_correct(outcome.turns[:1]), vote_correct(outcome.turns), any_correct(outcome.turns)]
-        assert found == [float(value) for value in expected], said
+        votes = [any_correct(outcome.turns[:1]), vote_correct(outcome.turns), any_correct(outcome.turns)]
+        assert votes == [float(value) for value in expected], text
 
 
 def response(turn: int, answer: str | None) -> Rollout:

@@ -20,18 +20,18 @@ def main() -> None:
     parser.add_argument("--only", help=f"some of {', '.join(FAULTS)}", default=",".join(FAULTS))
     parser.add_argument("--seed", type=int, default=0, help="decides all random moments")
     parser.add_argument("--folder", type=Path, help="where the runs lie; one that is kept saves the undisturbed run")
-    given = parser.parse_args()
+    options = parser.parse_args()
     # A shell's background context ignores Ctrl-C, and so would all that is started here: a worker is ended by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    chosen = given.only.split(",")
+    chosen = options.only.split(",")
     if unknown := set(chosen) - set(FAULTS):
         parser.error(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="rise-faults-"))
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="rise-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
-    suite = Suite(folder.resolve(), given.seed)
+    suite = Suite(folder.resolve(), options.seed)
     lost = False
     for name in chosen:
-        result = suite.run(FAULTS[name], given.tries)
+        result = suite.run(FAULTS[name], options.tries)
         update(PAGE, name, result, suite.undisturbed)
         lost |= bool(result.lost)
     print(PAGE.read_text())

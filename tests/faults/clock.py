@@ -33,4 +33,4 @@ def clock_back(trial: Trial) -> None:
     with shift.open("r+b") as file:  # in its place: the processes have it mapped
         file.write(struct.pack("q", -seconds))
     trial.faults += 1
-    trial.reply(f"the clock is {seconds} s back")
+    trial.tell(f"the clock is {seconds} s back")

@@ -35,9 +35,9 @@ def contents(home: Path) -> Contents:
 
 def differences(undisturbed: Contents, home: Path) -> tuple[list[str], list[str]]:
     """What `home` lacks and what it has too much, a line a table; and whatever of it cannot be read whole."""
-    found = contents(home)
-    missing = [f"{n} of {table}" for table in KEYS if (n := (undisturbed[table] - found[table]).total())]
-    extra = [f"{n} of {table}" for table in KEYS if (n := (found[table] - undisturbed[table]).total())]
+    stored = contents(home)
+    missing = [f"{n} of {table}" for table in KEYS if (n := (undisturbed[table] - stored[table]).total())]
+    extra = [f"{n} of {table}" for table in KEYS if (n := (stored[table] - undisturbed[table]).total())]
     with Lake(Home(home).lake, read_only=True) as lake:
         for iteration in (0, 1):
             if checkpoints.has(lake, RUN, iteration):

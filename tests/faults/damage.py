@@ -53,15 +53,15 @@ def spoil(trial: Trial, path: Path) -> bytes:
     """Cut a file short or flip one bit, by turns; what it held."""
     content = path.read_bytes()
     if trial.number % 2 == 0:
-        place = trial.random.randrange(len(content))
-        path.write_bytes(content[:place])
-        trial.reply(f"{path.name} cut at byte {place} of {len(content)}")
+        end = trial.random.randrange(len(content))
+        path.write_bytes(content[:end])
+        trial.tell(f"{path.name} cut at byte {end} of {len(content)}")
     else:
         bit = trial.random.randrange(8 * len(content))
         changed = bytearray(content)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        trial.reply(f"{path.name}: bit {bit} of {8 * len(content)} flipped")
+        trial.tell(f"{path.name}: bit {bit} of {8 * len(content)} flipped")
     trial.faults += 1
     return content
 

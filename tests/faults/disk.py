@@ -42,7 +42,7 @@ def fill_at(trial: Trial, moment: Moment, after: float) -> None:
     if mounted:
         ballast = trial.home / "ballast"
         fill(ballast, left)
-        trial.reply(f"the disk is full but for {shutil.disk_usage(trial.home).free} bytes")
+        trial.tell(f"the disk is full but for {shutil.disk_usage(trial.home).free} bytes")
     else:
         limit(trial, left)
     ended_well = trial.wait()
@@ -79,4 +79,4 @@ def limit(trial: Trial, left: int) -> None:
     for pid, command in living(trial.home).items():
         if "rise run" in command or "ray::" in command:
             psutil.Process(pid).rlimit(resource.RLIMIT_FSIZE, (left, left))
-    trial.reply(f"RLIMIT_FSIZE of {left} bytes")
+    trial.tell(f"RLIMIT_FSIZE of {left} bytes")

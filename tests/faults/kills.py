@@ -59,7 +59,7 @@ def flow_killed(trial: Trial) -> None:
         point = POINTS[(number + trial.number) % len(POINTS)]
         nth = trial.random.randint(1, 3) if "verify" in words else 1
         delay = trial.random.uniform(0.0, 0.15)
-        trial.reply(f"{point} commit {nth} of {words!r} ({delay:.3f} s into it)")
+        trial.tell(f"{point} commit {nth} of {words!r} ({delay:.3f} s into it)")
         tripwire = (sys.executable, "-m", "tests.faults.tripwire", words, point, str(nth), str(delay))
         trial.start(program=tripwire)
         if trial.wait():

@@ -31,7 +31,7 @@ def catalog_locked(trial: Trial) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         trial.faults += 1
-        trial.reply("the catalog is held for 30 s")
+        trial.tell("the catalog is held for 30 s")
 
 
 class Server:
@@ -83,15 +83,15 @@ def prefect_away(trial: Trial) -> None:
     trial.faults += 1
     if trial.number % 2 == 0:
         server.kill()
-        trial.reply("the server is killed")
+        trial.tell("the server is killed")
         time.sleep(60)
         server.start()
     else:
         server.signal(signal.SIGSTOP)
-        trial.reply("the server is stopped")
+        trial.tell("the server is stopped")
         time.sleep(60)
         server.signal(signal.SIGCONT)
-    trial.reply("the server is back")
+    trial.tell("the server is back")
 
 
 @fault("worker-terminated", "SIGTERM to the Prefect worker in the middle of a deployed run")
@@ -100,8 +100,8 @@ def worker_terminated(trial: Trial) -> None:
     env = server.environment | {"RISE_HOME": str(trial.home)}
     deploy(env)
     parameters = {"run": RUN, "profile": TINY, "overrides": OVERRIDES}
-    given = [word for name, value in parameters.items() for word in ("-p", f"{name}={json.dumps(value)}")]
-    run_command(env, PREFECT, "deployment", "run", "rise/iterate", *given)
+    options = [word for name, value in parameters.items() for word in ("-p", f"{name}={json.dumps(value)}")]
+    run_command(env, PREFECT, "deployment", "run", "rise/iterate", *options)
     worker = ("worker", "start", "--pool", "rise")
     trial.process = started(trial.home, trial.log, *worker, program=(PREFECT,), extra=server.address)
     trial.until(sampled(RUN, "collect-1-*"), after=3.0)

@@ -21,7 +21,7 @@ class Fault:
     """`inject` starts the run, disturbs it, and leaves it to the runner to finish."""
 
     name: str
-    what: str
+    description: str
     inject: Inject
 
 
@@ -29,7 +29,7 @@ class Fault:
 class Result:
     """Of all tries of a fault."""
 
-    what: str
+    description: str
     tries: int = 0
     faults: int = 0
     by_itself: int = 0
@@ -42,11 +42,11 @@ class Result:
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(name: str, what: str) -> Callable[[Inject], Inject]:
+def fault(name: str, description: str) -> Callable[[Inject], Inject]:
     """Enter a function as a fault of the suite."""
 
     def enter(inject: Inject) -> Inject:
-        FAULTS[name] = Fault(name, what, inject)
+        FAULTS[name] = Fault(name, description, inject)
         return inject
 
     return enter
@@ -69,7 +69,7 @@ class Suite:
 
     def run(self, fault: Fault, tries: int) -> Result:
         """Try a fault so many times. A try that came too late to disturb anything does not count: one more is made."""
-        result, seed = Result(fault.what), self.seed
+        result, seed = Result(fault.description), self.seed
         while result.tries < tries:
             print(f"{fault.name}: try {result.tries + 1} of {tries}, seed {seed}", flush=True)
             self.attempt(fault, result.tries, seed, result)

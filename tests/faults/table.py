@@ -41,7 +41,7 @@ def entries(text: str, beginning: str) -> dict[str, str]:
 def row(name: str, result: Result) -> str:
     """Format a fault's row of the table."""
     lost = "; ".join(unique(result.lost)) or "nothing"
-    cells = (f"`{name}`: {result.what}", result.tries, result.faults, result.by_itself, result.resumed, lost)
+    cells = (f"`{name}`: {result.description}", result.tries, result.faults, result.by_itself, result.resumed, lost)
     return "| " + " | ".join(one_line(cell) for cell in cells) + " |"
 
 

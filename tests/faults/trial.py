@@ -55,7 +55,7 @@ class Trial:
         assert self.process is not None
         wait_for(moment, self.home, self.process, self.log, pause=0.005, timeout=PATIENCE)
         delay = self.random.uniform(0.0, after)
-        self.reply(f"{delay:.2f} s after the moment")
+        self.tell(f"{delay:.2f} s after the moment")
         time.sleep(delay)
 
     def wait(self) -> bool:
@@ -68,7 +68,7 @@ class Trial:
             status = None
         if status != 0:
             self.ends.append(self.last_words(status))
-            self.reply(f"ended with {status}: {self.ends[-1]}")
+            self.tell(f"ended with {status}: {self.ends[-1]}")
         self.sweep()
         return status == 0
 
@@ -87,18 +87,18 @@ class Trial:
 
     # -- what is done to it --------------------------------------------------------------------------------------------
 
-    def reply(self, what: str) -> None:
-        print(f"    {what}", flush=True)
+    def tell(self, text: str) -> None:
+        print(f"    {text}", flush=True)
 
     def signal(self, names: Sequence[str], sign: signal.Signals) -> int:
         """Send a signal to the run's processes whose command line holds one of these words; how many there were."""
-        found = [pid for pid, command in living(self.home).items() if any(name in command for name in names)]
-        for pid in found:
+        pids = [pid for pid, command in living(self.home).items() if any(name in command for name in names)]
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, sign)
-        self.faults += bool(found)
-        self.reply(f"{sign.name} to {len(found)} of {'/'.join(names)}")
-        return len(found)
+        self.faults += bool(pids)
+        self.tell(f"{sign.name} to {len(pids)} of {'/'.join(names)}")
+        return len(pids)
 
     def last_words(self, status: int | None) -> str:
         """What the user sees at the end: the last line that the command wrote, or the signal it ended by."""

@@ -40,7 +40,7 @@ def two_at_once(trial: Trial) -> None:
     second = rise(trial.home, *COMMAND, timeout=PATIENCE)
     trial.faults += 1
     words = (second.stderr.strip().splitlines() or ["nothing"])[-1]
-    trial.reply(f"the second ended with {second.returncode}: {words}")
+    trial.tell(f"the second ended with {second.returncode}: {words}")
     if second.returncode != 0:
         trial.ends.append(words)
     if second.returncode not in (0, 2):

@@ -94,24 +94,24 @@ def processes_of(home: Path) -> list[str]:
     """The command lines of the living processes that were started for a home. Where only trackers are left, they get
     ten seconds to end."""
     deadline = time.monotonic() + 10
-    while (found := list(living(home).values())) and all(TRACKER in command for command in found):
+    while (commands := list(living(home).values())) and all(TRACKER in command for command in commands):
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    return found
+    return commands
 
 
 def living(home: Path) -> dict[int, str]:
     """The processes that were started for a home, whatever their parent and group: id and command line."""
     mark = f"RISE_HOME={home}".encode()
-    found = {}
+    commands = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
             if mark in (entry / "environ").read_bytes().split(b"\0") and not command.startswith(AGENTS):
-                found[int(entry.name)] = command
+                commands[int(entry.name)] = command
         except OSError:  # gone meanwhile, or another user's
             continue
-    return found
+    return commands

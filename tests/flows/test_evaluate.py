@@ -168,7 +168,7 @@ def test_a_baseline_joins_a_profile_and_is_compared(home: Path) -> None:
     assert all(word in shown for word in ("whole@2", "tiny-self-refine@0", "m1@t3", "n=12"))
     assert "NOT at equal numbers of sampled responses: whole@2 160, tiny-self-refine@0 0" in shown
     rows = json.loads(printed(home, "compare", "whole", "tiny-self-refine", "--format", "json"))
-    found = {(r["row"], r["run"]): r for r in rows}
+    cells = {(r["row"], r["run"]): r for r in rows}
     by_problem = query(
         home,
         "SELECT avg((b.verdict = 'correct')::INTEGER - (a.verdict = 'correct')::INTEGER) d, count(*) n"
@@ -177,14 +177,14 @@ def test_a_baseline_joins_a_profile_and_is_compared(home: Path) -> None:
         " WHERE a.run = 'whole' AND a.iteration = 2 AND b.run = 'tiny-self-refine' AND a.split = 'eval'"
         " AND a.purpose = 'eval_sequential' AND a.turn = 1",
     )[0]
-    row = found["m1@t1", "tiny-self-refine@0"]
+    row = cells["m1@t1", "tiny-self-refine@0"]
     assert row["difference"] == pytest.approx(by_problem["d"])
     assert (row["shared"], by_problem["n"]) == (12, 12)
     assert row["low"] <= row["difference"] <= row["high"]
     stored = query(home, "SELECT value FROM metrics WHERE run = 'tiny-self-refine' AND metric = 'm1@t1'")
     assert stored == [{"value": pytest.approx(row["value"])}]
     sampled = "SELECT count(*) n FROM rollouts WHERE run = 'whole' AND purpose = 'collect'"
-    assert found["sampled responses", "whole@2"]["value"] == query(home, sampled)[0]["n"] == 160
+    assert cells["sampled responses", "whole@2"]["value"] == query(home, sampled)[0]["n"] == 160
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def test_each_commit_names_its_run_iteration_and_stage(whole: Path) -> None:
     ]
     for iteration in (1, 2):
         for stage, count in {"verify_answers": 8 + 9 + 3, "write_parquet": 1, "fine_tune": 1, "evaluate": 1}.items():
-            found = [m for m in messages if m.startswith(f"run=whole iteration={iteration} stage={stage} ")]
-            assert len(found) == count, (iteration, stage, found)
+            commits = [m for m in messages if m.startswith(f"run=whole iteration={iteration} stage={stage} ")]
+            assert len(commits) == count, (iteration, stage, commits)
 
 
 def test_the_flow_run_is_tagged_with_its_profile_and_task_runs_cost_no_slot(whole: Path) -> None:
@@ -168,7 +168,7 @@ def test_nothing_is_left_running(whole: Path) -> None:
 def test_a_plain_duckdb_session_attaches_the_lake(whole: Path) -> None:
     with duckdb.connect() as session:
         session.execute(printed(whole, "attach"))
-        found = session.execute("SELECT iteration FROM leaderboard ORDER BY iteration").fetchall()
+        rows = session.execute("SELECT iteration FROM leaderboard ORDER BY iteration").fetchall()
         with pytest.raises(duckdb.Error):
             session.execute("DELETE FROM metrics")
-    assert found == [(0,), (1,), (2,)]
+    assert rows == [(0,), (1,), (2,)]

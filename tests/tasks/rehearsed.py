@@ -118,14 +118,14 @@ def turn_of(turns: Sequence[Sequence[str]], turn: int) -> Sequence[str]:
 def choose(context: RunContext, iteration: int = 1) -> list[Example]:
     """Run `pick_improved` and `write_parquet`; the iteration's rows of table `examples`."""
     write_parquet.fn(context, iteration, pick_improved.fn(context, iteration))
-    found = list(examples.read(context.lake, context.name, [iteration]))
+    chosen = list(examples.read(context.lake, context.name, [iteration]))
     selected = {
         (r.problem_id, r.turn, r.sample)
         for r in rollouts.read(context.lake, context.name, iteration, "collect")
         if r.selected
     }
-    assert selected == {(e.problem_id, e.turn, e.sample) for e in found}
-    return found
+    assert selected == {(e.problem_id, e.turn, e.sample) for e in chosen}
+    return chosen
 
 
 def advance(context: RunContext, iteration: int, script: Script) -> TrainSpec:

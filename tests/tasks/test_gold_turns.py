@@ -29,7 +29,7 @@ from tests.flows.command import TINY
 
 
 @pytest.fixture
-def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunContext]:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_ray: None) -> Iterator[RunContext]:
     monkeypatch.setenv("RISE_HOME", str(tmp_path / "home"))
     words = "which two of sum to ? no " + " ".join(map(str, range(31)))
     scratch.build(load_config(TINY), [words], tmp_path / "model")

@@ -65,9 +65,9 @@ def test_stop_on_success_ends_an_episode(tmp_path: Path) -> None:
 def test_tau_weighs_the_examples(tmp_path: Path, tau: float) -> None:
     with rehearsed(tmp_path, f"train.tau={tau}") as context:
         collect(context, 1, TWO_TURNS)
-        found = choose(context)
-    assert {e.reward for e in found} == {1.0, 0.0, -1.0}
-    assert [e.weight for e in found] == pytest.approx([exp(e.reward / tau) for e in found])
+        chosen = choose(context)
+    assert {e.reward for e in chosen} == {1.0, 0.0, -1.0}
+    assert [e.weight for e in chosen] == pytest.approx([exp(e.reward / tau) for e in chosen])
 
 
 def in_view(context: RunContext, state_ids: list[int]) -> list[int]:
@@ -87,9 +87,9 @@ def test_window_decides_which_attempts_a_state_shows(tmp_path: Path, window: int
     plan = ",".join("{policy: learner, n: 1}" for _ in range(4)) + ",{policy: learner, n: 3}"
     with rehearsed(tmp_path, f"dialogue.window={window}", f"collect.turns=[{plan}]") as context:
         collect(context, 1, FIVE_TURNS)
-        found = choose(context)
-        shown = {e.turn: in_view(context, e.state_ids) for e in found}
-        target = next(e for e in found if e.turn == 5)
+        chosen = choose(context)
+        shown = {e.turn: in_view(context, e.state_ids) for e in chosen}
+        target = next(e for e in chosen if e.turn == 5)
         assert (target.sample, context.renderer.tokenizer.decode(target.response_ids[:-1])) == (1, "#### 5")
     attempts = [10, 20, 30, 40]
     assert shown == {
@@ -107,13 +107,13 @@ def test_a_deeper_plan_goes_on_from_the_learners_own_attempts(tmp_path: Path) ->
     }
     with rehearsed(tmp_path, f"collect.turns={plan}", "dialogue.window=3", "collect.stop_on_success=true") as context:
         collect(context, 1, script)
-        found = {(e.problem_id, e.turn, e.sample): e for e in choose(context)}
-        assert in_view(context, found["train-5", 3, 15].state_ids) == [11, 12]
-    assert found.keys() == {  # an episode ends with its first right answer, after which nothing is sampled
+        chosen = {(e.problem_id, e.turn, e.sample): e for e in choose(context)}
+        assert in_view(context, chosen["train-5", 3, 15].state_ids) == [11, 12]
+    assert chosen.keys() == {  # an episode ends with its first right answer, after which nothing is sampled
         *(("train-5", 1, 0), ("train-5", 2, 0), ("train-5", 3, 15)),
         *(("train-6", 1, 0), ("train-6", 2, 0), ("train-1", 1, 0)),
     }
-    assert found["train-5", 3, 15].weight == pytest.approx(RIGHT)
+    assert chosen["train-5", 3, 15].weight == pytest.approx(RIGHT)
 
 
 SECOND: Script = {"train-5": [["#### 5"], ["#### 5 #### 5", "no", "no", "no"]], "train-6": [["no"], ["no", "no", "no"]]}
@@ -163,14 +163,14 @@ def test_init_decides_where_training_starts(tmp_path: Path, adapter: str, init: 
         first = advance(context, 1, TWO_TURNS)
         second = advance(context, 2, SECOND)
         records = [checkpoints.get(context.lake, context.name, iteration) for iteration in range(3)]
-        places = [str(context.home.path / record.path) for record in records if record]
-    assert len(set(places)) == 3
-    assert (first.weights_dir, first.adapter_dir) == (places[0], None)
+        folders = [str(context.home.path / record.path) for record in records if record]
+    assert len(set(folders)) == 3
+    assert (first.weights_dir, first.adapter_dir) == (folders[0], None)
     if adapter == "none":
-        assert (second.weights_dir, second.adapter_dir) == (places[parent], None)
+        assert (second.weights_dir, second.adapter_dir) == (folders[parent], None)
         return
-    assert second.weights_dir == places[0]
-    assert second.adapter_dir == (places[1] if init == "previous" else None)
+    assert second.weights_dir == folders[0]
+    assert second.adapter_dir == (folders[1] if init == "previous" else None)
     assert [record.kind for record in records if record] == ["full", "adapter", "adapter"]
 
 

@@ -17,10 +17,10 @@ def test_a_later_turn_begins_a_few_shards_behind_its_earlier_one(tmp_path: Path)
         order = [(unit.turn, unit.shard) for unit in open_units(context, 1, [collection_plan(context.config)])]
     assert sorted(order) == [(turn, shard) for turn in (1, 2, 3) for shard in range(7)]
     assert order[:7] == [(1, 0), (1, 1), (2, 0), (1, 2), (2, 1), (1, 3), (3, 0)]
-    places = {unit: place for place, unit in enumerate(order)}
+    positions = {unit: position for position, unit in enumerate(order)}
     for turn, shard in order:
         if turn > 1:
-            assert places[turn, shard] - places[turn - 1, shard] > shards_in_flight(context), (
+            assert positions[turn, shard] - positions[turn - 1, shard] > shards_in_flight(context), (
                 "its earlier turn may still be graded"
             )
 

@@ -69,7 +69,7 @@ def test_a_key_that_no_header_takes_is_refused_without_showing_it(value: str, mo
     ],
 )
 def test_a_run_without_its_key_or_model_is_refused_in_one_line_before_anything_starts(
-    overrides: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    overrides: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_ray: None
 ) -> None:
     monkeypatch.setenv("RISE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
