@@ -3,7 +3,7 @@
     rise run demo                                    # on this machine
     prefect deployment run rise/iterate -p run=demo  # on a worker
 
-One iteration k, with the table of the lake that each stage reads and writes:
+Iteration k, with the tables of the lake between the stages:
 
     checkpoint k-1 ─► collect ──────────► rollouts        sample turns, verify answers; shard by shard
                       pick_improved ────► (selection)     best-of-N, per turn and problem
@@ -13,8 +13,8 @@ One iteration k, with the table of the lake that each stage reads and writes:
                       evaluate ─────────► metrics         m1@t1 … p1@t5, with intervals
                       report                              the page, and artifacts in Prefect's UI
 
-Every stage reads the lake, computes, and commits one version. A stage whose output is in the lake is skipped, so a
-flow run that was interrupted anywhere goes on there.
+Every stage reads the lake, computes, and commits one version. A stage with output in the lake is skipped: an
+interrupted flow run goes on at the same place.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from rise.tasks.write_parquet import write_parquet
 def rise(
     run: RunName, profile: ProfileName = "demo", overrides: Overrides = None, iterations: Iterations = None
 ) -> None:
-    """Advance `run` by `iterations`, after finishing an iteration that an earlier flow run left open.
+    """Advance `run` by `iterations`, after finishing any interrupted iteration.
 
     Args:
         iterations: None advances to the profile's own number of iterations.

@@ -1,4 +1,4 @@
-"""Sampling and grading as both flows do it: every open unit (one turn of one shard), several in flight at a time."""
+"""Sampling and grading for both flows: every open unit (a turn of a shard), several in flight at a time."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _run(context: RunContext, units: Sequence[WorkUnit]) -> None:
 
 
 def _finish_one(running: dict[_Graded, _Sampled]) -> None:
-    """Wait for one unit. A failure of its sampling is raised first: grading fails only in consequence."""
+    """Wait for a unit. A failed sampling is raised first: the failure of grading only follows from it."""
     graded = next(as_completed(list(running)))
     running.pop(graded).result()
     graded.result()

@@ -1,10 +1,10 @@
-"""The Ray of a run: its own local one, or the cluster that RAY_ADDRESS names.
+"""The Ray of a run: a local Ray of its own, or the cluster named by RAY_ADDRESS.
 
     with cluster.connect(logical_cpus=4):
         pool = EnginePool(...)
 
-Logical CPUs are only Ray's bookkeeping. Engines take none: they idle during training and must not keep the trainer from
-being scheduled. So `logical_cpus` covers the training workers, and one for Ray Train's controller. The real threads
+Logical CPUs are only Ray's bookkeeping. Engines take none: idle during training, an engine must not block the trainer's
+placement. So `logical_cpus` covers the training workers, and one for Ray Train's controller. The real threads
 follow `engine.threads` and `train.threads`.
 """
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def connect(logical_cpus: int) -> Iterator[None]:
-    """Connect to Ray for the length of the block. A Ray that is connected already is used and left alone.
+    """Connect to Ray for the length of the block. A Ray connected before is used and left alone.
 
     The local Ray listens on the loopback interface only, keeps Ray's token authentication, keeps sockets and logs in a
     folder closed to other users, and dies with this process, however it dies. The kernel ties Ray to the thread that
@@ -61,7 +61,7 @@ def connect(logical_cpus: int) -> Iterator[None]:
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM. Ray replaces it by an exit, but Prefect cancels a flow run by SIGTERM."""
+    """Keep the handler of SIGTERM: Ray installs an exit, but Prefect cancels flow runs by SIGTERM."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -93,7 +93,7 @@ def _start(logical_cpus: int, folder: str) -> None:
 
 
 def _remove_folder(folder: str, kind: type[BaseException] | None, *_: object) -> None:
-    """Remove Ray's folder; keep it after a failure, which its logs may explain."""
+    """Remove Ray's folder; after a failure keep the logs as an explanation."""
     if kind is None or not issubclass(kind, Exception) or issubclass(kind, UserError):
         shutil.rmtree(folder, ignore_errors=True)
     else:
@@ -102,10 +102,10 @@ def _remove_folder(folder: str, kind: type[BaseException] | None, *_: object) ->
 
 @contextmanager
 def _loopback_only() -> Iterator[None]:
-    """Make a Ray that starts in this block listen on the loopback interface, as Ray does on macOS.
+    """Start Ray on the loopback interface only within this block, as on macOS.
 
-    Ray has no argument for this: it turns 127.0.0.1 into the machine's address and listens on every interface. Ray's
-    processes read the variable. This process read it when it imported Ray, hence the constant.
+    Ray has no argument for the interface: 127.0.0.1 becomes the machine's address, and Ray listens everywhere. Ray's
+    processes read the variable; this process read the variable on importing Ray, hence the constant.
     """
     variable, enabled = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, ray_constants.ENABLE_RAY_CLUSTER
     before = os.environ.get(variable)

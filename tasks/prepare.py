@@ -46,7 +46,7 @@ def prepare(context: RunContext) -> None:
 
 
 def _build_base(context: RunContext) -> None:
-    """Build the base model, boost it, and publish it as iteration 0."""
+    """Build, boost and publish the base model as iteration 0."""
     config, logger = context.config, get_run_logger()
     built = empty_folder(context.folder / "base")
     logger.info("base model: %s", config.model.name)
@@ -111,7 +111,7 @@ def _solution(problem: Problem) -> str:
 
 
 def check_lengths(context: RunContext) -> None:
-    """Raise UserError for a problem that leaves no room for a response, before an engine starts for it."""
+    """Raise UserError for a problem without room for a response, before engines start."""
     problems, config = context.workload.problems, context.config
     tokenizer, budget = context.renderer.tokenizer, context.renderer.prompt_budget
     if config.collect.has_turn(PolicyKind.gold):

@@ -1,4 +1,4 @@
-"""Stage `sample_turns`: the responses of one unit (one turn of one shard), staged on disk until they are graded."""
+"""Stage `sample_turns`: the responses of a unit (a turn of a shard), staged on disk until graded."""
 
 from __future__ import annotations
 

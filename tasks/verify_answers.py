@@ -1,4 +1,4 @@
-"""Stage `verify_answers`: grade the responses of one unit (one turn of one shard) and commit them to the lake."""
+"""Stage `verify_answers`: grade the responses of a unit (a turn of a shard) and commit both to the lake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rise.tasks.run.stage import stage
 
 @stage("verify {context.name} {unit}")
 def verify_answers(context: RunContext, unit: WorkUnit, staged: Path | None) -> None:
-    """Give every staged response its verdict, answer and reward; commit the unit as one version of the lake.
+    """Grade every staged response; commit the unit as one version of the lake.
 
     Args:
         staged: The file of stage `sample_turns`; None where the unit has no open state.

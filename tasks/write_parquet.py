@@ -21,7 +21,7 @@ def write_parquet(context: RunContext, iteration: int, picked: pa.Table) -> None
     """Commit the examples of the picked responses and mark their rollouts as selected, in one transaction.
 
     Args:
-        picked: Keys of responses, as stage `pick_improved` returns them.
+        picked: The keys returned by stage `pick_improved`.
     """
     lake, run = context.lake, context.name
     if examples.has(lake, run, iteration):
@@ -32,7 +32,7 @@ def write_parquet(context: RunContext, iteration: int, picked: pa.Table) -> None
 
 
 def _examples(context: RunContext, shards: Iterator[list[Rollout]]) -> Iterator[Example]:
-    """Examples, shard by shard: each target's state as it was sampled from, and its token ids as they were sampled."""
+    """Examples, shard by shard: the state and the token ids of each target exactly as sampled."""
     problems, train = context.workload.by_id, context.config.train
     for shard in shards:
         targets, states = _targets(shard), []
@@ -51,7 +51,7 @@ def _targets(shard: list[Rollout]) -> list[Rollout]:
 
 
 def _attempts(shard: list[Rollout]) -> dict[str, list[str]]:
-    """The attempts that later turns answer to, by problem: sample 0 of every turn."""
+    """The attempts in view of later turns, by problem: sample 0 of every turn."""
     attempts: dict[str, list[str]] = {}
     for rollout in shard:
         if rollout.sample == 0:
@@ -60,7 +60,7 @@ def _attempts(shard: list[Rollout]) -> dict[str, list[str]]:
 
 
 def _example(target: Rollout, prompt: list[int], weight: float) -> Example:
-    """One example. Raises RuntimeError where the state renders to another length than it was sampled from."""
+    """An example. Raises RuntimeError where the state renders to another length than at sampling."""
     if len(prompt) != target.prompt_tokens:
         raise RuntimeError(
             f"problem {target.problem_id} turn {target.turn}: the state renders to {len(prompt)} tokens but was "

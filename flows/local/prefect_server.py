@@ -1,4 +1,4 @@
-"""The embedded Prefect server of `rise run` and `rise eval`, where PREFECT_API_URL names no other.
+"""The embedded Prefect server of `rise run` and `rise eval`, unless PREFECT_API_URL names another.
 
     server = PrefectServer.reserve()      # before Prefect is imported
     with server.running():
@@ -65,7 +65,7 @@ class PrefectServer:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the server for the length of the block. Enter in the main thread, to which the kernel ties its life.
+        """Run the server for the length of the block. Enter in the main thread: the kernel ties the server to it.
 
         This process imports the flows while the server starts.
 
@@ -104,7 +104,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _send_the_rest() -> None:
-    """Send the logs and events that Prefect still holds. Without the server, Prefect would retry them for minutes."""
+    """Send Prefect's pending logs and events. Without the server, Prefect would retry for minutes."""
     if "prefect" not in sys.modules:
         return
     from prefect.events.worker import EventsWorker

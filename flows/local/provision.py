@@ -1,8 +1,8 @@
-"""What RISE needs on a Prefect server beside its deployments. prefect.yaml's build step runs `provision` at each
-`prefect deploy`; doing it again changes nothing.
+"""Provisioning of a Prefect server beside the deployments. The build step of prefect.yaml runs `provision` at each
+`prefect deploy`; a second time changes nothing.
 
-The limit `gpu` keeps two runs off one machine's accelerators (tasks/run/limits.py takes it). The automation notices
-flow runs whose process is gone together with its worker, or with the whole machine: their heartbeats stay away.
+The limit `gpu` keeps two runs off a machine's accelerators; runs hold the limit by tasks/run/limits.py. The automation
+detects flow runs without heartbeats: the process is gone together with the worker, or with the machine.
 """
 
 from __future__ import annotations
@@ -17,50 +17,52 @@ from prefect.exceptions import ObjectAlreadyExists
 
 from rise.tasks.run.limits import make_limit
 
-HEARTBEAT = "prefect.flow-run.heartbeat"
-ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
-CRASHED = "The process of this flow run is gone (no heartbeat). What was done is kept: start the run again to go on."
-AUTOMATION = "rise: crashed flow runs"
-POOL = "rise"
+_HEARTBEAT = "prefect.flow-run.heartbeat"
+_ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
+_CRASHED = "The process of this flow run is gone (no heartbeat). What was done is kept: start the run again to go on."
+_AUTOMATION = "rise: crashed flow runs"
+_POOL = "rise"
 
 
 def make_pool() -> None:
-    """The work pool that prefect.yaml names, unless it is there."""
+    """Create the work pool of prefect.yaml, unless the server has the pool."""
     with get_client(sync_client=True) as client:
         try:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+            client.create_work_pool(WorkPoolCreate(name=_POOL, type="process"))
         except ObjectAlreadyExists:
             return
 
 
 def provision(silent_seconds: float) -> None:
-    """Make the limit `gpu` and the automation; a limit that is there keeps its number.
+    """Create the limit `gpu` and the automation; an existing limit keeps its number of slots.
 
-    `silent_seconds`: how long a flow run's heartbeats may stay away before it is marked as crashed.
+    Args:
+        silent_seconds: Seconds without a heartbeat until a flow run is marked as crashed.
     """
     with get_client(sync_client=True) as client:
         make_limit(client)
-        watch_heartbeats(client, silent_seconds)
+        _watch_heartbeats(client, silent_seconds)
 
 
-def watch_heartbeats(client: SyncPrefectClient, silent_seconds: float) -> None:
-    wanted = AutomationCore(
-        name=AUTOMATION,
+def _watch_heartbeats(client: SyncPrefectClient, silent_seconds: float) -> None:
+    """Create the automation, or update its time."""
+    automation = AutomationCore(
+        name=_AUTOMATION,
         description="Marks a flow run as crashed when its heartbeats stay away. Made by `prefect deploy`.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
-            after={HEARTBEAT},
-            expect={HEARTBEAT, *(f"prefect.flow-run.{name}" for name in ENDS)},
+            after={_HEARTBEAT},
+            expect={_HEARTBEAT, *(f"prefect.flow-run.{name}" for name in _ENDS)},
             for_each={"prefect.resource.id"},
             match_related={"prefect.resource.role": "flow", "prefect.resource.name": "rise"},
             threshold=1,
             within=timedelta(seconds=silent_seconds),
         ),
-        actions=[ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=CRASHED, force=False)],
+        actions=[ChangeFlowRunState(name="Crashed", state=StateType._CRASHED, message=_CRASHED, force=False)],
     )
-    found = client.read_automations_by_name(AUTOMATION)
-    if not found:
-        client.create_automation(wanted)
-    elif getattr(found[0].trigger, "within", None) != timedelta(seconds=silent_seconds):
-        # Not at each deploy: it would forget the heartbeats that it has seen, and with them the runs in progress.
-        client.update_automation(found[0].id, wanted)
+    existing = client.read_automations_by_name(_AUTOMATION)
+    if not existing:
+        client.create_automation(automation)
+    elif getattr(existing[0].trigger, "within", None) != timedelta(seconds=silent_seconds):
+        # Only on a change: an update forgets the heartbeats seen so far, and with them the runs in progress.
+        client.update_automation(existing[0].id, automation)

@@ -1,4 +1,4 @@
-"""The policies of a run: engines with its checkpoint, its teacher, and the worked solutions."""
+"""The policies of a run: engines with a checkpoint, a teacher, and the worked solutions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Answering:
-    """Starts each policy when a turn first needs it, and ends it when training needs its room."""
+    """Starts each policy at the first turn, and makes room for training."""
 
     def __init__(self, config: Config, run: str, folder: Path) -> None:
         """Start nothing yet.
 
         Args:
-            folder: The run's folder; the teacher keeps its ledger or its model there.
+            folder: The run's folder; holds the teacher's ledger or model.
         """
         self._config, self._run, self._folder = config, run, folder
         self._processes: EngineProcesses | None = None
@@ -96,7 +96,7 @@ class Answering:
 
 
 def open_teacher(config: Config, run: str, folder: Path) -> Endpoint | LocalTeacher:
-    """Open the teacher of a run: a client of its endpoint, or engines of its own.
+    """Open the teacher of a run: a client of an endpoint, or separate engines.
 
     Raises:
         UserError: The endpoint's key is missing, or Ray has too few GPUs for the teacher's engines.

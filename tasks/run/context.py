@@ -1,4 +1,4 @@
-"""The run as its stages see it: one object with its data, and with the services that answer and grade."""
+"""A run as the stages see it: an object with the run's data, and the services for answering and grading."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rise.tasks.run.workload import Workload
 
 
 class RunContext:
-    """One advance of one run.
+    """An advance of a run by some iterations, or an evaluation.
 
-    A plain class and not a dataclass: Prefect copies dataclasses field by field on their way into a task.
+    A plain class and not a dataclass: Prefect copies dataclasses field by field on the way into a task.
     """
 
     def __init__(self, inputs: Inputs, home: Home, lake: Lake, goal: int) -> None:
@@ -51,12 +51,12 @@ class RunContext:
 
     @cached_property
     def renderer(self) -> Renderer:
-        """The one rendering that sampling, training and evaluation share."""
+        """The rendering shared by sampling, training and evaluation."""
         return Renderer(folder.load_tokenizer(self.base_folder), self.config)
 
     @cached_property
     def stop_token_ids(self) -> tuple[int, ...]:
-        """The tokens that end a response."""
+        """The tokens at the end of a response."""
         return folder.stop_token_ids(self.base_folder, self.renderer.tokenizer)
 
     def close(self) -> None:

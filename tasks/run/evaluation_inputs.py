@@ -23,7 +23,7 @@ from rise.tasks.run.inputs import Inputs, check_verifier
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One checkpoint and the settings to evaluate it under."""
+    """A checkpoint, and the settings of its evaluation."""
 
     inputs: Inputs
     iteration: int
@@ -52,7 +52,7 @@ def check_evaluation(run: str, overrides: list[str], iteration: int | None, spli
 
 
 def _iteration(lake: Lake, run: str, iteration: int | None) -> int:
-    """The iteration to evaluate; None stands for the newest that the flow evaluated."""
+    """The iteration to evaluate; None stands for the newest evaluated by the flow."""
     newest = runs.iterations_done(lake, run)
     chosen = newest if iteration is None else iteration
     if chosen is None:
@@ -98,9 +98,9 @@ def _problems(lake: Lake, run: str, split: str, stored: Config, config: Config) 
 
 
 def _unstored_boost(stored: Config, config: Config) -> list[Problem]:
-    """A generator's boost problems, which the lake does not hold.
+    """A generator's boost problems, absent from the lake.
 
-    One generator never trains on a problem that it holds out, whatever its parameters.
+    A generator never trains on its own held-out problems, whatever the parameters: none are returned for the same one.
     """
     same = (stored.problems.source, stored.problems.name) == (config.problems.source, config.problems.name)
     generated = stored.problems.source is SourceKind.reasoning_gym

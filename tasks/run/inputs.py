@@ -89,10 +89,10 @@ def next_goal(record: runs.RunRecord | None, config: Config, iterations: int | N
 
 
 def check_verifier(config: Config, problems: list[Problem]) -> None:
-    """Raise UserError for a verifier that can grade none of the first problems.
+    """Raise UserError for a verifier unable to grade any of the first problems.
 
     A user's own verifier must grade the first problem; another must read one of the first gold answers. Answers of a
-    generator were graded when they were drawn.
+    generator were graded on drawing.
     """
     if verifiers.is_own(config.verify.verifier):
         first = problems[:1]
@@ -136,7 +136,7 @@ def _stored_record(run: str) -> runs.RunRecord | None:
 
 @lru_cache(maxsize=1)
 def _problems(config_yaml: str, _: tuple[int, ...]) -> ProblemSet:
-    """The problems of a config. Remembered: the command checks them, then the flow in the same process reads them."""
+    """The problems of a config. Remembered for the flow that a command starts in this process."""
     return load_problems(from_yaml(config_yaml))
 
 

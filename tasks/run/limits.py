@@ -1,8 +1,7 @@
 """One run at a time on a machine's accelerators. Runs on the CPU wait for nobody.
 
-Two limits serve two cases. A Prefect server that outlives the run counts its slots itself (limit `gpu`). The server of
-`rise run` ends with the run, and could never free the slot of a killed one; there a lock file of the home serves, which
-the system frees with its process.
+Two limits serve two cases. A permanent Prefect server counts slots (limit `gpu`). The server of `rise run` ends with
+the run and could never free the slot of a killed run; there a lock file of the home serves, freed by the system.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _LIMIT = "gpu"
 
 
 def make_limit(client: SyncPrefectClient) -> None:
-    """Create the limit with one slot, unless the server has it. The number of slots is the user's to change."""
+    """Create the limit with a single slot, unless the server has the limit. Users may change the number."""
     try:
         client.read_global_concurrency_limit_by_name(_LIMIT)
     except ObjectNotFound:

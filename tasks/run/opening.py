@@ -1,4 +1,4 @@
-"""Open a run for one advance or one evaluation: its lock, the lake, the accelerators, Ray and the engine processes."""
+"""Opening a run for an advance or an evaluation: lock, lake, accelerators, Ray and engine processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PACKAGES = (
 
 @contextmanager
 def open_run(run: str, profile: str, overrides: list[str], iterations: int | None) -> Iterator[RunContext]:
-    """Open a run for an advance by `iterations`; an interrupted advance is finished first, and counts as this one.
+    """Open a run for an advance by `iterations`; an interrupted advance is finished instead.
 
     Args:
         iterations: None advances to the profile's own number of iterations.
@@ -58,7 +58,7 @@ def open_run(run: str, profile: str, overrides: list[str], iterations: int | Non
 def open_evaluation(
     run: str, overrides: list[str], iteration: int | None, split: str | None
 ) -> Iterator[RunContext | None]:
-    """Open a run to evaluate one checkpoint, the context's `goal`; None where its metrics are in the lake.
+    """Open a run to evaluate a checkpoint, the context's `goal`; None where the metrics are in the lake.
 
     Raises:
         UserError: Bad input, another process that holds the run, or damaged files; before costly work.

@@ -17,9 +17,9 @@ _NOT_SHOWN = (httpx.HTTPError, PrefectHTTPStatusError, ObjectNotFound)
 
 
 def artifact_key(run: str, subject: str) -> str:
-    """The key of a run's artifact, the same over time, so that the UI shows its history, and unique to the run.
+    """The key of a run's artifact: unique to the run, and stable, so the UI shows a history.
 
-    Prefect takes lower-case letters, digits and dashes. A run name with other characters gets a mark from its hash.
+    Prefect takes lower-case letters, digits and dashes. Other run names get a mark from their hash.
     """
     plain = run.lower().replace("_", "-")
     mark = "" if plain == run else f"-{hashlib.blake2b(run.encode(), digest_size=4).hexdigest()}"
@@ -27,7 +27,7 @@ def artifact_key(run: str, subject: str) -> str:
 
 
 class Progress:
-    """One stage after another, counted by several threads. A server that is away stops no run, only the display."""
+    """One stage after another, counted by several threads. An absent server stops only the display, never a run."""
 
     def __init__(self, run: str) -> None:
         self._run = run

@@ -24,9 +24,9 @@ PAUSES = [_FIRST_PAUSE * 2**tries * random.uniform(0.5, 1.5) for tries in range(
 def stage(run_name: str) -> Callable[[Callable[_P, _R]], Task[_P, _R]]:
     """Make a function a stage, tried again after growing pauses where another try can help.
 
-    The pool replaces a dead engine, and the lake waits for a locked catalog. Left for another try are an engine that
-    died twice, a trainer whose process died, and a Prefect server that is away. An engine that did not answer in time
-    gets one more try only: each try costs `engine.timeout` where the work simply takes too long.
+    The pool replaces a dead engine, and the lake waits for a locked catalog. Retried here: an engine dead twice, a
+    dead trainer process, and an absent Prefect server. An engine past its deadline is retried once only: where the work
+    simply takes too long, each try costs `engine.timeout`.
 
     Args:
         run_name: Names the task runs in the UI; {parameters} are filled in.

@@ -1,4 +1,4 @@
-"""One fine-tuning, from rows to a published checkpoint: for stage `fine_tune`, and for `prepare`, which boosts."""
+"""A fine-tuning, from rows to a published checkpoint. Stages `fine_tune` and `prepare` (boost) share these steps."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _LOG_SECONDS = 10.0  # between two log lines of a fine-tuning
 
 
 def write_spec(folder: Path, config: Config, rows: Iterable[TrainRow], start: Checkpoint) -> TrainSpec:
-    """Write the training rows to disk and return the fine-tuning as its workers take it.
+    """Write the training rows to disk and describe the fine-tuning for the workers.
 
     Args:
-        folder: Gets rows, log and output; emptied first. Its name keys the fine-tuning's seed.
+        folder: Gets rows, log and output; emptied first. The folder's name keys the seed.
         start: The weights, and under LoRA the adapter, to start from.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -80,12 +80,12 @@ def _reporter(progress: Progress, label: str) -> Callable[[dict[str, float]], No
 def publish(
     home: Home, lake: Lake, run: str, iteration: int, folder: Path, result: TrainResult | None, base_id: str | None
 ) -> None:
-    """Move a built model under its content's hash and commit its row of table `checkpoints`.
+    """Move a built model under its content hash and commit the row of table `checkpoints`.
 
     Args:
         folder: The model or adapter; on the home's file system.
-        result: The fine-tuning it came of; None for a base model without boost.
-        base_id: The checkpoint that an adapter stands on; None for full weights.
+        result: The fine-tuning; None for a base model without boost.
+        base_id: The checkpoint under an adapter; None for full weights.
     """
     published = publishing.publish(home.path, folder)
     checkpoints.append(

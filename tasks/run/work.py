@@ -1,4 +1,4 @@
-"""What is left to do of a run, and in which order: open iterations, and open units (one turn of one shard)."""
+"""Open work of a run, in order: iterations without metrics, and units (a turn of a shard) without rollouts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def open_iterations(context: RunContext) -> range:
 
 
 def open_units(context: RunContext, iteration: int, plans: Sequence[TurnPlan]) -> list[WorkUnit]:
-    """The units of some turn plans that the lake lacks, in the order to start them.
+    """List the units of some turn plans without rows in the lake, in the order to start.
 
-    Turn t of a shard is scheduled `shards_in_flight + 1` shards after turn t - 1, so that its grades are ready. Pure
-    turn order would idle the engines: the first turns have one sample each, and would end before the next are rendered.
+    Turn t of a shard is scheduled `shards_in_flight + 1` shards after turn t - 1: the grades are ready by then. Pure
+    turn order would idle the engines: first turns have a single sample and end before later prompts are rendered.
     """
     done = rollouts.units(context.lake, context.name, iteration)
     # A shard without open states at its last turns has no rows there; the examples tell that collection is complete.

@@ -1,4 +1,4 @@
-"""The problems of a run and the plan by which they are worked through: shards, turn plans, seeds' keys. Pure."""
+"""The problems of a run, cut into shards, and the turn plan of each purpose. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from rise.core.records import Problem, Purpose
 
 
 class Workload:
-    """The problems of one run, cut into shards, and the turn plan of each purpose.
-
-    Everything follows from the config and the problems, so a resumed run finds the same shards.
-    """
+    """Shards and turn plans, derived from config and problems alone: a resumed run finds the same shards."""
 
     def __init__(self, config: Config, problems: ProblemSet, split: str) -> None:
         """Cut nothing yet.
 
         Args:
-            split: The split under which evaluations are stored.
+            split: The split of the evaluations.
         """
         self.problems = problems
         plans = [episode.collection_plan(config), *episode.evaluation_plans(config, split)]
