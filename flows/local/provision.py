@@ -58,7 +58,7 @@ def _watch_heartbeats(client: SyncPrefectClient, silent_seconds: float) -> None:
             threshold=1,
             within=timedelta(seconds=silent_seconds),
         ),
-        actions=[ChangeFlowRunState(name="Crashed", state=StateType._CRASHED, message=_CRASHED, force=False)],
+        actions=[ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=_CRASHED, force=False)],
     )
     existing = client.read_automations_by_name(_AUTOMATION)
     if not existing:
