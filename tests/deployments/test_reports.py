@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one page, and with files and links that must not be shown."""
     home = tmp_path_factory.mktemp("home")
     others = ("lake/catalog.sqlite", "lake/data/report.html", "server/prefect.db", "runs/demo/lock", "runs/report.html")
-    others += ("report.html", "runs/demo/.report.html.7", "runs/.demo/report.html", f"runs/{'a' * 65}/report.html")
+    others += ("report.html", "runs/demo/report.html.7.part", "runs/.demo/report.html", f"runs/{'a' * 65}/report.html")
     for other in others:
         (home / other).parent.mkdir(parents=True, exist_ok=True)
         (home / other).write_text(SECRET)
@@ -108,7 +108,7 @@ def test_a_page_is_shown_and_may_be_kept_until_it_is_written_anew(port: int, hom
     "target",
     [
         *("/", "/runs", "/runs/", "/runs/demo", "/runs/demo/", "/report.html", "/runs/report.html", "/index.html"),
-        *("/runs/demo/lock", "/runs/demo/.report.html.7", "/runs/demo/report.html/", "/runs/demo/REPORT.HTML"),
+        *("/runs/demo/lock", "/runs/demo/report.html.7.part", "/runs/demo/report.html/", "/runs/demo/REPORT.HTML"),
         *("/lake/catalog.sqlite", "/lake/lake.ducklake", "/server/prefect.db", "/lake/data/report.html"),
         *("/runs/../report.html", "/runs/demo/../../report.html", "/runs/../lake/data/report.html", "../report.html"),
         *("/runs/%2e%2e/report.html", "/runs/%2E%2E/lake/data/report.html", "/runs/..%2flake%2fdata/report.html"),
