@@ -42,7 +42,7 @@ _HEADERS = [
 ]
 
 
-class Pages:
+class _Pages:
     """ASGI application for the pages of a home.
 
     Args:
@@ -99,7 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=4201)
     uvicorn.run(
-        Pages(Home.from_env().path, os.environ.get(SERVER_AUTH)),
+        _Pages(Home.from_env().path, os.environ.get(SERVER_AUTH)),
         host="127.0.0.1",
         port=parser.parse_args().port,
         http="h11",  # hands over paths such as `*` as sent, for the same 404 as every other path

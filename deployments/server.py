@@ -36,7 +36,7 @@ class _Mistake(Exception):
     """A mistake of the user: cause and remedy in one line."""
 
 
-def start(folder: Path, port: int) -> None:
+def _start(folder: Path, port: int) -> None:
     """Start every missing process, deploy, and print the URLs.
 
     Args:
@@ -75,8 +75,8 @@ def start(folder: Path, port: int) -> None:
     print(f"for commands in this shell: export PREFECT_API_URL={url}/api RISE_REPORTS_URL={page_url}")
 
 
-def stop(folder: Path) -> None:
-    """End every process of `start`; flow runs in progress come first, and end their engines."""
+def _stop(folder: Path) -> None:
+    """End every process of `_start`; flow runs in progress come first, and end their engines."""
     server, reports, worker = processes = _processes(folder)
     if not any(process.is_alive() for process in processes):
         print("nothing is running")
@@ -166,7 +166,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            start(folder, arguments.port) if arguments.command == "start" else stop(folder)
+            _start(folder, arguments.port) if arguments.command == "start" else _stop(folder)
     except Timeout:
         print("make: another `make server` or `make stop` is at work on this home; wait for it", file=sys.stderr)
         return 2

@@ -26,10 +26,10 @@ from ray._private import ray_constants
 
 from rise.core.errors import UserError
 
-NAMESPACE = "rise"
+_NAMESPACE = "rise"
 _LONGEST_TMPDIR = 16  # characters: a socket's path has at most 107, and Ray's own part takes up to 90
 _OBJECT_STORE_BYTES = 128 * 2**20  # shards are a few hundred kilobytes; weights travel as files
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def connect(logical_cpus: int) -> Iterator[None]:
     with ExitStack() as connection:
         with _own_sigterm():
             if os.environ.get("RAY_ADDRESS"):
-                ray.init(namespace=NAMESPACE, logging_level=logging.WARNING, log_to_driver=False)
+                ray.init(namespace=_NAMESPACE, logging_level=logging.WARNING, log_to_driver=False)
             else:
                 deep = len(tempfile.gettempdir()) > _LONGEST_TMPDIR
                 folder = tempfile.mkdtemp(prefix="rise-ray-", dir="/tmp" if deep else None)  # noqa: S108 (private)
@@ -80,7 +80,7 @@ def _start(logical_cpus: int, folder: str) -> None:
     with _loopback_only():
         ray.init(
             num_cpus=logical_cpus,
-            namespace=NAMESPACE,
+            namespace=_NAMESPACE,
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE_BYTES,
             logging_level=logging.ERROR,
@@ -97,7 +97,7 @@ def _remove_folder(folder: str, kind: type[BaseException] | None, *_: object) ->
     if kind is None or not issubclass(kind, Exception) or issubclass(kind, UserError):
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        log.warning("Ray's logs are kept in %s/ray/session_latest/logs", folder)
+        _log.warning("Ray's logs are kept in %s/ray/session_latest/logs", folder)
 
 
 @contextmanager

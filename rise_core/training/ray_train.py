@@ -105,8 +105,3 @@ def _stop(task: ray.ObjectRef) -> None:
     if not ray.wait([task], timeout=0)[0]:
         ray.cancel(task, force=True)
         ray.wait([task], timeout=_STOP_SECONDS)
-
-
-def warm_up(workers: int, gpus: float) -> ray.ObjectRef | None:
-    """Return nothing: stays until the last caller is gone."""
-    return None

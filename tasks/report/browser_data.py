@@ -19,7 +19,7 @@ from rise.core.records import Purpose, Verdict
 from rise.storage.arrow import python_column
 from rise.storage.lake import Lake
 
-SELECTED, REPETITIVE, CUT = 1, 2, 4  # flags of a response, as in rollouts.js
+SELECTED, _REPETITIVE, _CUT = 1, 2, 4  # flags of a response, as in rollouts.js
 
 _COUNTS = """
     SELECT count(*) FILTER (purpose = 'collect') AS collected, count(*) FILTER (purpose != 'collect') AS evaluated
@@ -104,7 +104,7 @@ def _columns(rows: pa.Table) -> dict[str, Any]:
         # JSON has no NaN and no infinity.
         "reward": [None if reward is None or not math.isfinite(reward) else reward for reward in column["reward"]],
         "flags": [
-            SELECTED * selected + REPETITIVE * repetitive + CUT * (reason == "length")
+            SELECTED * selected + _REPETITIVE * repetitive + _CUT * (reason == "length")
             for selected, repetitive, reason in zip(
                 column["selected"], column["repetitive"], column["finish_reason"], strict=True
             )

@@ -12,8 +12,8 @@ from rise.core.answering.policies import GoldPolicy, LearnerPolicy, Policy, Teac
 from rise.core.answering.renderer import Renderer
 from rise.core.config.choices import PolicyKind
 from rise.core.config.keys import Config
+from rise.core.engine.engine_processes import EngineProcesses
 from rise.core.engine.pool import EnginePool
-from rise.core.engine.processes import EngineProcesses
 from rise.core.engine.settings import learner_options
 from rise.core.records import Checkpoint
 from rise.tasks.run.teacher_key import api_key
