@@ -23,7 +23,7 @@ def _shown(description: str, **schema: Any) -> WithJsonSchema:
 RunName = Annotated[
     str,
     _shown(
-        "Name of the run that is begun or advanced: up to 64 letters, digits, '-' and '_', starting with a letter or "
+        "Name of the run to begin or to advance: up to 64 letters, digits, '-' and '_', starting with a letter or "
         "digit.",
         type="string",
         pattern=f"^{RUN_NAME.pattern}$",
@@ -32,8 +32,8 @@ RunName = Annotated[
 ProfileName = Annotated[
     str,
     _shown(
-        f"What the run does: a shipped profile, one joined with a baseline ({', '.join(baselines())}), for example "
-        "demo+rft, or the path of a .yaml file on the worker's machine.",
+        f"Profile of the run: a shipped profile, a profile joined with a baseline ({', '.join(baselines())}), for "
+        "example demo+rft, or the path of a .yaml file on the worker's machine.",
         anyOf=[
             {"title": "Shipped", "type": "string", "enum": profiles()},
             {"title": "Joined, or a path", "type": "string"},
@@ -44,7 +44,7 @@ Overrides = Annotated[
     list[str] | None,
     _shown(
         "Config keys to set, for example collect.problems=100, eval.turns=10 or model.name=./my-model. A run keeps "
-        "what it was begun with. `rise config PROFILE` prints every key.",
+        "the config of its beginning. `rise config PROFILE` prints every key.",
         type="array",
         items={"type": "string"},
     ),
@@ -52,7 +52,7 @@ Overrides = Annotated[
 Iterations = Annotated[
     int | None,
     _shown(
-        "How many iterations to advance by; one that was interrupted is finished first, and counts. Empty: up to the "
+        "Number of iterations to advance by. An interrupted iteration is finished first, and counts. Empty: up to the "
         "profile's own number.",
         type="integer",
         minimum=0,
