@@ -54,7 +54,6 @@ GROUPS = {
     "tests/rise_core/answering/test_local_teacher.py": "Ray",  # before the row of its folder: the first match counts
     "tests/rise_core/answering/": "teacher",
     "tests/rise_core/engine/": "Ray",
-    "tests/rise_core/training/test_ray_train.py": "Ray",
 }
 
 

@@ -17,7 +17,7 @@ from tests.flows.taught import TURNS, check_taught, places_of
 from tests.rise_core.answering.asking import KEY
 from tests.rise_core.answering.teacher_server import MODEL, Fault, Proxy
 
-pytestmark = [pytest.mark.run, pytest.mark.slow]
+pytestmark = pytest.mark.run
 
 SAVE_BLOCK = """
 import os

@@ -59,7 +59,6 @@ def greedy(folder: Path, chat: list[dict[str, str]], tokens: int, stops: bool = 
     return str(tokenizer.decode(response, skip_special_tokens=True)).strip()
 
 
-@pytest.mark.slow
 def test_full_weights_are_copied_with_tokenizer_and_template(whole: Path, exported: Path) -> None:
     newest = sources(whole, "whole")[-1]
     for name in ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
@@ -68,7 +67,6 @@ def test_full_weights_are_copied_with_tokenizer_and_template(whole: Path, export
     assert {path.suffix for path in exported.iterdir()} <= {".safetensors", ".json", ".jinja", ".md"}
 
 
-@pytest.mark.slow
 def test_vllm_serves_what_transformers_generates(exported: Path) -> None:
     chat = [{"role": "user", "content": QUESTION}]
     expected = greedy(exported, chat, tokens=20)
@@ -110,7 +108,6 @@ def served(folder: Path) -> Iterator[str]:
         server.wait(timeout=60)
 
 
-@pytest.mark.slow
 def test_a_merged_adapter_gives_the_logits_of_base_and_adapter(adapted: Path, merged: Path) -> None:
     weights, adapter = sources(adapted, RUN)
     base = AutoModelForCausalLM.from_pretrained(weights)
@@ -134,7 +131,7 @@ def test_a_merged_adapter_gives_the_logits_of_base_and_adapter(adapted: Path, me
     assert json.loads((merged / "generation_config.json").read_text())["eos_token_id"] == [2]
 
 
-@pytest.mark.slow
+@pytest.mark.run
 def test_vllm_serves_a_merged_adapter(merged: Path) -> None:
     """Both generate the same tokens from the same folder; a random model need not stop."""
     chat = [{"role": "user", "content": QUESTION}]
@@ -144,7 +141,6 @@ def test_vllm_serves_a_merged_adapter(merged: Path) -> None:
         assert asked(address, chat, tokens=14).message.content.strip() == expected
 
 
-@pytest.mark.slow
 def test_the_card_tells_the_run(whole: Path, exported: Path) -> None:
     card = ModelCard.load(exported / "README.md")
     assert card.data.library_name == "transformers"
@@ -161,7 +157,6 @@ def test_the_card_tells_the_run(whole: Path, exported: Path) -> None:
         assert file.name == "README.md" or hashlib.sha256(file.read_bytes()).hexdigest() in card.text
 
 
-@pytest.mark.slow
 def test_an_earlier_iteration_is_exported_with_its_own_numbers(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "first"
     assert finished(whole, "export", "whole", str(out), "--iteration", "1") == f"{out}\n"
@@ -174,7 +169,6 @@ def test_an_earlier_iteration_is_exported_with_its_own_numbers(whole: Path, tmp_
     assert "iteration 2" not in card
 
 
-@pytest.mark.slow
 def test_the_cards_program_runs_in_the_folder(exported: Path) -> None:
     program = (exported / "README.md").read_text().split("```python\n")[1].split("```")[0]
     ran = subprocess.run(
@@ -183,7 +177,6 @@ def test_the_cards_program_runs_in_the_folder(exported: Path) -> None:
     assert [line.split(":")[0] for line in ran.stdout.splitlines()] == ["turn 1", "turn 2", "turn 3"]
 
 
-@pytest.mark.slow
 def test_no_path_of_the_machine_is_told(adapted: Path, merged: Path) -> None:
     text = "".join(path.read_text() for path in merged.iterdir() if path.suffix != ".safetensors")
     assert "train-file.jsonl" in text

@@ -5,11 +5,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from tests.flows.command import query, rise
-
-pytestmark = pytest.mark.slow
 
 
 def artifacts(home: Path) -> dict[str, tuple[str, str]]:

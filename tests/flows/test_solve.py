@@ -32,7 +32,6 @@ def solved(home: Path, *arguments: str) -> dict[str, Any]:
     return episode
 
 
-@pytest.mark.slow
 def test_a_held_out_problem_gets_the_responses_of_its_evaluation(whole: Path) -> None:
     episodes = query(
         whole,
@@ -55,7 +54,7 @@ def test_a_held_out_problem_gets_the_responses_of_its_evaluation(whole: Path) ->
     assert all("verdict" not in turn for turn in printed["turns"])
 
 
-@pytest.mark.slow
+@pytest.mark.run
 def test_an_adapter_answers_and_an_oracle_stops_it(adapted: Path) -> None:
     options = ["--turns", "4", "--seed", "3", "--temperature", "0.8"]
     free = solved(adapted, RUN, QUESTION, *options)

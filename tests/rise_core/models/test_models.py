@@ -93,7 +93,6 @@ def test_a_scratch_model_that_cannot_work_is_refused(change: dict[str, int], nam
         check_model(config)
 
 
-@pytest.mark.slow
 def test_smollm2_keeps_its_logits_and_answers_in_chat(tmp_path: Path) -> None:
     smollm2.build(tmp_path)
     folder.check_folder(tmp_path)

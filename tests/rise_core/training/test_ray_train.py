@@ -21,11 +21,11 @@ from rise.core.training.ray_train import fit
 from rise.core.training.spec import TrainSpec
 from rise.core.training.trainer import train
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.service
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def cluster(no_ray: None) -> Iterator[None]:
     with connect(logical_cpus=3):
         yield
 
