@@ -38,7 +38,6 @@ def fit(
     gpus: float,
     timeout: float,
     progress: Callable[[dict[str, Any]], None] | None = None,
-    warm: ray.ObjectRef | None = None,
 ) -> TrainResult:
     """Train `spec` on Ray Train workers and wait for the end.
 
