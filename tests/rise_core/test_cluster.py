@@ -21,7 +21,7 @@ from rise.core import cluster
 from rise.core.errors import UserError
 from tests.rise_core.engine.tiny import make_model
 
-pytestmark = pytest.mark.usefixtures("no_ray")
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("no_ray")]
 
 DRIVER = Path(__file__).with_name("driver.py")
 

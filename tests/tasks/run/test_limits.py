@@ -95,6 +95,7 @@ def _one_gpu(no_ray: None) -> Iterator[None]:
             yield
 
 
+@pytest.mark.service
 @pytest.mark.usefixtures("_one_gpu")
 @pytest.mark.parametrize(
     ("engine", "beside"),
@@ -110,6 +111,7 @@ def test_pools_that_find_their_gpus_pass(engine: Engine, beside: Engine | None) 
     check_gpus(engine, beside)
 
 
+@pytest.mark.service
 @pytest.mark.usefixtures("_one_gpu")
 @pytest.mark.parametrize(
     ("engine", "beside", "message"),
@@ -129,6 +131,7 @@ def test_pools_that_would_wait_for_gpus_for_ever_are_refused(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.service
 @pytest.mark.usefixtures("_one_gpu")
 def test_a_teacher_is_refused_before_its_model_is_fetched(tmp_path: Path) -> None:
     turns = "collect.turns=[{policy: learner}, {policy: teacher}]"
