@@ -1,4 +1,4 @@
-"""python -m tests.faults [--tries N] [--only NAME,…] [--seed N] [--folder DIR]: try the faults, write the table."""
+"""Try the faults and write the table: python -m tests.faults [--tries N] [--only NAME,…] [--seed N] [--folder DIR]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults import clock, damage, disk, kills, services, stalls, twice
 from tests.faults.suite import FAULTS, Suite
 from tests.faults.table import PAGE, update
 
-__all__ = ["clock", "damage", "disk", "kills", "services", "stalls", "twice"]  # imported for the faults that they enter
+__all__ = ["clock", "damage", "disk", "kills", "services", "stalls", "twice"]  # each import registers faults
 
 
 def main() -> None:
@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=3, help="tries of each fault")
     parser.add_argument("--only", help=f"some of {', '.join(FAULTS)}", default=",".join(FAULTS))
     parser.add_argument("--seed", type=int, default=0, help="decides all random moments")
-    parser.add_argument("--folder", type=Path, help="where the runs lie; one that is kept saves the undisturbed run")
+    parser.add_argument("--folder", type=Path, help="folder of the runs; a kept folder saves the undisturbed run")
     options = parser.parse_args()
-    # A shell's background context ignores Ctrl-C, and so would all that is started here: a worker is ended by it.
+    # A shell starts background jobs with SIGINT ignored, and children inherit this. A worker ends by SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     chosen = options.only.split(",")
     if unknown := set(chosen) - set(FAULTS):

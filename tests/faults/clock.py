@@ -1,6 +1,6 @@
-"""The clock set back by up to an hour in the middle of a run: a small library under its processes shifts it for them.
+"""A clock set back by up to an hour in the middle of a run, by a small library loaded into the run's processes.
 
-The kernel's clock stays as it is, for everything else on the machine.
+The kernel's clock stays right for everything else on the machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def clock_back(trial: Trial) -> None:
     trial.start()
     trial.until(sampled(RUN, "collect-1-*"), after=3.0)
     seconds = trial.random.randint(60, 3600)
-    with shift.open("r+b") as file:  # in its place: the processes have it mapped
+    with shift.open("r+b") as file:  # written in place: the processes map the file
         file.write(struct.pack("q", -seconds))
     trial.faults += 1
     trial.tell(f"the clock is {seconds} s back")

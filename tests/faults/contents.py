@@ -1,4 +1,4 @@
-"""What a lake holds, key by key, and how it differs from that of an undisturbed run."""
+"""Contents of a lake by key, and the differences from the lake of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rise.storage.home import Home
 from rise.storage.lake import Lake
 from tests.faults.profile import RUN
 
-# With responses, verdicts and the checkpoints' hashes: on the CPU a run gives the same bytes every time, so these show
-# that what was kept, sampled again or trained again is right as well.
+# Responses, verdicts and hashes of checkpoints are part of the keys: on the CPU every run gives the same bytes, so the
+# comparison also covers responses sampled again and checkpoints trained again.
 KEYS = {
     "runs": "run, profile, goal",
     "problems": "run, split, position, problem_id",
@@ -25,7 +25,7 @@ Contents = dict[str, Counter[tuple[object, ...]]]
 
 
 def contents(home: Path) -> Contents:
-    """The keys of every table, each with the number of its rows."""
+    """Count the rows of every key, table by table."""
     with Lake(Home(home).lake, read_only=True) as lake:
         return {
             table: Counter(tuple(row.values()) for row in lake.query(f"SELECT {keys} FROM {table}").to_pylist())
@@ -34,7 +34,7 @@ def contents(home: Path) -> Contents:
 
 
 def differences(undisturbed: Contents, home: Path) -> tuple[list[str], list[str]]:
-    """What `home` lacks and what it has too much, a line a table; and whatever of it cannot be read whole."""
+    """Compare a home with the undisturbed run. Returns: missing rows and extra rows, one line per table."""
     stored = contents(home)
     missing = [f"{n} of {table}" for table in KEYS if (n := (undisturbed[table] - stored[table]).total())]
     extra = [f"{n} of {table}" for table in KEYS if (n := (stored[table] - undisturbed[table]).total())]

@@ -1,4 +1,4 @@
-"""Files that are cut short, or have one bit turned, while the run stands still."""
+"""Damage to files of a stopped run: a file is cut short, or one bit is flipped."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def staged(trial: Trial) -> None:
         spoil(trial, file)
     if not files:
         trial.notes.append("nothing was staged at the kill")
-    trial.resume()  # they are sampled again: the comparison of the responses shows it
+    trial.resume()  # samples the responses again; the comparison with the undisturbed run shows a difference
 
 
 @fault("damaged-parquet", "a truncated or bit-flipped Parquet file of the lake")
 def lake(trial: Trial) -> None:
     killed_at(trial, training(RUN))
-    with Lake(LakeLocation.from_home(trial.home), read_only=True) as now:  # files that were merged are no part of it
+    with Lake(LakeLocation.from_home(trial.home), read_only=True) as now:  # without files merged away
         named = [*now.query(FILES, ["rollouts"])["data_file"], *now.query(FILES, ["examples"])["data_file"]]
     refused(trial, Path(trial.random.choice(sorted(file.as_py() for file in named))))
 
@@ -50,7 +50,7 @@ def killed_at(trial: Trial, moment: Moment) -> None:
 
 
 def spoil(trial: Trial, path: Path) -> bytes:
-    """Cut a file short or flip one bit, by turns; what it held."""
+    """Cut a file short or flip one bit, in turn. Returns: the file's earlier content."""
     content = path.read_bytes()
     if trial.number % 2 == 0:
         end = trial.random.randrange(len(content))
@@ -67,7 +67,7 @@ def spoil(trial: Trial, path: Path) -> bytes:
 
 
 def refused(trial: Trial, path: Path) -> None:
-    """The same command must name the file and end; with the file put back it goes on."""
+    """Damage a file: the same command must name the file and end. With the file restored, the run goes on."""
     content = spoil(trial, path)
     trial.resumes += 1
     trial.start()

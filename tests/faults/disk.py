@@ -1,4 +1,4 @@
-"""The disk full: a small file system under the home, filled up in the middle of a run, and space again afterwards."""
+"""A full disk: a small file system under the home is filled in the middle of a run and emptied afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.flows.command import living
 from tests.flows.moments import Moment, sampled, training
 
 SIZE = "200m"
-LEFT = 8192  # bytes that are left at most: less than a shard's turn or a checkpoint takes
+LEFT = 8192  # most bytes left free: fewer than the file of a work unit or of a checkpoint needs
 
 
 @fault("disk-full-parquet", "the disk full while Parquet is written")
@@ -53,7 +53,7 @@ def fill_at(trial: Trial, moment: Moment, after: float) -> None:
 
 
 def mount(trial: Trial) -> bool:
-    """Put a small file system under the home, where this user may mount one."""
+    """Mount a small file system on the home, where the user may mount. Returns: whether the mount worked."""
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", trial.home], capture_output=True)
     if done.returncode == 0:
         trial.undo.callback(subprocess.run, ["umount", "--lazy", trial.home], check=True)
@@ -61,7 +61,7 @@ def mount(trial: Trial) -> bool:
 
 
 def fill(ballast: Path, left: int) -> None:
-    """Take all room but `left` bytes; the run may take some between the look and the taking."""
+    """Allocate all free space but `left` bytes. The run may allocate in between, so look and allocate again."""
     with ballast.open("wb") as file:
         while True:
             free = shutil.disk_usage(ballast.parent).free
@@ -75,7 +75,7 @@ def fill(ballast: Path, left: int) -> None:
 
 
 def limit(trial: Trial, left: int) -> None:
-    """Where nothing can be mounted: no file of the run's processes may grow beyond LEFT bytes any more."""
+    """Limit every file of the run's processes to `left` bytes: the substitute where the user may not mount."""
     for pid, command in living(trial.home).items():
         if "rise run" in command or "ray::" in command:
             psutil.Process(pid).rlimit(resource.RLIMIT_FSIZE, (left, left))

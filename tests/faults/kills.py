@@ -1,4 +1,4 @@
-"""Processes that are killed: the engine, the trainer, Ray's own, and the flow's at each of its commits."""
+"""Kills of processes: the engine, the trainer, Ray's own, and the flow's process at every kind of commit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.faults.trial import Trial
 from tests.flows.command import living
 from tests.flows.moments import sampled
 
-# A commit by the words of its message, of every kind that a run makes.
+# Every kind of commit of a run, by words of the message.
 COMMITS = (
     "iteration=0 stage=prepare new run",
     "iteration=0 stage=prepare problems",
     "iteration=0 stage=prepare checkpoint",
     "iteration=1 stage=verify_answers purpose=collect",
-    "iteration=1 stage=tidy",  # the one after sampling: that after an evaluation may find the run complete
+    "iteration=1 stage=tidy",  # after sampling; after an evaluation the run may be complete
     "iteration=1 stage=write_parquet",
     "iteration=1 stage=fine_tune",
     "iteration=1 stage=verify_answers purpose=eval",
@@ -53,13 +53,13 @@ def ray_killed(trial: Trial) -> None:
 
 @fault("flow-killed", "SIGKILL of the flow's process before, during and after a commit of every stage")
 def flow_killed(trial: Trial) -> None:
-    """One start for every kind of commit, each killed there; three tries put all three points to every kind."""
+    """Start once per kind of commit and kill the process there; three tries cover all three points of a kind."""
     trial.home.mkdir()
     for number, words in enumerate(COMMITS):
         point = POINTS[(number + trial.number) % len(POINTS)]
         nth = trial.random.randint(1, 3) if "verify" in words else 1
         delay = trial.random.uniform(0.0, 0.15)
-        trial.tell(f"{point} commit {nth} of {words!r} ({delay:.3f} s into it)")
+        trial.tell(f"{point} commit {nth} of {words!r} ({delay:.3f} s after the begin)")
         tripwire = (sys.executable, "-m", "tests.faults.tripwire", words, point, str(nth), str(delay))
         trial.start(program=tripwire)
         if trial.wait():

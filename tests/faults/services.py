@@ -1,4 +1,4 @@
-"""Services that a run leans on: the catalog held by another writer, the Prefect server away for a minute."""
+"""Outages of services: another writer holds the catalog, the Prefect server is away for a minute."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def catalog_locked(trial: Trial) -> None:
 
 
 class Server:
-    """A Prefect server on the loopback interface with a database of its own, as `make server` starts it."""
+    """A Prefect server on the loopback interface with its own database, started like the server of `make server`."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -62,12 +62,12 @@ class Server:
 
     @property
     def address(self) -> dict[str, str]:
-        """What a command needs to use it."""
+        """Environment variables for a command that uses this server."""
         return {name: self.environment[name] for name in ("PREFECT_API_URL", "PREFECT_HOME")}
 
 
 def served(trial: Trial) -> Server:
-    """A server for one try, beside a home that is ready to run."""
+    """Start a server for one try, beside a copy of the base home."""
     trial.copy_base()
     server = Server(trial.folder / "server")
     trial.undo.callback(server.kill)

@@ -1,4 +1,4 @@
-"""Processes that live and answer nothing: an engine and a grader under SIGSTOP."""
+"""Stalls: an engine and a grading process live on under SIGSTOP and answer nothing."""
 
 from __future__ import annotations
 

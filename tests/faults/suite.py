@@ -1,4 +1,4 @@
-"""The faults by name, and the runner that tries them."""
+"""The faults by name, and the runner of the tries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Inject = Callable[[Trial], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """`inject` starts the run, disturbs it, and leaves it to the runner to finish."""
+    """A fault: `inject` starts and disturbs a run; the runner finishes the run."""
 
     name: str
     description: str
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass
 class Result:
-    """Of all tries of a fault."""
+    """Sums over all tries of a fault."""
 
     description: str
     tries: int = 0
@@ -43,7 +43,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str, description: str) -> Callable[[Inject], Inject]:
-    """Enter a function as a fault of the suite."""
+    """Register a function as a fault of the suite."""
 
     def enter(inject: Inject) -> Inject:
         FAULTS[name] = Fault(name, description, inject)
@@ -53,7 +53,7 @@ def fault(name: str, description: str) -> Callable[[Inject], Inject]:
 
 
 class Suite:
-    """Tries faults in `folder`, which holds the base home and the undisturbed one as well."""
+    """Tries faults in `folder`, beside the base home and the undisturbed home."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
@@ -68,7 +68,7 @@ class Suite:
         self.undisturbed = contents(undisturbed)
 
     def run(self, fault: Fault, tries: int) -> Result:
-        """Try a fault so many times. A try that came too late to disturb anything does not count: one more is made."""
+        """Try a fault `tries` times. A try that came too late to disturb the run is repeated and not counted."""
         result, seed = Result(fault.description), self.seed
         while result.tries < tries:
             print(f"{fault.name}: try {result.tries + 1} of {tries}, seed {seed}", flush=True)

@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md: one row a fault, put in place of the row that the page had of it."""
+"""The table of docs/reliability.md: one row per fault; a new row replaces the fault's old row."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def unique(texts: list[str]) -> list[str]:
 
 
 def machine(undisturbed: Contents) -> str:
-    """On what, with what and how much was tried."""
+    """Describe the machine, the packages and the size of a try."""
     installed = {name: version for name in PACKAGES if (version := version_of(name))}
     memory = psutil.virtual_memory().total / 2**30
     parts = (

@@ -1,5 +1,4 @@
-"""A cut-down `make faults`. Most of its faults have tests beside what they hit; here is what has none: a disk that is
-full, and an evaluation that dies, in a whole run."""
+"""Two faults of `make faults` in whole runs: a full disk, a killed evaluation. Other tests cover the other faults."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One try of one fault: a run in a home of its own, what is done to it, and how it ends."""
+"""One try of one fault: a run in its own home, the disturbance, and the end."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tests.flows.command import RISE, living, started
 from tests.flows.moments import Moment, wait_for
 
 PATIENCE = 420.0  # seconds for anything that a run may take
-RESUMES = 3  # of the same command, before a run counts as unable to end
+RESUMES = 3  # repetitions of the same command until a run counts as unable to end
 
 
 class Trial:
-    """`random` decides all moments; `say` goes to the log with the seed, so that a try can be repeated."""
+    """A try. `random` decides all moments, and the seed is printed, so a try can be repeated."""
 
     def __init__(self, folder: Path, base: Path, number: int, seed: int) -> None:
         self.folder, self.number, self.random = folder, number, Random(seed)  # noqa: S311
         self.home, self.log = folder / "home", folder / "log.txt"
         self.base = base
         self.process: Popen[bytes] | None = None
-        self.undo = ExitStack()  # when the try is over and what it left is compared
+        self.undo = ExitStack()  # clean-up after the comparison
         self.extra: dict[str, str] = {}  # environment of every start
         self.notes: list[str] = []
-        self.failures: list[str] = []  # what may not happen, beside lost rows
+        self.failures: list[str] = []  # broken promises other than lost rows
         self.faults = 0
         self.resumes = 0
-        self.ends: list[str] = []  # the last line of each start that did not end well
+        self.ends: list[str] = []  # last line of each start that failed
 
     # -- the run -------------------------------------------------------------------------------------------------------
 
     def copy_base(self) -> None:
-        """Begin from the home whose base model is made and evaluated."""
+        """Begin with a home whose base model is trained and evaluated."""
         shutil.copytree(self.base, self.home, dirs_exist_ok=True)
 
     def start(self, *overrides: str, program: Sequence[str] = (RISE,), extra: Mapping[str, str] | None = None) -> None:
@@ -51,7 +51,7 @@ class Trial:
         )
 
     def until(self, moment: Moment, *, after: float = 0.0) -> None:
-        """Wait for a moment of the run, then up to `after` seconds more, at random."""
+        """Wait for a moment of the run, then a random time of at most `after` seconds."""
         assert self.process is not None
         wait_for(moment, self.home, self.process, self.log, pause=0.005, timeout=PATIENCE)
         delay = self.random.uniform(0.0, after)
@@ -59,7 +59,7 @@ class Trial:
         time.sleep(delay)
 
     def wait(self) -> bool:
-        """Wait for the end of the started process; whether it ended well. What it leaves running is noted and ended."""
+        """Wait for the end of the process, and end processes left behind. Returns: whether the exit status was 0."""
         assert self.process is not None
         try:
             status = self.process.wait(PATIENCE)
@@ -73,7 +73,7 @@ class Trial:
         return status == 0
 
     def finish(self) -> None:
-        """Wait, and give the same command again where it did not end well."""
+        """Wait for the end; after a failure give the same command again."""
         for _ in range(RESUMES):
             if self.wait():
                 return
@@ -85,13 +85,13 @@ class Trial:
         self.resumes += 1
         self.start()
 
-    # -- what is done to it --------------------------------------------------------------------------------------------
+    # -- the disturbance -----------------------------------------------------------------------------------------------
 
     def tell(self, text: str) -> None:
         print(f"    {text}", flush=True)
 
     def signal(self, names: Sequence[str], sign: signal.Signals) -> int:
-        """Send a signal to the run's processes whose command line holds one of these words; how many there were."""
+        """Signal the run's processes whose command line holds one of the names. Returns: the number of processes."""
         pids = [pid for pid, command in living(self.home).items() if any(name in command for name in names)]
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -101,7 +101,7 @@ class Trial:
         return len(pids)
 
     def last_words(self, status: int | None) -> str:
-        """What the user sees at the end: the last line that the command wrote, or the signal it ended by."""
+        """Return the last line for the user: the command's own error line, or the signal of the end."""
         text = self.log.read_text(errors="replace")
         if status is not None and status < 0:
             return f"killed by {signal.Signals(-status).name}"
@@ -112,7 +112,7 @@ class Trial:
         return [*lines, *clear][-1] if lines else "nothing"
 
     def sweep(self) -> None:
-        """What lives half a minute after the command's end was left behind: noted, and ended by its id."""
+        """End processes that live half a minute after the command's end, by id, and note each as left behind."""
         deadline = time.monotonic() + 30
         while living(self.home) and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -1,7 +1,7 @@
-"""python -m tests.faults.tripwire WORDS POINT NTH SECONDS run PROFILE …: `rise run …` whose process dies at a commit.
+"""Run `rise run …` and kill the process at a commit: python -m tests.faults.tripwire WORDS POINT NTH SECONDS run ….
 
-It dies by SIGKILL at its NTH commit with all of these words in its message: `before` it, SECONDS after it began
-(`during`), or `after` it. Only the moment is arranged; all that runs is the real thing."""
+The SIGKILL comes at the NTH commit whose message holds all WORDS. POINT is `before`, `during` (SECONDS after the
+begin) or `after` the commit. Only the moment is arranged; the run is real."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def die(*_: object) -> None:
 
 
 def lay(words: list[str], point: str, nth: int, seconds: float) -> None:
-    """Replace the lake's commit by one that dies there."""
+    """Replace the lake's commit by a commit that kills the process at the point."""
     real, seen, counting = transaction.commit_once, [0], threading.Lock()
 
     def commit_once(cursor: duckdb.DuckDBPyConnection, write: object, message: str) -> int:

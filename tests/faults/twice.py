@@ -1,4 +1,4 @@
-"""An evaluation that dies after training, and two processes that advance the same run at once."""
+"""Work done twice: an evaluation dies after training, or two processes advance the same run at once."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def evaluation_killed(trial: Trial) -> None:
     trial.resume()
     if not trial.wait() or trained(trial.home) != before or "steps, " in trial.log.read_text():
         trial.failures.append("trained again")
-    trial.start()  # complete: it has nothing to do
+    trial.start()  # the run is complete: nothing is left to do
 
 
 def trained(home: Path) -> tuple[object, list[int]]:
-    """The row of checkpoint 1 with its moment, and when its files were written."""
+    """Return the row of checkpoint 1, time included, and the modification times of the files."""
     with Lake(Home(home).lake, read_only=True) as lake:
         (row,) = lake.query("SELECT * EXCLUDE (training_log) FROM checkpoints WHERE iteration = 1").to_pylist()
     return row, [path.stat().st_mtime_ns for path in sorted((home / row["path"]).rglob("*"))]
