@@ -18,13 +18,13 @@ from typing import Any
 from reasoning_gym.factory import DATASETS, ProceduralDataset, register_dataset
 
 NAME = "digit_chain"
-MODULUS = 5
-TARGET = 0
+_MODULUS = 5
+_TARGET = 0
 GUESS = 0.25  # reward of a right answer without a successful trial
 STEPS: dict[str, tuple[int, ...]] = {  # by step: the digit after the step, for each digit before
-    **{f"add{n}": tuple((digit + n) % MODULUS for digit in range(MODULUS)) for n in (1, 2, 3, 4)},
-    **{f"times{n}": tuple(digit * n % MODULUS for digit in range(MODULUS)) for n in (2, 3, 4)},
-    "cube": tuple(digit**3 % MODULUS for digit in range(MODULUS)),
+    **{f"add{n}": tuple((digit + n) % _MODULUS for digit in range(_MODULUS)) for n in (1, 2, 3, 4)},
+    **{f"times{n}": tuple(digit * n % _MODULUS for digit in range(_MODULUS)) for n in (2, 3, 4)},
+    "cube": tuple(digit**3 % _MODULUS for digit in range(_MODULUS)),
 }
 _HIT_SHARE = 0.5  # of the trials, started at the right digit on purpose
 
@@ -63,15 +63,15 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
             step = rng.choice(list(STEPS))
             if not steps or kind(step) != kind(steps[-1]):
                 steps.append(step)
-        (start,) = [digit for digit in range(MODULUS) if chain(digit, steps)[-1] == TARGET]
+        (start,) = [digit for digit in range(_MODULUS) if chain(digit, steps)[-1] == _TARGET]
         return {
-            "question": f"reach {TARGET} by {' '.join(steps)} ?",
+            "question": f"reach {_TARGET} by {' '.join(steps)} ?",
             "answer": str(start),
             "metadata": {
                 "source_dataset": NAME,
                 "source_index": idx,
                 "steps": steps,
-                "tried": start if rng.random() < _HIT_SHARE else rng.randrange(MODULUS),
+                "tried": start if rng.random() < _HIT_SHARE else rng.randrange(_MODULUS),
             },
         }
 
@@ -101,7 +101,7 @@ class DigitChainDataset(ProceduralDataset):  # type: ignore[misc]  # reasoning-g
         At full reward, lucky guesses would weigh as much as successful trials, and teach a learner nothing.
         """
         steps = self.config.steps
-        proof = re.fullmatch(rf"try ([0-4])(?: [0-4]){{{steps - 1}}} {TARGET} so \1", " ".join(answer.split()))
+        proof = re.fullmatch(rf"try ([0-4])(?: [0-4]){{{steps - 1}}} {_TARGET} so \1", " ".join(answer.split()))
         return 1.0 if proof else GUESS
 
 
