@@ -1,4 +1,4 @@
-"""A home with a run whose iteration 1 is a LoRA checkpoint: a tiny Mistral, trained and published without Ray."""
+"""A home with a run of a tiny Mistral: iteration 1 is a LoRA checkpoint, trained and published without Ray."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OVERRIDES = [
 
 
 def make_home(path: Path) -> Path:
-    """The home folder; the base lies in the user's own folder of models, whose path no export may tell."""
+    """Make the home. The base model lies in a private folder, and no export may tell the path."""
     model = path.parent / "private-folder" / "model"
     save_mistral(model)
     files = [
@@ -52,7 +52,7 @@ def make_home(path: Path) -> Path:
 
 
 def fine_tuned(config: Config, weights: Path, work: Path) -> Path:
-    """A LoRA fine-tuning by the training loop; the folder of the adapter."""
+    """Fine-tune with LoRA in the training loop. Returns: the folder of the adapter."""
     rows = [TrainRow([1, *range(20 + i, 40 + i)], [False] * 11 + [True] * 10, 1.0) for i in range(16)]
     write_rows(str(work / "rows.parquet"), rows)
     context = TrainSpec(

@@ -21,25 +21,25 @@ RISE = str(Path(sys.executable).parent / "rise")
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The user's environment without settings of services, and RISE_HOME, by which a run's processes are found."""
+    """Return the user's environment with RISE_HOME, the mark of a run's processes, and without service settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "RISE_", "RAY_"))}
     return kept | {"RISE_HOME": str(home)}
 
 
 def rise(home: Path, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-    """Run to the end; the caller looks at the exit status."""
+    """Run a command as a process to the end. The caller checks the exit status."""
     return subprocess.run([RISE, *arguments], env=environment(home), capture_output=True, text=True, timeout=timeout)
 
 
 def finished(home: Path, *arguments: str, timeout: float = 600) -> str:
-    """Standard output of a command that must succeed."""
+    """Run a command as a process to a successful end. Returns: standard output."""
     result = rise(home, *arguments, timeout=timeout)
     assert result.returncode == 0, f"{arguments}: {result.stderr[-4000:]}"
     return result.stdout
 
 
 def inside(home: Path, *arguments: str) -> Result:
-    """Run a command that starts no service inside this process, which saves a second of imports."""
+    """Run a command without services inside this process: a second of imports less than a process."""
     from rise.flows.cli.app import app  # here and in `query`: every start of pytest imports this module
 
     settings = environment(home) | {"PREFECT_HOME": str(home / "prefect")}
@@ -48,14 +48,14 @@ def inside(home: Path, *arguments: str) -> Result:
 
 
 def printed(home: Path, *arguments: str) -> str:
-    """Standard output of a command that runs inside this process and must succeed."""
+    """Run a command inside this process to a successful end. Returns: standard output."""
     result = inside(home, *arguments)
     assert result.exit_code == 0, f"{arguments}: {result.stderr[-4000:]}"
     return result.stdout
 
 
 def query(home: Path, sql: str, version: int | None = None) -> list[dict[str, Any]]:
-    """Rows of a query, as `rise query SQL --format json` prints them."""
+    """Return the rows of a query in the form of `rise query SQL --format json`."""
     from rise.flows.cli.printing import write_rows
     from rise.storage.location import LakeLocation
     from rise.storage.query import run_query
@@ -69,7 +69,7 @@ def query(home: Path, sql: str, version: int | None = None) -> list[dict[str, An
 def started(
     home: Path, log: Path, *arguments: str, program: Sequence[str] = (RISE,), extra: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """A command (of another program than `rise`, with more in its environment) in a process group of its own."""
+    """Start a command in a process group of its own, by default of `rise`; `extra` adds environment variables."""
     env = environment(home) | dict(extra or {})
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -82,17 +82,16 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=30)
 
 
-# A killed driver's Ray agents go by themselves within about a minute; they hold neither cores nor engines.
+# The Ray agents of a killed driver end within about a minute. They hold neither cores nor engines.
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
 
-# Python's own keeper of a process's shared memory: it ends when it reads that its owner is gone, a moment after it.
+# Python's tracker of a process's shared memory ends a moment after the process.
 TRACKER = "from multiprocessing.resource_tracker import main"
 
 
 def processes_of(home: Path) -> list[str]:
-    """The command lines of the living processes that were started for a home. Where only trackers are left, they get
-    ten seconds to end."""
+    """Return the command lines of living processes of a home; remaining trackers get ten seconds to end."""
     deadline = time.monotonic() + 10
     while (commands := list(living(home).values())) and all(TRACKER in command for command in commands):
         if time.monotonic() > deadline:
@@ -102,7 +101,7 @@ def processes_of(home: Path) -> list[str]:
 
 
 def living(home: Path) -> dict[int, str]:
-    """The processes that were started for a home, whatever their parent and group: id and command line."""
+    """Map the ids of a home's living processes, of any parent and group, to their command lines."""
     mark = f"RISE_HOME={home}".encode()
     commands = {}
     for entry in Path("/proc").iterdir():
@@ -112,6 +111,6 @@ def living(home: Path) -> dict[int, str]:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
             if mark in (entry / "environ").read_bytes().split(b"\0") and not command.startswith(AGENTS):
                 commands[int(entry.name)] = command
-        except OSError:  # gone meanwhile, or another user's
+        except OSError:  # the process has ended, or belongs to another user
             continue
     return commands

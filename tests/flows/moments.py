@@ -1,4 +1,4 @@
-"""Moments of a run, told by what lies in its home: for tests that have to do something just then."""
+"""Moments of a run, recognised by files of the home, for tests that act in the middle of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sampled(run: str, pattern: str) -> Moment:
 
 
 def training(run: str, iteration: int = 1) -> Moment:
-    """An iteration's fine-tuning has taken steps, and its workers have not yet ended."""
+    """An iteration's fine-tuning has taken steps, and the workers have not yet ended."""
 
     def holds(home: Path) -> bool:
         log = home / "runs" / run / f"training/iteration-{iteration}/log.jsonl"
@@ -26,12 +26,12 @@ def training(run: str, iteration: int = 1) -> Moment:
 
 
 def committed(table: str, files: int) -> Moment:
-    """So many Parquet files of a table are on disk; the transaction of the last may or may not be over."""
+    """At least `files` Parquet files of a table exist; the transaction of the last file may still be open."""
     return lambda home: len(list((home / "lake/data").rglob(f"{table}/**/*.parquet"))) >= files
 
 
 def wait_for(moment: Moment, home: Path, process: Popen[bytes], log: Path, *, pause: float, timeout: float) -> None:
-    """Look until the moment has come. Fails where the process ends before, or `timeout` seconds are over."""
+    """Poll until the moment; fail after `timeout` seconds or when the process ends first."""
     deadline = time.monotonic() + timeout
     while not moment(home):
         assert process.poll() is None, log.read_text()[-4000:]

@@ -33,7 +33,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_ray: None) -> Cal
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[..., list[str]]:
-    """Write a training and an evaluation file; gives the overrides that point a profile at them."""
+    """Write a training and an evaluation file. Returns: the overrides of a profile for both files."""
 
     def write(train: Rows, evaluation: Rows | None = None) -> list[str]:
         held_out = [{"question": "What is 50 + 1?", "answer": "#### 51"}] if evaluation is None else evaluation
@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> Callable[..., list[str]]:
 
 
 def refused(result: Result, *named: str) -> None:
-    """One line on stderr that names everything that it must."""
+    """Check for one line on standard error with all the names."""
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     lines = result.stderr.strip().splitlines()

@@ -11,7 +11,7 @@ from tests.flows.moments import sampled, wait_for
 
 WIDER = ("eval", "whole", "eval.turns=5", "eval.samples=6", "--iteration", "1")
 SPLIT = "samples-6-turns-5"
-# One of reasoning-gym's own families, of which the run has seen no problem and hardly a word.
+# A family of reasoning-gym: the run has seen no problem and hardly a word of the family.
 CHAINS = ("problems.name=chain_sum", "problems.params={max_terms: 3, max_digits: 1}", "problems.eval_size=16")
 FAMILY = ("eval", "whole", *CHAINS, "--split", "chains")
 NEWEST = "SELECT max(snapshot_id) v FROM ducklake_snapshots('lake')"
@@ -19,7 +19,7 @@ NEWEST = "SELECT max(snapshot_id) v FROM ducklake_snapshots('lake')"
 
 @pytest.fixture(scope="module")
 def home(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of run `whole`, whose iteration 1 was evaluated with more turns and more samples."""
+    """A copy of run `whole`; iteration 1 is also evaluated with more turns and more samples."""
     home = tmp_path_factory.mktemp("evaluated") / "home"
     shutil.copytree(whole, home)
     (home / "wider.txt").write_text(finished(home, *WIDER))
@@ -74,7 +74,7 @@ def test_more_turns_go_on_from_the_same_first_ones_with_the_window_kept(home: Pa
         " AND purpose = 'eval_sequential' GROUP BY ALL ORDER BY turn",
     )
     assert lengths[1]["low"] > lengths[0]["high"]
-    # One attempt in view: what follows it never gets longer by more than that attempt does.
+    # With one attempt in view, later prompts are longer by at most the difference of two attempts.
     assert all(row["high"] <= lengths[1]["low"] + 4 for row in lengths[2:])
 
 

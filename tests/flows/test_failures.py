@@ -1,4 +1,4 @@
-"""A failing shard ends the run with its cause, leaves nothing running, and the same command goes on afterwards."""
+"""A failing shard ends the run with a cause and no process; the same command resumes the run."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while a run samples, SIGTERM while it trains: it ends in order, leaves nothing running, and goes on later."""
+"""Ctrl-C during sampling and SIGTERM during training end a run in order, without processes, and the run resumes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.flows.moments import Moment, sampled, training, wait_for
 pytestmark = pytest.mark.fault
 
 RUN = "stopped"
-# Long enough to be met in the middle: shards of one problem, thousands of steps.
+# Long enough for a signal in the middle: shards of one problem, thousands of steps.
 COMMAND = ("run", TINY, "--run", RUN, "collect.shard_size=1", "train.optim.epochs=4000")
 
 
 def stop_at(home: Path, log: Path, moment: Moment, sign: signal.Signals, whole_group: bool) -> int:
-    """Start, wait for the moment, signal; the exit status. Nothing of the run may live on."""
+    """Start, wait for the moment, signal. Returns: the exit status. No process of the run may live on."""
     process = started(home, log, *COMMAND)
     try:
         wait_for(moment, home, process, log, pause=0.01, timeout=400)

@@ -1,4 +1,4 @@
-"""One run through Prefect, Ray, vLLM, Ray Train and the lake: what every stage left behind."""
+"""One run through Prefect, Ray, vLLM, Ray Train and the lake: the rows and files of every stage."""
 
 import hashlib
 import json
@@ -67,7 +67,7 @@ def test_each_commit_names_its_run_iteration_and_stage(whole: Path) -> None:
 
 
 def test_the_flow_run_is_tagged_with_its_profile_and_task_runs_cost_no_slot(whole: Path) -> None:
-    """For a task run with tags Prefect asks its server for a slot, which can take seconds."""
+    """Prefect asks the server for a slot for every tagged task run: seconds each."""
     with closing(sqlite3.connect(whole / "prefect/prefect.db")) as database:
         flows = [json.loads(tags) for (tags,) in database.execute("SELECT tags FROM flow_run")]
         tasks = [json.loads(tags) for (tags,) in database.execute("SELECT tags FROM task_run")]
@@ -157,7 +157,7 @@ def test_another_config_for_the_same_run_is_refused_with_the_difference(whole: P
 
 
 def test_the_server_s_memory_of_its_blocks_lies_in_the_home(whole: Path) -> None:
-    """Prefect's own place for it is the user's folder: a warning where there is none."""
+    """Prefect's default is the user's folder: a warning for users without a folder."""
     assert (whole / "prefect" / "memo_store.toml").is_file()
 
 

@@ -1,4 +1,4 @@
-"""A run killed while it samples, trains and commits goes on with the same command and ends with each key once."""
+"""A run killed during sampling, training and a commit resumes with the same command; each key exists once."""
 
 import shutil
 import time
@@ -16,7 +16,7 @@ KEYS = "SELECT iteration, purpose, problem_id, turn, sample, shard, split FROM r
 
 
 def kill_when(home: Path, log: Path, moment: Moment, pause: float) -> None:
-    """Start the run, kill its main process at a moment, and see that nothing that it started lives on."""
+    """Start the run, kill the main process at a moment, and check that no process of the run lives on."""
     process = started(home, log, *COMMAND)
     wait_for(moment, home, process, log, pause=pause, timeout=300)
     process.kill()
@@ -28,11 +28,12 @@ def kill_when(home: Path, log: Path, moment: Moment, pause: float) -> None:
 
 
 def queries_during(home: Path, log: Path) -> int:
-    """Run to the end while asking the lake all the time; every answer must hold whole (shard, turn)s only."""
+    """Run to the end and query the lake meanwhile: every answer holds complete work units only."""
     process = started(home, log, *COMMAND)
     responses = {"collect": (4, 16), "eval_sequential": (4, 4, 4), "eval_parallel": (12,)}  # of a shard, by turn
     asked = 0
     while process.poll() is None:
+        time.sleep(0.2)  # a query from another process; without the pause it would take a core from the run
         rows = query(home, "SELECT purpose, turn, shard, iteration, count(*) n FROM rollouts GROUP BY ALL")
         assert all(row["n"] == responses[row["purpose"]][row["turn"] - 1] for row in rows)
         asked += 1
@@ -47,8 +48,8 @@ def test_a_run_killed_three_times_ends_with_the_keys_of_an_undisturbed_one(whole
         " WHERE purpose = 'collect' AND iteration = 1 GROUP BY ALL"
     )
 
-    for _ in range(3):  # the moment lasts some tenths of a second: a kill that came too late is tried again
-        # Its first turn is in the lake then; other shards' second turns are not.
+    for _ in range(3):  # the moment lasts tenths of a second: a late kill is repeated
+        # At this moment the shard's first turn is in the lake, and some second turns are not.
         kill_when(home, log, sampled("whole", "collect-1-*-turn-2"), pause=0.001)
         before = query(home, stamps)
         if len(before) < 8:

@@ -1,4 +1,4 @@
-"""A whole run with a second local model as teacher and two training workers, watched from outside.
+"""A run with a second local model as teacher and two training workers, watched from outside.
 
 The claims: where the processes listen, who is let in, which engines live while training, and no secret gets out.
 """
@@ -33,7 +33,7 @@ PLANTED = {
 
 
 class Watch:
-    """The processes of a home over time: addresses that they listen on, command lines, engines at the first step."""
+    """The processes of a home over time: listening addresses, command lines, engines at the first training step."""
 
     def __init__(self, home: Path, teacher: Path) -> None:
         self.home, self.teacher = home, f"teacher:{teacher}"
@@ -71,7 +71,7 @@ class Watch:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watch:
-    """The watch over a run of one iteration that has ended well."""
+    """The watch over a finished run of one iteration."""
     folder = tmp_path_factory.mktemp("watched")
     watch = Watch(folder / "home", make_teacher(folder / "weights"))
     command = ["run", TINY, "--run", RUN, "iterations=1", "train.workers=2", TURNS]

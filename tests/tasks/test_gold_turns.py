@@ -1,4 +1,4 @@
-"""Gold turns: the worked solutions as rollouts of policy `gold`, through the stages, with no engine and no Ray."""
+"""Gold turns: worked solutions become rollouts of policy `gold` and pass all stages without an engine and Ray."""
 
 from __future__ import annotations
 
