@@ -68,38 +68,38 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=8, help="timed steps")
     options.add_argument("--batch", type=int, default=64, help="sequences in a step")
     options.add_argument("--row-tokens", type=int, default=8192, help="tokens in a forward pass")
-    given = options.parse_args()
-    if given.device == "cuda" and not torch.cuda.is_available():
+    arguments = options.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
         print(
             "no CUDA GPU here: run this on a machine with one, or try it with --device cpu --shapes tiny",
             file=sys.stderr,
         )
         sys.exit(2)
-    dtype = "bfloat16" if given.device == "cuda" else "float32"
-    limit = matmul_rate(given.device, dtype)
-    where = torch.cuda.get_device_name() if given.device == "cuda" else "CPU, a trial of the code and no result"
+    dtype = "bfloat16" if arguments.device == "cuda" else "float32"
+    limit = matmul_rate(arguments.device, dtype)
+    where = torch.cuda.get_device_name() if arguments.device == "cuda" else "CPU, a trial of the code and no result"
     print(
         f"{where}: {limit / 1e12:.3g} TFLOP/s in {dtype} matrix products. {machine('torch', 'transformers', 'peft')}\n"
     )
-    rows = [line for name in given.shapes for line in measured(name, given, limit)]
+    rows = [line for name in arguments.shapes for line in measured(name, arguments, limit)]
     head = ["shape", "way", "useful tokens/s", "share of the limit", "faster by", "peak memory, GiB", "last loss"]
     print(table(head, rows))
 
 
-def measured(name: str, given: Any, limit: float) -> list[list[str]]:
+def measured(name: str, arguments: Any, limit: float) -> list[list[str]]:
     """A line of the table for each way."""
     shape = SHAPES[name]
-    rows = make_rows((WARM + given.steps) * given.batch, shape.sizes[-1])
-    across = max(1, round(given.row_tokens / float(rows.lengths.mean() * 1.3)))  # sequences of a padded pass
-    packed = "flash_attention_2" if given.device == "cuda" and is_flash_attn_2_available() else "sdpa"
-    ways = {"padded": ("sdpa", 0, across), f"packed, {packed}": (packed, given.row_tokens, 1)}
-    if given.device == "cuda":
+    rows = make_rows((WARM + arguments.steps) * arguments.batch, shape.sizes[-1])
+    across = max(1, round(arguments.row_tokens / float(rows.lengths.mean() * 1.3)))  # sequences of a padded pass
+    packed = "flash_attention_2" if arguments.device == "cuda" and is_flash_attn_2_available() else "sdpa"
+    ways = {"padded": ("sdpa", 0, across), f"packed, {packed}": (packed, arguments.row_tokens, 1)}
+    if arguments.device == "cuda":
         register()
-        ways["packed, torch varlen"] = (VARLEN, given.row_tokens, 1)
+        ways["packed, torch varlen"] = (VARLEN, arguments.row_tokens, 1)
     lines, slowest = [], 0.0
     for way, (attention, row_tokens, micro_rows) in ways.items():
-        spec = replace(job_of(given, shape), row_tokens=row_tokens, micro_rows=micro_rows)
-        rate, parameters, loss, memory = train(spec, shape, rows, attention, given)
+        spec = replace(spec_of(arguments, shape), row_tokens=row_tokens, micro_rows=micro_rows)
+        rate, parameters, loss, memory = train(spec, shape, rows, attention, arguments)
         slowest = slowest or rate
         flop = (4 if shape.lora else 6) * parameters
         progress(f"{name}, {way}: {rate:,.0f} tokens/s")
@@ -108,10 +108,10 @@ def measured(name: str, given: Any, limit: float) -> list[list[str]]:
     return lines
 
 
-def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, given: Any) -> tuple[float, int, float, float]:
+def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, arguments: Any) -> tuple[float, int, float, float]:
     """Useful tokens a second after the first steps, parameters, the last loss, and the peak memory in GiB."""
-    cuda = given.device == "cuda"
-    model = make_model_on(shape, spec, attention, given.device)
+    cuda = arguments.device == "cuda"
+    model = make_model(shape, spec, attention, arguments.device)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     ends: list[tuple[float, int, float]] = []
 
@@ -132,7 +132,7 @@ def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, given: Any)
     return (after - before) / (ended - begun), parameters, loss, memory
 
 
-def make_model_on(shape: Shape, spec: TrainSpec, attention: str, device: str) -> Any:
+def make_model(shape: Shape, spec: TrainSpec, attention: str, device: str) -> Any:
     """A Llama of random weights on the device, held as rise.core.training.model.load_model holds a trained one."""
     width, mlp, layers, heads, kv_heads, vocabulary = shape.sizes
     config = LlamaConfig(
@@ -166,17 +166,17 @@ def make_rows(count: int, vocabulary: int) -> Rows:
     return Rows(random.integers(0, vocabulary, starts[-1]), mask, starts, weights)
 
 
-def job_of(given: Any, shape: Shape) -> TrainSpec:
-    optim = Optim(learning_rate=1e-5, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=given.batch)
+def spec_of(arguments: Any, shape: Shape) -> TrainSpec:
+    optim = Optim(learning_rate=1e-5, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=arguments.batch)
     return TrainSpec(
         **{"rows_path": "", "weights_dir": "", "adapter_dir": None, "out_dir": "", "log_path": "", "threads": 0},
         adapter=Adapter.lora if shape.lora else Adapter.none,
         lora=Lora(),
         loss=LossReduction.token_mean,
         optim=optim,
-        row_tokens=given.row_tokens,
+        row_tokens=arguments.row_tokens,
         micro_rows=1,
-        dtype="bfloat16" if given.device == "cuda" else "float32",
+        dtype="bfloat16" if arguments.device == "cuda" else "float32",
         gradient_checkpointing=shape.lora,
         seed=0,
     )

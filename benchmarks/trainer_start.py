@@ -35,6 +35,7 @@ RETURN_SECONDS = 10.0  # between two trainings: long enough for Ray to end proce
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--repeats", type=int, default=3, help="of every way; medians are printed")
+    options.add_argument("--smoke", action="store_true", help="one repeat")
     arguments = options.parse_args()
     print(machine("torch", "transformers", "ray") + "\n")
     with tempfile.TemporaryDirectory(prefix="trainer-start-") as folder:
@@ -42,7 +43,7 @@ def main() -> None:
             load_config("demo", ["problems.train_size=200", "problems.eval_size=8"]), 32, 32, Path(folder), threads=1
         )
         ways = {"new": lambda: new(spec), "warm": lambda: warm(spec), "second": lambda: second(spec)}
-        seconds = in_turns(ways, arguments.repeats)
+        seconds = in_turns(ways, 1 if arguments.smoke else arguments.repeats)
     print(table(["process", "seconds to the first step"], [[name, f"{value:.1f}"] for name, value in seconds.items()]))
 
 

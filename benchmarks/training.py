@@ -75,15 +75,15 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=1, help="of every way; medians are printed")
     options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options.add_argument("--profile", action="store_true", help="only print where our time goes, by operator")
-    given = options.parse_args()
-    torch.set_num_threads(given.threads)
-    print(f"{machine('torch', 'transformers')} {given.threads} threads.\n")
-    for name in given.models:
+    arguments = options.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(f"{machine('torch', 'transformers')} {arguments.threads} threads.\n")
+    for name in arguments.models:
         case = CASES[name]
-        case = replace(case, batch=given.batch or case.batch, batches=given.batches or case.batches)
+        case = replace(case, batch=arguments.batch or case.batch, batches=arguments.batches or case.batches)
         with tempfile.TemporaryDirectory(prefix="training-benchmark-") as folder:
-            config, spec = prepared(case, Path(folder), given.threads)
-            print(profiled(spec) if given.profile else measured(case, config, spec, given.repeats), flush=True)
+            config, spec = prepared(case, Path(folder), arguments.threads)
+            print(profiled(spec) if arguments.profile else measured(case, config, spec, arguments.repeats), flush=True)
 
 
 def prepared(case: Case, folder: Path, threads: int) -> tuple[Config, TrainSpec]:
@@ -95,9 +95,9 @@ def prepared(case: Case, folder: Path, threads: int) -> tuple[Config, TrainSpec]
 
 def profiled(spec: TrainSpec) -> str:
     """The operators that take most of the time of this project's steps."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         ours(spec, load_rows(spec.rows_path))
-    return str(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=15, max_name_column_width=45))
+    return str(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=15, max_name_column_width=45))
 
 
 def measured(case: Case, config: Config, spec: TrainSpec, repeats: int) -> str:
@@ -117,14 +117,14 @@ def ways(spec: TrainSpec, rows: Rows, config: Config, case: Case) -> dict[str, C
     alike = spec.row_tokens * spec.micro_rows / float(rows.lengths.mean() * 1.3)
     sequences = next(n for n in range(1, case.batch + 1) if case.batch % n == 0 and n >= min(alike, case.batch))
     fewer = min(case.published, case.batches)
-    found = {
+    ways_ = {
         OURS: lambda: ours(spec, rows),
         PADDED: lambda: trainer(spec, rows, sequences, None, case.batches + 1),
         PUBLISHED.format(longest): lambda: trainer(spec, rows, 1, longest, fewer + 1),
     }
     if profile < longest:
-        found[SHORTER.format(profile)] = lambda: trainer(spec, rows, 1, profile, fewer + 1)
-    return found
+        ways_[SHORTER.format(profile)] = lambda: trainer(spec, rows, 1, profile, fewer + 1)
+    return ways_
 
 
 def padded_to(config: Config) -> int:

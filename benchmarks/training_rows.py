@@ -1,4 +1,4 @@
-"""What the training benchmarks train on: rows of the lengths of RISE's examples, rendered as the product does."""
+"""Rows of the training benchmarks: lengths of RISE's examples, rendered as the product does."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ REVISIONS = 0.6  # share of the examples that answer a later turn's state
 REWARDS = {1.0: 0.5, 0.0: 0.45, -1.0: 0.05}  # and how many examples have each
 
 
-def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: int) -> TrainSpec:
-    """A model folder, and one fine-tuning of all its weights on so many rows in batches of `batch` examples."""
+def prepare(config: Config, examples: int, batch: int, out: Path, threads: int) -> TrainSpec:
+    """Build a model folder and describe a fine-tuning of all weights on `examples` rows, `batch` in a step."""
     problems = load_problems(config).train
     texts = [text for problem in problems for text in (problem.problem, problem.solution or problem.answer)]
     words = [config.dialogue.problem, config.dialogue.feedback]
-    build(config, texts + words, folder_ / "model")
-    write_rows(folder_ / "rows.parquet", make_rows(config, folder_ / "model", examples))
-    # A constant rate and no decay: what another trainer does with the same setting is then the same.
+    build(config, texts + words, out / "model")
+    write_rows(out / "rows.parquet", make_rows(config, out / "model", examples))
+    # A constant rate and no decay: another trainer does the same with the same setting.
     optim = Optim(learning_rate=1e-4, schedule=Schedule.constant, warmup=0.0, epochs=1, batch_size=batch)
     return TrainSpec(
-        rows_path=str(folder_ / "rows.parquet"),
-        weights_dir=str(folder_ / "model"),
+        rows_path=str(out / "rows.parquet"),
+        weights_dir=str(out / "model"),
         adapter_dir=None,
         adapter=config.train.adapter,
         lora=config.train.lora,
@@ -42,14 +42,14 @@ def prepare(config: Config, examples: int, batch: int, folder_: Path, threads: i
         dtype="float32",
         gradient_checkpointing=False,
         seed=0,
-        out_dir=str(folder_ / "out"),
+        out_dir=str(out / "out"),
         threads=threads,
-        log_path=str(folder_ / "log.jsonl"),
+        log_path=str(out / "log.jsonl"),
     )
 
 
 def make_rows(config: Config, model: Path, count: int) -> list[TrainRow]:
-    """Examples of problems in random order, 60% of them revisions: the state holds the attempts before a later turn.
+    """Draw `count` examples of problems in random order, 60% of them revisions with earlier attempts in the state.
 
     The turn is drawn from the profile's plan, its window kept. Attempts and responses are worked solutions of other
     problems, so lengths vary as a trained model's do.

@@ -20,7 +20,7 @@ from rise.core.training.trainer import optimise
 
 @dataclass(frozen=True)
 class Steps:
-    """What the steps of one training gave: useful tokens a second after the first step, every step's loss."""
+    """The steps of one training: useful tokens a second after the first step, and every step's loss."""
 
     rate: float
     losses: list[float]
@@ -28,7 +28,7 @@ class Steps:
 
 
 def ours(spec: TrainSpec, rows: Rows) -> Steps:
-    """This project's loop as `rise run` runs it, without loading and saving."""
+    """Train with this project's loop as `rise run` does, without loading and saving."""
     torch.manual_seed(spec.seed)
     model = load_model(spec, torch.device("cpu"))
     ends: list[tuple[float, int, float]] = []
@@ -47,8 +47,13 @@ def rate_of(ends: list[tuple[float, int]]) -> float:
 
 
 def trainer(spec: TrainSpec, rows: Rows, sequences: int, width: int | None, steps: int) -> Steps:
-    """transformers' Trainer on the same batches, `sequences` (a divisor of it) in a pass, padded to their longest or to
-    `width`; `steps` optimiser steps."""
+    """Train with transformers' Trainer on the same batches.
+
+    Args:
+        sequences: Sequences in a forward pass; divides the batch.
+        width: Tokens of a padded sequence; None pads to the longest of a pass.
+        steps: Optimiser steps.
+    """
     torch.manual_seed(spec.seed)
     batch = spec.optim.batch_size
     order = [index for _, examples in global_batches(len(rows), spec.optim, spec.seed) for index in examples]
@@ -88,14 +93,14 @@ def trainer(spec: TrainSpec, rows: Rows, sequences: int, width: int | None, step
 
 
 class Weighted(Trainer):
-    """Trainer with the reward-weighted loss, computed as one would on a padded batch: logits at every position."""
+    """Trainer with the reward-weighted loss on a padded batch: logits at every position."""
 
     batch = 1
 
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.losses: list[float] = []
-        # The loss is this pass's share of the batch's already: nothing is left to divide by.
+        # `compute_loss` returns the pass's share of the batch's loss; Trainer must not divide again.
         self.loss_is_scaled_for_ga = True
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -114,7 +119,7 @@ class Weighted(Trainer):
 
 
 class Clock(TrainerCallback):
-    """When each optimiser step ended."""
+    """The end of each optimiser step."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []

@@ -1,1 +1,1 @@
-"""Fine-tuning by reward-weighted regression: weights, loss, packing, loop in plain PyTorch; Ray Train runs it."""
+"""Fine-tuning by reward-weighted regression: loss, packing and loop in plain PyTorch, run by Ray Train."""
