@@ -33,9 +33,9 @@ def plain_loss(model: Any, rows: list[TrainRow], reduction: LossReduction) -> to
 
 
 def gradients(model: Any) -> dict[str, torch.Tensor]:
-    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    actual = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad(set_to_none=True)
-    return found
+    return actual
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "qwen2"])
@@ -57,10 +57,10 @@ def test_any_packing_gives_the_plain_loss_and_gradient(
     loss = gradient(model, passes, 11, half=False, world_size=1)
 
     assert loss == pytest.approx(expected.item(), rel=1e-5)
-    found = gradients(model)
-    assert found.keys() == expected_gradients.keys()
+    actual = gradients(model)
+    assert actual.keys() == expected_gradients.keys()
     for name, value in expected_gradients.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5 * expected.item(), msg=name)
+        torch.testing.assert_close(actual[name], value, rtol=1e-4, atol=1e-5 * expected.item(), msg=name)
 
 
 def test_the_shares_of_the_workers_sum_to_the_whole_gradient(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_logits_at_the_targets_equal_full_logits(tmp_path: Path, family: str) ->
     batch = collate(load_rows(tmp_path / "rows.parquet"), [[0, 1], [2, 3]], LossReduction.token_mean)
     with torch.no_grad():
         full = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
-        some = target_logits(model, batch)
-    torch.testing.assert_close(some, full.flatten(0, 1)[batch.sources])
+        few = target_logits(model, batch)
+    torch.testing.assert_close(few, full.flatten(0, 1)[batch.sources])
 
 
 def test_a_soft_cap_on_logits_is_kept(tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_a_soft_cap_on_logits_is_kept(tmp_path: Path) -> None:
     batch = collate(load_rows(tmp_path / "rows.parquet"), [[0], [1]], LossReduction.token_mean)
     with torch.no_grad():
         full = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
-        some = target_logits(model, batch)
-    assert some.abs().max() <= 0.5
-    torch.testing.assert_close(some, full.flatten(0, 1)[batch.sources])
+        few = target_logits(model, batch)
+    assert few.abs().max() <= 0.5
+    torch.testing.assert_close(few, full.flatten(0, 1)[batch.sources])
 
 
 def test_logits_through_lora_equal_full_logits(spec: TrainSpec) -> None:
@@ -128,8 +128,8 @@ def test_logits_through_lora_equal_full_logits(spec: TrainSpec) -> None:
         base = model.get_base_model()
         with model.disable_adapter():
             without = base(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False).logits
-        some = target_logits(model, batch)
-    torch.testing.assert_close(some, full.flatten(0, 1)[batch.sources])
+        few = target_logits(model, batch)
+    torch.testing.assert_close(few, full.flatten(0, 1)[batch.sources])
     assert not torch.allclose(full, without, atol=1e-2)
 
 

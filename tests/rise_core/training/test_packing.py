@@ -1,3 +1,5 @@
+"""Packing: every sequence once, positions that restart, passes that hold all examples."""
+
 from __future__ import annotations
 
 from pathlib import Path

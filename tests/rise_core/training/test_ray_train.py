@@ -1,4 +1,4 @@
-"""The real thing: Ray Train on a Ray of its own."""
+"""Whole fine-tunings through Ray Train, on a Ray of their own."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def cluster(no_ray: None) -> Iterator[None]:
 
 def processes(*names: str) -> list[psutil.Process]:
     """Processes of this Ray with one of the names in their title; one that has just ended has none."""
-    found = []
+    running = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a zombie is one
             if any(name in " ".join(process.cmdline()) for name in names):
-                found.append(process)
-    return found
+                running.append(process)
+    return running
 
 
 def assert_nothing_left() -> None:
-    """Ray ends processes a moment after it says so. The warm, idle process of a finished task is no leftover."""
+    """Ray ends processes a moment after it says so. The idle process of a finished task is no leftover."""
     left = processes("fine_tune", "run_trainer", "TrainController", "RayTrainWorker")
     _, alive = psutil.wait_procs(left, timeout=30)
     assert alive == []

@@ -1,3 +1,5 @@
+"""Training rows on disk: read back as written; a row that cannot be trained on is named."""
+
 from __future__ import annotations
 
 import math

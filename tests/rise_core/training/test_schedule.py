@@ -1,3 +1,5 @@
+"""The order of examples and the learning rate of each step."""
+
 from __future__ import annotations
 
 import pytest

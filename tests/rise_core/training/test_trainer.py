@@ -62,7 +62,7 @@ def test_a_long_log_is_thinned_but_the_file_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("adapter", list(Adapter))
-def test_the_same_job_gives_the_same_bytes(spec: TrainSpec, tmp_path: Path, adapter: Adapter) -> None:
+def test_the_same_spec_gives_the_same_bytes(spec: TrainSpec, tmp_path: Path, adapter: Adapter) -> None:
     lora = dataclasses.replace(spec.lora, dropout=0.1)
     for out in ("one", "two"):
         run(spec, adapter=adapter, lora=lora, out_dir=str(tmp_path / out))
@@ -81,7 +81,7 @@ def test_a_full_checkpoint_loads_and_differs_from_its_start(spec: TrainSpec) -> 
     assert_no_machine_path(Path(spec.out_dir))
 
 
-def test_a_checkpoint_is_saved_in_the_dtype_of_the_job(spec: TrainSpec) -> None:
+def test_a_checkpoint_is_saved_in_the_dtype_of_the_spec(spec: TrainSpec) -> None:
     run(spec, dtype="bfloat16")
     assert {tensor.dtype for tensor in load_file(Path(spec.out_dir) / "model.safetensors").values()} == {torch.bfloat16}
 
