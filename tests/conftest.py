@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,32 +25,42 @@ pytest_plugins = ["tests.rise_core.answering.teacher_fixtures"]  # a vLLM server
 # Fixture → marker. A test that uses the fixture, directly or through another fixture, gets the marker.
 TIERS = {"whole": "service", "ray_session": "service", "prefect_server": "service", "teacher_server": "service"}
 TIERS |= {"served": "deployment", "chromium": "browser"}
-SLOW = ("service", "run", "fault", "deployment", "browser")  # first, so that short files fill the end
+SLOW = ("service", "run", "fault", "deployment", "browser")  # early, so that short files fill the end
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their fixtures, and order the files."""
-    first: dict[Path, int] = {}
+    needs: dict[Path, set[str]] = defaultdict(set)  # file → fixtures and markers of all tests
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        for fixture in TIERS.keys() & set(fixtures):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for fixture in TIERS.keys() & fixtures:
             item.add_marker(TIERS[fixture])
-        first[item.path] = min(turn(item), first.get(item.path, 2))
-    items.sort(key=lambda item: first[item.path])
+        needs[item.path] |= fixtures | {marker.name for marker in item.iter_markers()}
+    items.sort(key=lambda item: rank(item.path, needs[item.path]))
 
 
-def turn(item: pytest.Item) -> int:
-    """Tests that must not meet a running Ray come first, then those that take long, then the short ones."""
-    if "no_ray" in getattr(item, "fixturenames", ()):
+def rank(file: Path, needs: set[str]) -> int:
+    """Order files: the start of `whole`, tests of a process without Ray, other services, users of `whole`, the rest.
+
+    The first file starts the run `whole`, so the other process finds the run finished when tests of `whole` come up.
+    """
+    if file.name == "test_one_iteration.py":
         return 0
-    return 1 if any(item.get_closest_marker(name) for name in SLOW) else 2
+    if "no_ray" in needs:
+        return 1
+    if "whole" in needs:
+        return 3
+    return 2 if needs & set(SLOW) else 4
 
 
 # Path → group. Under `-n 2` each file runs in one process; the files of a group run in the same process, since every
 # process starts its own Ray, teacher and `make server`.
 GROUPS = {
-    "tests/deployments/": "make server",
+    "tests/deployments/test_browser.py": "make server",
+    "tests/deployments/test_deployment.py": "make server",
+    "tests/deployments/test_limits.py": "make server",
+    "tests/deployments/test_operating.py": "make server",
     "tests/flows/test_endpoint_teacher.py": "teacher",
     "tests/rise_core/answering/test_local_teacher.py": "Ray",  # before the row of its folder: the first match counts
     "tests/rise_core/answering/": "teacher",
