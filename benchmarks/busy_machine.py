@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/busy_machine.py > busy_machine.md          # about 10 minutes
     .venv/bin/python benchmarks/busy_machine.py --smoke
 
-Two ways of the same loop (rise.core.training.trainer.optimise) with a thread per core, each in a process of its own:
+Two ways of the same loop (rise_core.training.trainer.optimise) with a thread per core, each in a process of its own:
 
 - spinning: OpenMP's threads spin while they wait, at niceness 15, the settings that Ray gives a process by itself;
-- passive: OMP_WAIT_POLICY=PASSIVE at the niceness of the caller, as rise.core.training.trainer_process starts one.
+- passive: OMP_WAIT_POLICY=PASSIVE at the niceness of the caller, as rise_core.training.trainer_process starts one.
 
 Models: the demo's, and a random Llama with SmolLM2's width and MLP in 4 layers. The first steps are not timed. A busy
 process beside a thread on each of N cores leaves training N / (N + 1) of its speed where the scheduler moves threads,
@@ -116,10 +116,10 @@ def steps_per_second(model: str, seconds: float) -> float:
     import torch
     from training_rows import prepare
 
-    from rise.core.config.load import load_config
-    from rise.core.training.model import load_model
-    from rise.core.training.row_file import load_rows
-    from rise.core.training.trainer import optimise
+    from rise_core.config.load import load_config
+    from rise_core.training.model import load_model
+    from rise_core.training.row_file import load_rows
+    from rise_core.training.trainer import optimise
 
     profile, *overrides = MODELS[model]
     ends: list[float] = []

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from rise.core.engine.actor import EngineInfo
-from rise.core.engine.batches import CompletionBatch, Ragged, RequestBatch
-from rise.core.engine.settings import EngineSpec
-from rise.core.records import Checkpoint, SamplingSettings
+from rise_core.engine.actor import EngineInfo
+from rise_core.engine.batches import CompletionBatch, Ragged, RequestBatch
+from rise_core.engine.settings import EngineSpec
+from rise_core.records import Checkpoint, SamplingSettings
 
 RESPONSE = 24  # tokens, the stop token included
 
 
 class Canned:
-    """What rise.core.engine.actor.EngineActor offers, without an engine."""
+    """What rise_core.engine.actor.EngineActor offers, without an engine."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
         self.vocabulary = 0

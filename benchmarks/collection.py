@@ -91,7 +91,7 @@ def measure(case: Case, home: Path) -> str:
     same.append("select.first_turn.wrong=1.0")  # also where a model solves nothing, something is picked and written
     overrides = [*case.overrides, *same, f"model.name={base}", "boost.problems=0"]
     with context_of(f"one-{case.profile}", case.profile, overrides) as context:
-        from rise.core.engine.settings import environment
+        from rise_core.engine.settings import environment
 
         settings = sampler_settings(context, case.threads)
         context.answering.serve(context.checkpoint(0))
@@ -154,8 +154,8 @@ def sampler_settings(context, threads: int) -> dict[str, Any]:  # type: ignore[n
 
 def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
     """Every response of a collection as a request of its own, turn by turn: its problem, prompt, seed and length."""
-    from rise.core.method.episode import State
-    from rise.storage import rollouts
+    from rise_core.method.episode import State
+    from storage import rollouts
 
     rows = rollouts.read(context.lake, context.name, iteration, "collect")
     first = {row.problem_id: row.response for row in rows if row.turn == 1}

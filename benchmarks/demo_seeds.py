@@ -16,13 +16,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise.core.config.load import load_config
-from rise.core.errors import UserError
-from rise.core.records import Metric
-from rise.flows.cli.compared_runs import read_comparison
-from rise.storage import metric_rows
-from rise.storage.home import Home
-from rise.storage.lake import Lake
+from flows.cli.compared_runs import read_comparison
+from rise_core.config.load import load_config
+from rise_core.errors import UserError
+from rise_core.records import Metric
+from storage import metric_rows
+from storage.home import Home
+from storage.lake import Lake
 
 VOTES = ("m1@t1", "m5@t1", "m1@t5")
 BEST = "m1@tK - best of"

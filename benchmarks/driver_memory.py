@@ -55,8 +55,8 @@ def main() -> None:
 def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
     from canned import RESPONSE, Canned
 
-    from rise.core.engine import replica
-    from rise.tasks.fine_tune import read_spec
+    from rise_core.engine import replica
+    from tasks.fine_tune import read_spec
 
     replica.EngineActor = Canned  # type: ignore[assignment, misc]
     overrides = [

@@ -123,7 +123,7 @@ def measured(context: Any, in_seconds: bool = False) -> Callable[[], float]:
 
 def stragglers(given: argparse.Namespace, home: Path) -> str:
     """The same collection with and without a few very long responses."""
-    from rise.core.engine import replica
+    from rise_core.engine import replica
 
     size, shard = (64, 8) if given.smoke else (3000, 100)
     base = plain_model("demo", [*GROWN, "problems.train_size=200", "problems.eval_size=16"], home / "plain")

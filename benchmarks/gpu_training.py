@@ -4,7 +4,7 @@
     python benchmarks/gpu_training.py --device cpu --shapes tiny --steps 2      # the same code without a GPU, seconds
 
 Needs torch, transformers and peft, and nothing else: rise_core/training runs without Ray, vLLM, Prefect, DuckDB and
-Arrow. Three ways, all through this project's loop (rise.core.training.trainer.optimise), on the same batches:
+Arrow. Three ways, all through this project's loop (rise_core.training.trainer.optimise), on the same batches:
 
 - padded: a row a sequence, padded to the longest of its pass, causal scaled-dot-product attention;
 - packed, as the product does it here: flash attention 2 where package flash-attn is installed, else a dense mask;
@@ -33,12 +33,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import is_flash_attn_2_available
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where this project is not installed
-from rise.core.config.choices import Adapter, LossReduction, Schedule
-from rise.core.config.training_keys import Lora, Optim
-from rise.core.training.arrays import Rows
-from rise.core.training.model import with_lora
-from rise.core.training.spec import TrainSpec
-from rise.core.training.trainer import optimise
+from rise_core.config.choices import Adapter, LossReduction, Schedule
+from rise_core.config.training_keys import Lora, Optim
+from rise_core.training.arrays import Rows
+from rise_core.training.model import with_lora
+from rise_core.training.spec import TrainSpec
+from rise_core.training.trainer import optimise
 
 WARM = 2  # steps that are not timed
 MEAN, SPREAD, LONGEST = 350, 0.5, 1024  # tokens of a sequence (log-normal): a turn-2 state and response of GSM8K
@@ -133,7 +133,7 @@ def train(spec: TrainSpec, shape: Shape, rows: Rows, attention: str, arguments: 
 
 
 def make_model(shape: Shape, spec: TrainSpec, attention: str, device: str) -> Any:
-    """A Llama of random weights on the device, held as rise.core.training.model.load_model holds a trained one."""
+    """A Llama of random weights on the device, held as rise_core.training.model.load_model holds a trained one."""
     width, mlp, layers, heads, kv_heads, vocabulary = shape.sizes
     config = LlamaConfig(
         vocab_size=vocabulary,

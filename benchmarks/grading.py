@@ -22,9 +22,9 @@ import numpy as np
 from math_verify import parse, verify
 from measuring import data, held, in_turns, machine, parser, progress, table, timed
 
-from rise.core.records import Problem, Verdict
-from rise.core.verifiers.grading_pool import GradingPool
-from rise.core.verifiers.gsm8k import gold_answer
+from rise_core.records import Problem, Verdict
+from rise_core.verifiers.grading_pool import GradingPool
+from rise_core.verifiers.gsm8k import gold_answer
 
 Pair = tuple[str, Problem]
 ENDINGS = ("The answer is {}.", "#### {}", "So the final answer is \\boxed{{{}}}.", "The answer is ${}.", "Answer: {}")

@@ -27,14 +27,14 @@ import pyarrow as pa
 from lake_rows import Iteration, Pool, make_iteration, make_pool
 from measuring import data, held, machine, parser, progress, table, timed
 
-from rise.core.records import Problem, Rollout
-from rise.storage import problem_rows, rollouts
-from rise.storage.examples import mark_selected
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.maintenance import compact
-from rise.storage.transaction import Transaction
-from rise.storage.views import VIEWS
+from rise_core.records import Problem, Rollout
+from storage import problem_rows, rollouts
+from storage.examples import mark_selected
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.maintenance import compact
+from storage.transaction import Transaction
+from storage.views import VIEWS
 
 PER_RUN = 5  # iterations of a run
 JSON_TABLES = ("rollouts", "examples", "metrics", "problems")

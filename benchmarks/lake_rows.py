@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from rise.storage.columns import MOMENT, TOKENS
+from storage.columns import MOMENT, TOKENS
 
 SHARD = 256  # problems, as collect.shard_size is by default
 REVISIONS, TURNS, SAMPLES = 16, 5, 5
@@ -44,7 +44,7 @@ def make_pool(file: Path, problems: int, seed: int = 0) -> Pool:
     """The first `problems` of GSM8K's training file (from the start again where they are not enough)."""
     from transformers import AutoTokenizer
 
-    from rise.core.models.smollm2 import gguf_file
+    from rise_core.models.smollm2 import gguf_file
 
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     random = np.random.default_rng(seed)
@@ -113,7 +113,7 @@ def rollouts(
     problems: NDArray[np.int64],
     each: int,
 ) -> pa.Table:
-    """The rows of one shard's turn, `each` responses a problem, as rise.storage.rollouts would commit them."""
+    """The rows of one shard's turn, `each` responses a problem, as storage.rollouts would commit them."""
     n = len(problems) * each
     variant = random.integers(0, VARIANTS, (len(problems), 1)) + np.arange(each)
     drawn = (problems[:, None] * VARIANTS + variant % VARIANTS).reshape(-1)

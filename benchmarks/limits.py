@@ -79,7 +79,7 @@ def processor_seconds() -> float:
 def bare_rates(context: Any, home: Path, repeats: int) -> dict[str, float]:
     """Tokens a second of one bare engine with the requests of the first collection, and of two that share them by
     problem, each on a core of its own."""
-    from rise.core.engine.settings import environment
+    from rise_core.engine.settings import environment
 
     requests, settings, variables = (
         requests_of(context, 1),

@@ -73,10 +73,10 @@ def one_size(size: int, base: str) -> dict[str, Any]:
         f"collect.shard_size={min(500, max(10, size // 8))}",
     ]  # fmt: skip
     with at_home() as home:
-        from rise.core.engine.replica import Replica
-        from rise.flows.iterate import rise
-        from rise.storage.home import Home
-        from rise.storage.lake import Lake
+        from flows.iterate import rise
+        from rise_core.engine.replica import Replica
+        from storage.home import Home
+        from storage.lake import Lake
 
         calls = Spans()
         Replica.run = calls.around(Replica.run)  # type: ignore[method-assign]

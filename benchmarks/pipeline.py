@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rise.flows.cli.messages import quiet_flow_logs
-from rise.flows.local.environment import use_home
-from rise.flows.local.prefect_server import PrefectServer
+from flows.cli.messages import quiet_flow_logs
+from flows.local.environment import use_home
+from flows.local.prefect_server import PrefectServer
 
 if TYPE_CHECKING:
-    from rise.tasks.run.context import RunContext
+    from tasks.run.context import RunContext
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,8 +48,8 @@ def in_a_flow(work: Callable[[], T]) -> T:
 @contextmanager
 def context_of(run: str, profile: str, overrides: list[str]) -> Iterator[RunContext]:
     """A run opened as flows/iterate.py opens it, with its base checkpoint. Call it within a flow."""
-    from rise.tasks.prepare import prepare
-    from rise.tasks.run.opening import open_run
+    from tasks.prepare import prepare
+    from tasks.run.opening import open_run
 
     with open_run(run, profile, overrides, 0) as context:
         prepare(context)
@@ -64,9 +64,9 @@ def base_model(profile: str, overrides: list[str]) -> Path:
 
 def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
     """A profile's base model without any boost, in `folder`: one made from scratch has random weights."""
-    from rise.core import models
-    from rise.core.config.load import load_config
-    from rise.core.problems import load_problems
+    from rise_core import models
+    from rise_core.config.load import load_config
+    from rise_core.problems import load_problems
 
     config = load_config(profile, overrides)
     own = config.model.name == models.SCRATCH
@@ -78,11 +78,11 @@ def plain_model(profile: str, overrides: list[str], folder: Path) -> Path:
 def collect(context: RunContext, iteration: int) -> float:
     """Seconds of one collection as flows/iterate.py does it, from an empty prefix cache: every turn sampled, graded and
     committed, the improved responses picked and written. Engines are up before the clock starts."""
-    from rise.core.method.episode import collection_plan
-    from rise.flows.sampling import sample
-    from rise.tasks.pick_improved import pick_improved
-    from rise.tasks.tidy import tidy
-    from rise.tasks.write_parquet import write_parquet
+    from flows.sampling import sample
+    from rise_core.method.episode import collection_plan
+    from tasks.pick_improved import pick_improved
+    from tasks.tidy import tidy
+    from tasks.write_parquet import write_parquet
 
     engines = context.answering.serve(context.checkpoint(0))
     for replica in engines.replicas:
@@ -118,6 +118,6 @@ def parameters_of(folder: Path) -> int:
 
 def bare_arguments(context: RunContext) -> dict[str, Any]:
     """The arguments of vllm.EngineArgs of the run's engines, for a bare engine of the same kind."""
-    from rise.core.engine.settings import engine_arguments, learner_options
+    from rise_core.engine.settings import engine_arguments, learner_options
 
     return engine_arguments(checkpoint=context.checkpoint(0), **learner_options(context.config))

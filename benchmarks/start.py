@@ -56,9 +56,9 @@ def main() -> None:
 
 
 def measure(work: Path, smoke: bool, profile: bool) -> str:
-    from rise.core.config.load import load_config
-    from rise.core.engine.settings import engine_arguments, environment
-    from rise.core.records import Checkpoint
+    from rise_core.config.load import load_config
+    from rise_core.engine.settings import engine_arguments, environment
+    from rise_core.records import Checkpoint
 
     base = plain_model("demo", OVERRIDES, work / "model")
     config = load_config("demo", OVERRIDES)
@@ -117,7 +117,7 @@ def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -
             kinds = {
                 "EngineActor": "the engine",
                 RISE: "`rise run`",
-                "rise.flows.local.prefect_server": "Prefect's server",
+                "flows.local.prefect_server": "Prefect's server",
             }
             kind = next((kind for word, kind in kinds.items() if word in words), "Ray")
             found[process] = (kind, used.user + used.system)

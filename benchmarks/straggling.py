@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rise.core.engine import vllm_calls
-from rise.core.engine.actor import EngineActor
-from rise.core.records import SampleRequest, SamplingSettings
+from rise_core.engine import vllm_calls
+from rise_core.engine.actor import EngineActor
+from rise_core.records import SampleRequest, SamplingSettings
 
 SHORT, LONG = 20, 200
 ONE_IN = 100

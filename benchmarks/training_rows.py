@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rise.core.config.choices import LossReduction, Schedule
-from rise.core.config.keys import Config
-from rise.core.config.training_keys import Optim
-from rise.core.method.dialogue import solution_ids, state_ids
-from rise.core.models import build, folder
-from rise.core.problems import load_problems
-from rise.core.records import TrainRow
-from rise.core.training.row_file import write_rows
-from rise.core.training.spec import TrainSpec
+from rise_core.config.choices import LossReduction, Schedule
+from rise_core.config.keys import Config
+from rise_core.config.training_keys import Optim
+from rise_core.method.dialogue import solution_ids, state_ids
+from rise_core.models import build, folder
+from rise_core.problems import load_problems
+from rise_core.records import TrainRow
+from rise_core.training.row_file import write_rows
+from rise_core.training.spec import TrainSpec
 
 REVISIONS = 0.6  # share of the examples that answer a later turn's state
 REWARDS = {1.0: 0.5, 0.0: 0.45, -1.0: 0.05}  # and how many examples have each

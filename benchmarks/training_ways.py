@@ -11,11 +11,11 @@ from torch.nn import functional
 from torch.utils.data import SequentialSampler
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from rise.core.training.arrays import Rows
-from rise.core.training.model import load_model
-from rise.core.training.schedule import global_batches
-from rise.core.training.spec import TrainSpec
-from rise.core.training.trainer import optimise
+from rise_core.training.arrays import Rows
+from rise_core.training.model import load_model
+from rise_core.training.schedule import global_batches
+from rise_core.training.spec import TrainSpec
+from rise_core.training.trainer import optimise
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from rise.flows.local.environment import SERVER_AUTH
-from rise.storage.home import RUN_NAME, Home
+from flows.local.environment import SERVER_AUTH
+from storage.home import RUN_NAME, Home
 
 # Matched with the path as sent: a run's name needs no escapes, so an escaped path names no page.
 _PAGE = re.compile(rf"/runs/({RUN_NAME.pattern})/report\.html")

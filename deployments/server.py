@@ -21,7 +21,7 @@ import httpx
 from filelock import FileLock, Timeout
 
 from deployments.processes import RecordedProcess
-from rise.flows.local.environment import AUTH, QUIET, SERVER_AUTH
+from flows.local.environment import AUTH, QUIET, SERVER_AUTH
 
 _ROOT = Path(__file__).resolve().parent.parent
 PREFECT = str(Path(sys.executable).parent / "prefect")
@@ -87,7 +87,7 @@ def _stop(folder: Path) -> None:
 
 def deploy(env: Mapping[str, str]) -> None:
     """Make the work pool if missing, and create or update the deployments of prefect.yaml."""
-    run_command(env, sys.executable, "-c", "from rise.flows.local.provision import make_pool; make_pool()")
+    run_command(env, sys.executable, "-c", "from flows.local.provision import make_pool; make_pool()")
     run_command(env, PREFECT, "--no-prompt", "deploy", "--all")
 
 

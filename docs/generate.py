@@ -19,13 +19,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from rise.core.config.changes import may_change
-from rise.core.config.field_types import AT_EVALUATION, LATER
-from rise.core.config.keys import Config
-from rise.core.config.load import load_config
-from rise.core.config.profiles import BASELINES_DIR, CONF_DIR, baselines, profiles
-from rise.storage.schema import TABLES, Table
-from rise.storage.views import VIEWS, View
+from rise_core.config.changes import may_change
+from rise_core.config.field_types import AT_EVALUATION, LATER
+from rise_core.config.keys import Config
+from rise_core.config.load import load_config
+from rise_core.config.profiles import BASELINES_DIR, CONF_DIR, baselines, profiles
+from storage.schema import TABLES, Table
+from storage.views import VIEWS, View
 
 _FOLDER = Path(__file__).resolve().parent
 _BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)

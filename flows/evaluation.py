@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from prefect import flow
 
-from rise.flows.sampling import answer_held_out
-from rise.tasks.evaluate import evaluate
-from rise.tasks.prepare_split import prepare_split
-from rise.tasks.run.opening import open_evaluation
+from flows.sampling import answer_held_out
+from tasks.evaluate import evaluate
+from tasks.prepare_split import prepare_split
+from tasks.run.opening import open_evaluation
 
 
 @flow(

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from rise.core.config.profiles import baselines, profiles
-from rise.storage.home import RUN_NAME
+from rise_core.config.profiles import baselines, profiles
+from storage.home import RUN_NAME
 
 _MOST_ITERATIONS = 1000  # a slip of the finger would otherwise hold a machine for months
 

@@ -21,17 +21,17 @@ from __future__ import annotations
 
 from prefect import flow
 
-from rise.flows.form import Iterations, Overrides, ProfileName, RunName
-from rise.flows.sampling import answer_held_out, collect
-from rise.tasks.evaluate import evaluate
-from rise.tasks.fine_tune import fine_tune
-from rise.tasks.pick_improved import pick_improved
-from rise.tasks.prepare import prepare
-from rise.tasks.report.artifacts import report
-from rise.tasks.run.opening import open_run
-from rise.tasks.run.work import open_iterations
-from rise.tasks.tidy import tidy
-from rise.tasks.write_parquet import write_parquet
+from flows.form import Iterations, Overrides, ProfileName, RunName
+from flows.sampling import answer_held_out, collect
+from tasks.evaluate import evaluate
+from tasks.fine_tune import fine_tune
+from tasks.pick_improved import pick_improved
+from tasks.prepare import prepare
+from tasks.report.artifacts import report
+from tasks.run.opening import open_run
+from tasks.run.work import open_iterations
+from tasks.tidy import tidy
+from tasks.write_parquet import write_parquet
 
 
 @flow(name="rise", flow_run_name="{run}", description="Advance a named run by RISE iterations.", persist_result=False)

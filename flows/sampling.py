@@ -7,12 +7,12 @@ from pathlib import Path
 
 from prefect.futures import PrefectFuture, as_completed, wait
 
-from rise.core.method.episode import TurnPlan, WorkUnit, collection_plan, evaluation_plans
-from rise.core.records import Purpose
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.work import open_units, shards_in_flight
-from rise.tasks.sample_turns import sample_turns
-from rise.tasks.verify_answers import verify_answers
+from rise_core.method.episode import TurnPlan, WorkUnit, collection_plan, evaluation_plans
+from rise_core.records import Purpose
+from tasks.run.context import RunContext
+from tasks.run.work import open_units, shards_in_flight
+from tasks.sample_turns import sample_turns
+from tasks.verify_answers import verify_answers
 
 _Graded = PrefectFuture[None]
 _Sampled = PrefectFuture[Path | None]

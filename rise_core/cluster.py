@@ -24,7 +24,7 @@ from pathlib import Path
 import ray
 from ray._private import ray_constants
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 
 _NAMESPACE = "rise"
 _LONGEST_TMPDIR = 16  # characters: a socket's path has at most 107, and Ray's own part takes up to 90

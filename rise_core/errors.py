@@ -9,11 +9,11 @@ Vocabulary. Three kinds of failure end a command:
 | a bug | any other exception | 1 | the traceback |
 
 Classification. Bad input raises UserError as early as possible: before a lake, an engine or a server starts. Engines
-and training raise EngineError and TrainerLost. `rise.tasks.run.failures` turns both, and errors of the operating
+and training raise EngineError and TrainerLost. `tasks.run.failures` turns both, and errors of the operating
 system, Ray, DuckDB and the network, into RunStopped. EngineLost and KeyExists do not end a run by themselves: another
 engine serves the request, and the rows of the commit are in the lake already.
 
-Surfacing. `rise.flows.cli` prints the line and sets the exit status. A flow run fails with the same line as the
+Surfacing. `flows.cli` prints the line and sets the exit status. A flow run fails with the same line as the
 message of the state. A pool or client on the way down raises Closed or EngineClosed and prints nothing: the cause is
 logged elsewhere.
 
@@ -22,7 +22,7 @@ Messages may quote hostile input. UserError and RunStopped therefore hold a sing
 
 from __future__ import annotations
 
-from rise.core.text import one_line
+from rise_core.text import one_line
 
 
 class UserError(Exception):

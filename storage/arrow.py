@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from rise.storage.columns import Column
-from rise.storage.schema import Table
+from storage.columns import Column
+from storage.schema import Table
 
 _R = TypeVar("_R")
 

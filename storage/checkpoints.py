@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from rise.core.errors import KeyExists, UserError
-from rise.core.records import Checkpoint
-from rise.storage import arrow
-from rise.storage.home import inside
-from rise.storage.lake import Lake
-from rise.storage.publishing import check_published
-from rise.storage.schema import CHECKPOINTS
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists, UserError
+from rise_core.records import Checkpoint
+from storage import arrow
+from storage.home import inside
+from storage.lake import Lake
+from storage.publishing import check_published
+from storage.schema import CHECKPOINTS
+from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

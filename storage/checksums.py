@@ -15,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from rise.core.atomic import atomic_file
-from rise.core.errors import UserError
-from rise.storage.location import LakeLocation, is_url
+from rise_core.atomic import atomic_file
+from rise_core.errors import UserError
+from storage.location import LakeLocation, is_url
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 # Data files and delete files from DuckLake's own tables, with the run of their rows; without one, several runs may

@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import duckdb
 
-from rise.core.errors import UserError
-from rise.storage.location import LakeLocation
-from rise.storage.schema import SCHEMA_VERSION, TABLES
-from rise.storage.views import VIEWS
+from rise_core.errors import UserError
+from storage.location import LakeLocation
+from storage.schema import SCHEMA_VERSION, TABLES
+from storage.views import VIEWS
 
 VERSIONS = "`SELECT * FROM snapshots()` lists the versions"
 _RELATIONS = (

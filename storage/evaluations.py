@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rise.core.errors import KeyExists
-from rise.core.records import Problem
-from rise.storage import arrow, problem_rows
-from rise.storage.lake import Lake
-from rise.storage.schema import EVALUATIONS
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists
+from rise_core.records import Problem
+from storage import arrow, problem_rows
+from storage.lake import Lake
+from storage.schema import EVALUATIONS
+from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

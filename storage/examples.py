@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rise.core.errors import KeyExists
-from rise.core.records import Example, Purpose
-from rise.core.streams import batched
-from rise.storage import arrow, memory
-from rise.storage.arrow import field_names
-from rise.storage.lake import Lake
-from rise.storage.schema import EXAMPLES
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists
+from rise_core.records import Example, Purpose
+from rise_core.streams import batched
+from storage import arrow, memory
+from storage.arrow import field_names
+from storage.lake import Lake
+from storage.schema import EXAMPLES
+from storage.transaction import Transaction
 
 SHARDS_PER_UPDATE = 8  # DuckDB holds each row that it marks whole, with its text and its tokens
 _BATCH = 4096  # examples that are Python objects at a time

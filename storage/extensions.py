@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 
 
 def extension_file(name: str) -> Path:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rise.core.errors import UserError
-from rise.storage.location import LakeLocation
+from rise_core.errors import UserError
+from storage.location import LakeLocation
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

@@ -19,13 +19,13 @@ import duckdb
 import pyarrow as pa
 from filelock import FileLock
 
-from rise.core.errors import UserError
-from rise.core.text import first_line
-from rise.storage import checksums, creation, transaction
-from rise.storage.location import LakeLocation, check_catalog
-from rise.storage.patience import PATIENCE, patiently
-from rise.storage.session import lock_down, open_session
-from rise.storage.transaction import Transaction
+from rise_core.errors import UserError
+from rise_core.text import first_line
+from storage import checksums, creation, transaction
+from storage.location import LakeLocation, check_catalog
+from storage.patience import PATIENCE, patiently
+from storage.session import lock_down, open_session
+from storage.transaction import Transaction
 
 
 class Lake:

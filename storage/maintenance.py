@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from rise.storage import checksums
-from rise.storage.lake import Lake
-from rise.storage.patience import patiently
-from rise.storage.transaction import Transaction
+from storage import checksums
+from storage.lake import Lake
+from storage.patience import patiently
+from storage.transaction import Transaction
 
 _REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)"
 _MERGE = "CALL ducklake_merge_adjacent_files('lake')"

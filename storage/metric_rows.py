@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rise.core.records import EVAL_SPLIT, Metric
-from rise.storage import arrow
-from rise.storage.arrow import field_names
-from rise.storage.lake import Lake
-from rise.storage.schema import METRICS
-from rise.storage.transaction import Transaction
+from rise_core.records import EVAL_SPLIT, Metric
+from storage import arrow
+from storage.arrow import field_names
+from storage.lake import Lake
+from storage.schema import METRICS
+from storage.transaction import Transaction
 
 
 def replace(lake: Lake, run: str, iteration: int, metrics: list[Metric]) -> int:

@@ -9,9 +9,9 @@ import duckdb
 from filelock import Timeout
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from rise.core.errors import UserError
-from rise.core.text import first_line
-from rise.storage.location import LakeLocation
+from rise_core.errors import UserError
+from rise_core.text import first_line
+from storage.location import LakeLocation
 
 _T = TypeVar("_T")
 PATIENCE = 60.0  # seconds

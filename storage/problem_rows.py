@@ -6,12 +6,12 @@ import json
 
 import pyarrow as pa
 
-from rise.core.errors import KeyExists
-from rise.core.records import EVAL_SPLIT, Problem
-from rise.storage import arrow
-from rise.storage.lake import Lake
-from rise.storage.schema import PROBLEMS
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists
+from rise_core.records import EVAL_SPLIT, Problem
+from storage import arrow
+from storage.lake import Lake
+from storage.schema import PROBLEMS
+from storage.transaction import Transaction
 
 
 def append(lake: Lake, run: str, problems: list[Problem]) -> int:

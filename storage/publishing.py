@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise.core.atomic import sync_file
-from rise.core.errors import UserError
-from rise.storage.checksums import file_hash
-from rise.storage.home import inside
+from rise_core.atomic import sync_file
+from rise_core.errors import UserError
+from storage.checksums import file_hash
+from storage.home import inside
 
 _REMEDY = "put a copy of it in its place, or begin a run of another name"
 _SUFFIXES = {".safetensors", ".json", ".txt", ".jinja", ".model"}  # weights and plain text: nothing that runs code

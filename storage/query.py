@@ -8,11 +8,11 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from rise.core.errors import UserError
-from rise.core.text import first_line
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.query_guard import check_query
+from rise_core.errors import UserError
+from rise_core.text import first_line
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.query_guard import check_query
 
 
 def run_query(location: LakeLocation, sql: str, version: int | None = None) -> pa.Table:

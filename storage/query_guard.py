@@ -2,7 +2,7 @@
 
 Threat model: the author of a statement may be hostile and must read nothing but the lake's tables and views, change
 nothing, and learn no setting, path, secret or environment variable of the process. The lock-down of the session
-(rise.storage.session) closes files, network and settings; this module refuses the remaining ways by name, before
+(storage.session) closes files, network and settings; this module refuses the remaining ways by name, before
 the statement runs.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 
 # A list of allowed names, since DuckDB's functions grow in number and functions of extensions escape the lock-down
 # (sqlite_scan opens any SQLite file).

@@ -9,14 +9,14 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from rise.core.errors import KeyExists
-from rise.core.records import Candidate, Purpose, Rollout, Scored
-from rise.core.streams import batched
-from rise.storage import arrow, memory
-from rise.storage.arrow import field_names
-from rise.storage.lake import Lake
-from rise.storage.schema import ROLLOUTS
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists
+from rise_core.records import Candidate, Purpose, Rollout, Scored
+from rise_core.streams import batched
+from storage import arrow, memory
+from storage.arrow import field_names
+from storage.lake import Lake
+from storage.schema import ROLLOUTS
+from storage.transaction import Transaction
 
 SHARDS_PER_QUERY = 4  # a query reads whole row groups of merged files, however few rows it selects
 _TARGET = ROLLOUTS.arrow_schema("problem_id", "turn", "sample")  # the key of a training target within an iteration

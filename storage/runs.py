@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rise.core.errors import KeyExists, UserError
-from rise.core.records import EVAL_SPLIT
-from rise.storage import arrow
-from rise.storage.lake import Lake
-from rise.storage.schema import RUNS
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists, UserError
+from rise_core.records import EVAL_SPLIT
+from storage import arrow
+from storage.lake import Lake
+from storage.schema import RUNS
+from storage.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

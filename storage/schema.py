@@ -1,6 +1,6 @@
 """Tables of the lake. CREATE TABLE, the Arrow schema of appends, and docs/lake.md follow from `TABLES`.
 
-A new table or view needs no more than an entry here or in `rise.storage.views`: older lakes receive the
+A new table or view needs no more than an entry here or in `storage.views`: older lakes receive the
 addition at the next opening for writing. Another change of shape raises SCHEMA_VERSION.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from rise.storage.columns import (
+from storage.columns import (
     BIGINT,
     BOOLEAN,
     CONFIG,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from rise.storage.extensions import extension_file
-from rise.storage.location import LakeLocation, is_url
+from storage.extensions import extension_file
+from storage.location import LakeLocation, is_url
 
 _BUSY_TIMEOUT_MS = 10_000
 # A session that writes lives as long as a run. Each DuckDB thread buffers rows of a file, half a million by default:

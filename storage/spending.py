@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rise.storage.lake import Lake
+from storage.lake import Lake
 
 _COLLECTED = """
     SELECT CASE WHEN c.checkpoint_id IS NULL THEN r.policy ELSE 'learner' END AS policy,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rise.core.atomic import atomic_file
-from rise.core.records import Rollout
-from rise.storage import rollouts
+from rise_core.atomic import atomic_file
+from rise_core.records import Rollout
+from storage import rollouts
 
 _DIGEST = b"rise.sha256"  # key in the file's metadata
 

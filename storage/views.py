@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rise.storage.columns import (
+from storage.columns import (
     BIGINT,
     BOOLEAN,
     DOUBLE,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from rise.core.method.metrics import compute_by_shard
-from rise.core.records import Purpose
-from rise.core.seeds import seed_of
-from rise.storage import metric_rows, rollouts
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
+from rise_core.method.metrics import compute_by_shard
+from rise_core.records import Purpose
+from rise_core.seeds import seed_of
+from storage import metric_rows, rollouts
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
 
 _PURPOSES = (Purpose.EVAL_SEQUENTIAL.value, Purpose.EVAL_PARALLEL.value)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from rise.core.config.choices import TrainData, TrainInit
-from rise.core.method.weights import reward_weights
-from rise.core.models import folder
-from rise.core.training.row_file import example_rows
-from rise.core.training.spec import TrainSpec
-from rise.storage import checkpoints, examples
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
-from rise.tasks.run.training import publish, train, write_spec
+from rise_core.config.choices import TrainData, TrainInit
+from rise_core.method.weights import reward_weights
+from rise_core.models import folder
+from rise_core.training.row_file import example_rows
+from rise_core.training.spec import TrainSpec
+from storage import checkpoints, examples
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
+from tasks.run.training import publish, train, write_spec
 
 
 @stage("fine_tune {context.name} {iteration}")

@@ -7,11 +7,11 @@ from collections import Counter
 import pyarrow as pa
 from prefect import get_run_logger
 
-from rise.core.errors import UserError
-from rise.core.method.selection import select_all
-from rise.storage import examples, rollouts
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
+from rise_core.errors import UserError
+from rise_core.method.selection import select_all
+from storage import examples, rollouts
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
 
 
 @stage("pick {context.name} {iteration}")

@@ -9,22 +9,22 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from rise.core import models
-from rise.core.config.choices import Adapter, LossReduction, PolicyKind
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.method.dialogue import lessons, state_ids, worked_ids
-from rise.core.method.episode import shards
-from rise.core.models import folder
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.records import Checkpoint, Problem, TrainRow
-from rise.core.seeds import seed_of
-from rise.core.streams import batched
-from rise.core.training.spec import TrainSpec
-from rise.storage import checkpoints, problem_rows
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
-from rise.tasks.run.training import publish, train, write_spec
+from rise_core import models
+from rise_core.config.choices import Adapter, LossReduction, PolicyKind
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.method.dialogue import lessons, state_ids, worked_ids
+from rise_core.method.episode import shards
+from rise_core.models import folder
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.records import Checkpoint, Problem, TrainRow
+from rise_core.seeds import seed_of
+from rise_core.streams import batched
+from rise_core.training.spec import TrainSpec
+from storage import checkpoints, problem_rows
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
+from tasks.run.training import publish, train, write_spec
 
 _LESSONS = 1024  # lessons rendered at a time
 _LONGEST = 200  # problems whose length in tokens is checked: those with the longest texts

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from rise.core.config.load import to_yaml
-from rise.core.method.episode import State
-from rise.storage import evaluations
-from rise.tasks.prepare import check_lengths
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
+from rise_core.config.load import to_yaml
+from rise_core.method.episode import State
+from storage import evaluations
+from tasks.prepare import check_lengths
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
 
 
 @stage("prepare {context.name} {context.split}")

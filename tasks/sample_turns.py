@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.core.answering.renderer import Prompt, Response
-from rise.core.method.episode import State, WorkUnit, is_repetitive, open_states, request_seed
-from rise.core.records import Rollout, SamplingSettings
-from rise.storage import rollouts, staging
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
-from rise.tasks.run.work import staged_path
+from rise_core.answering.renderer import Prompt, Response
+from rise_core.method.episode import State, WorkUnit, is_repetitive, open_states, request_seed
+from rise_core.records import Rollout, SamplingSettings
+from storage import rollouts, staging
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
+from tasks.run.work import staged_path
 
 
 @stage("sample {context.name} {unit}")

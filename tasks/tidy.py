@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from rise.storage.maintenance import compact
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
+from storage.maintenance import compact
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
 
 
 @stage("tidy {context.name} {iteration}")

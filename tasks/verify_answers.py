@@ -8,11 +8,11 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from rise.core.method.episode import WorkUnit
-from rise.core.records import Rollout, Verdict
-from rise.storage import rollouts, staging
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
+from rise_core.method.episode import WorkUnit
+from rise_core.records import Rollout, Verdict
+from storage import rollouts, staging
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
 
 
 @stage("verify {context.name} {unit}")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pyarrow as pa
 from prefect import get_run_logger
 
-from rise.core.method.episode import State
-from rise.core.method.selection import reward
-from rise.core.method.weights import plain_weights
-from rise.core.records import Example, Rollout
-from rise.storage import examples, rollouts
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.stage import stage
+from rise_core.method.episode import State
+from rise_core.method.selection import reward
+from rise_core.method.weights import plain_weights
+from rise_core.records import Example, Rollout
+from storage import examples, rollouts
+from tasks.run.context import RunContext
+from tasks.run.stage import stage
 
 
 @stage("write {context.name} {iteration}")

@@ -120,7 +120,7 @@ def ray_session() -> Iterator[None]:
 
     Code under test that calls `cluster.connect` uses this Ray and leaves it alone.
     """
-    from rise.core import cluster
+    from rise_core import cluster
 
     with cluster.connect(logical_cpus=3):
         yield

@@ -45,7 +45,7 @@ def test_type_checkers_see_what_is_offered() -> None:
         for alias in node.names
         if alias.asname and node.module
     }
-    assert seen == {(name, f"rise.{place}") for name, place in rise._OFFERED.items()}
+    assert seen == {(name, place) for name, place in rise._OFFERED.items()}
 
 
 def test_a_name_that_is_not_offered_is_an_attribute_error() -> None:

@@ -13,21 +13,20 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("rise_core", "storage", "tasks", "flows", "deployments")
 READERS = (*PRODUCT, "rise", "tests", "benchmarks", "docs")
-# Called by name: verifiers by `verify.verifier`, and `main` by `python -m`.
-BY_NAME = re.compile(r"rise\.core\.verifiers\.\w+\.grade|.*\.main")
+# Called by name: verifiers by `verify.verifier`, `main` by `python -m`, the build by pyproject.toml.
+BY_NAME = re.compile(r"rise_core\.verifiers\.\w+\.grade|.*\.main|deployments\.wheel\.BuildInsideRise")
 IMPORT = re.compile(r"from ([\w.]+) import \(?([\w, ]+)")  # in a script within a test, and in pages
 ENTRY = re.compile(r"(rise[\w.]*|deployments[\w.]*):(\w+)")  # in pyproject.toml and deployments
 
 
 def files(root: Path, folders: tuple[str, ...], pattern: str = "*.py") -> list[Path]:
-    """Files of the folders. The package `rise` is links to other folders, so only its own files count."""
-    return [file for name in folders for file in sorted((root / name).rglob(pattern)) if file.resolve() == file]
+    """Files of the folders."""
+    return [file for name in folders for file in sorted((root / name).rglob(pattern))]
 
 
 def module_name(file: Path, root: Path) -> str:
-    """Dotted name for imports: rise_core/seeds.py is rise.core.seeds."""
-    name = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-    return re.sub(r"^(rise_core|storage|tasks|flows)\b", lambda top: f"rise.{top[0].removeprefix('rise_')}", name)
+    """Dotted name for imports: rise_core/seeds.py is rise_core.seeds."""
+    return ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
 
 
 def public_names(tree: ast.Module) -> Iterator[str]:
@@ -105,6 +104,6 @@ def test_a_public_name_without_a_reader_is_found(tmp_path: Path, line: str) -> N
     (tmp_path / "storage").mkdir()
     (tmp_path / "storage" / "planted.py").write_text(f"read = 1\n{line}\nprint(own)\n_inner = 2\n")
     (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "reader.py").write_text("from rise.storage.planted import read\n")
+    (tmp_path / "tasks" / "reader.py").write_text("from storage.planted import read\n")
 
-    assert unread_names(tmp_path) == ["rise.storage.planted.own"]
+    assert unread_names(tmp_path) == ["storage.planted.own"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from rise.flows.cli.compare import compare
-from rise.flows.cli.eval import evaluate
-from rise.flows.cli.export import export
-from rise.flows.cli.lake import attach, query, runs
-from rise.flows.cli.report import report
-from rise.flows.cli.run import config, run
-from rise.flows.cli.solve import solve
+from flows.cli.compare import compare
+from flows.cli.eval import evaluate
+from flows.cli.export import export
+from flows.cli.lake import attach, query, runs
+from flows.cli.report import report
+from flows.cli.run import config, run
+from flows.cli.solve import solve
 
 app = typer.Typer(
     help="RISE: fine-tune a language model to improve its own answer over several turns.",

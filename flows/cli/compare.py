@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from rise.core.records import EVAL_SPLIT
-from rise.flows.cli.messages import one_line_errors
-from rise.flows.cli.options import Format, FormatOption, HomeOption
-from rise.flows.local.environment import use_home
+from flows.cli.messages import one_line_errors
+from flows.cli.options import Format, FormatOption, HomeOption
+from flows.local.environment import use_home
+from rise_core.records import EVAL_SPLIT
 
 
 def compare(
@@ -24,10 +24,10 @@ def compare(
     """
     use_home(home)
     with one_line_errors():
-        from rise.flows.cli.compared_runs import read_comparison
-        from rise.flows.cli.comparison_table import write_comparison
-        from rise.storage.home import Home
-        from rise.storage.lake import Lake
+        from flows.cli.compared_runs import read_comparison
+        from flows.cli.comparison_table import write_comparison
+        from storage.home import Home
+        from storage.lake import Lake
 
         with Lake(Home.from_env().lake, read_only=True) as lake:
             write_comparison(read_comparison(lake, runs, split), format.value)

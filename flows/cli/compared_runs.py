@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rise.core.config.choices import PolicyKind
-from rise.core.config.load import from_yaml
-from rise.core.errors import UserError
-from rise.core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes
-from rise.core.records import Purpose
-from rise.core.seeds import seed_of
-from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
-from rise.storage.lake import Lake
-from rise.storage.spending import collected, trained
+from rise_core.config.choices import PolicyKind
+from rise_core.config.load import from_yaml
+from rise_core.errors import UserError
+from rise_core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes
+from rise_core.records import Purpose
+from rise_core.seeds import seed_of
+from storage import checkpoints, metric_rows, problem_rows, rollouts, runs
+from storage.lake import Lake
+from storage.spending import collected, trained
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import sys
 import pyarrow as pa
 from rich.table import Table
 
-from rise.core.method.comparison import Row
-from rise.core.records import Metric
-from rise.core.text import printable
-from rise.flows.cli.compared_runs import Comparison
-from rise.flows.cli.printing import console, metric_cell, text_cell, write_rows
+from flows.cli.compared_runs import Comparison
+from flows.cli.printing import console, metric_cell, text_cell, write_rows
+from rise_core.method.comparison import Row
+from rise_core.records import Metric
+from rise_core.text import printable
 
 _COLUMNS = ("row", "run", "metric", "value", "ci_low", "ci_high", "n", "difference", "low", "high", "shared")
 

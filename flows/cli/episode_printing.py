@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from rise.core.config.keys import Config
-from rise.core.method.solving import Attempt, final_answer, votes
-from rise.core.records import Verdict
-from rise.core.text import printable
-from rise.storage.checkpoints import CheckpointRecord
+from rise_core.config.keys import Config
+from rise_core.method.solving import Attempt, final_answer, votes
+from rise_core.records import Verdict
+from rise_core.text import printable
+from storage.checkpoints import CheckpointRecord
 
 _STYLES = {Verdict.CORRECT: "green", Verdict.WRONG: "red", Verdict.NO_ANSWER: "red"}
 _BAR = "█"

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
-from rise.flows.cli.options import HomeOption, IterationOption, OverridesArgument, RunArgument
-from rise.flows.cli.report import print_metrics
-from rise.flows.local.environment import use_home
-from rise.flows.local.prefect_server import PrefectServer
+from flows.cli.messages import one_line_errors, quiet_flow_logs
+from flows.cli.options import HomeOption, IterationOption, OverridesArgument, RunArgument
+from flows.cli.report import print_metrics
+from flows.local.environment import use_home
+from flows.local.prefect_server import PrefectServer
 
 
 def evaluate(
@@ -35,7 +35,7 @@ def evaluate(
         return
     with one_line_errors():
         server = PrefectServer.reserve()  # before the import below brings Prefect
-        from rise.tasks.run.evaluation_inputs import check_evaluation
+        from tasks.run.evaluation_inputs import check_evaluation
 
         # Every mistake that can be known by now is reported before services start.
         evaluation = check_evaluation(run, overrides or [], iteration, split)
@@ -45,7 +45,7 @@ def evaluate(
         else:
             quiet_flow_logs()
             with server.running():
-                from rise.flows.evaluation import rise_eval
+                from flows.evaluation import rise_eval
 
                 rise_eval(run, overrides or [], chosen, split)
         print_metrics(run, split)

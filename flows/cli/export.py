@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rise.core.errors import UserError
-from rise.flows.cli.messages import one_line_errors
-from rise.flows.cli.options import HomeOption, IterationOption, RunArgument
-from rise.flows.local.environment import use_home
+from flows.cli.messages import one_line_errors
+from flows.cli.options import HomeOption, IterationOption, RunArgument
+from flows.local.environment import use_home
+from rise_core.errors import UserError
 
 if TYPE_CHECKING:
-    from rise.core.records import Checkpoint, Metric
-    from rise.storage.runs import RunRecord
+    from rise_core.records import Checkpoint, Metric
+    from storage.runs import RunRecord
 
 
 def export(
@@ -30,9 +30,9 @@ def export(
     use_home(home)
     with one_line_errors():
         out = _check_target(folder)  # before the slow part: hashing and merging weights
-        from rise.storage import checkpoints, metric_rows, runs
-        from rise.storage.home import Home
-        from rise.storage.lake import Lake
+        from storage import checkpoints, metric_rows, runs
+        from storage.home import Home
+        from storage.lake import Lake
 
         root = Home.from_env()
         with Lake(root.lake, read_only=True) as lake:
@@ -40,7 +40,7 @@ def export(
             number = checkpoints.get(lake, run, iteration).iteration
             checkpoint = checkpoints.open_checkpoint(root.path, lake, run, number)
             metrics = metric_rows.read(lake, run)
-        from rise.flows.cli.stdout import claim_stdout
+        from flows.cli.stdout import claim_stdout
 
         results = claim_stdout()  # libraries print while weights are merged
         _write_model(record, number, checkpoint, metrics, out)
@@ -66,11 +66,11 @@ def _write_model(
     run: RunRecord, iteration: int, checkpoint: Checkpoint, metrics: list[tuple[int, Metric]], out: Path
 ) -> None:
     """Write the model folder with its card, whole or not at all."""
-    from rise.core.atomic import atomic_folder
-    from rise.core.config.load import from_yaml
-    from rise.core.models import export as models
-    from rise.core.models.card import Exported, model_card
-    from rise.storage.publishing import hash_files
+    from rise_core.atomic import atomic_folder
+    from rise_core.config.load import from_yaml
+    from rise_core.models import export as models
+    from rise_core.models.card import Exported, model_card
+    from storage.publishing import hash_files
 
     config = from_yaml(run.config)
     adapter = Path(checkpoint.adapter_dir) if checkpoint.adapter_dir else None

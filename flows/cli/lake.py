@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from rise.flows.cli.messages import one_line_errors
-from rise.flows.cli.options import Format, FormatOption, HomeOption
-from rise.flows.local.environment import use_home
+from flows.cli.messages import one_line_errors
+from flows.cli.options import Format, FormatOption, HomeOption
+from flows.local.environment import use_home
 
 
 def query(
@@ -23,9 +23,9 @@ def query(
     """Run SQL (DuckDB) against the lake, read-only, also while a run is writing."""
     use_home(home)
     with one_line_errors():
-        from rise.flows.cli.printing import write_rows
-        from rise.storage.home import Home
-        from rise.storage.query import run_query
+        from flows.cli.printing import write_rows
+        from storage.home import Home
+        from storage.query import run_query
 
         with _die_at_ctrl_c():
             rows = run_query(Home.from_env().lake, sql, at)
@@ -36,8 +36,8 @@ def attach(home: HomeOption = None) -> None:
     """Print the SQL after which any DuckDB session sees the lake, for example: duckdb -init <(rise attach)."""
     use_home(home)
     with one_line_errors():
-        from rise.storage.home import Home
-        from rise.storage.session import session_sql
+        from storage.home import Home
+        from storage.session import session_sql
 
         print(*(f"{statement};" for statement in session_sql(Home.from_env().lake)), sep="\n")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import typer
 
-from rise.core.errors import Closed, RunStopped, UserError
+from rise_core.errors import Closed, RunStopped, UserError
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rise.core.config.profiles import baselines, profiles
+from rise_core.config.profiles import baselines, profiles
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Folder of everything that is written (RISE_HOME; default ./rise-home).")

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rise.core.errors import UserError
-from rise.core.records import EVAL_SPLIT, Metric
-from rise.core.text import printable
-from rise.storage import metric_rows
-from rise.storage.lake import Lake
+from rise_core.errors import UserError
+from rise_core.records import EVAL_SPLIT, Metric
+from rise_core.text import printable
+from storage import metric_rows
+from storage.lake import Lake
 
 _PIPE_WIDTH = 10_000  # columns: no cell is cut when a program reads the table
 # Control characters that JSON leaves as they are: written as escapes.

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from rise.core.records import EVAL_SPLIT
-from rise.flows.cli.messages import one_line_errors
-from rise.flows.cli.options import HomeOption, RunArgument
-from rise.flows.local.environment import use_home
+from flows.cli.messages import one_line_errors
+from flows.cli.options import HomeOption, RunArgument
+from flows.local.environment import use_home
+from rise_core.records import EVAL_SPLIT
 
 
 def report(
@@ -40,9 +40,9 @@ def report(
 
 def print_metrics(run: str, split: str = EVAL_SPLIT) -> None:
     """Print a run's metrics on a split, read from the lake of RISE_HOME."""
-    from rise.flows.cli.printing import write_metrics
-    from rise.storage.home import Home
-    from rise.storage.lake import Lake
+    from flows.cli.printing import write_metrics
+    from storage.home import Home
+    from storage.lake import Lake
 
     with Lake(Home.from_env().lake, read_only=True) as lake:
         write_metrics(lake, run, split)
@@ -50,10 +50,10 @@ def print_metrics(run: str, split: str = EVAL_SPLIT) -> None:
 
 def _write_files(run: str, out: Path | None, rollouts: int | None, plot: Path | None) -> Path:
     """Write the page, and the plot if asked for; print both paths on standard error."""
-    from rise.storage.home import Home
-    from rise.storage.lake import Lake
-    from rise.tasks.report.page import MAX_RESPONSES, write_page
-    from rise.tasks.report.picture import write_plot
+    from storage.home import Home
+    from storage.lake import Lake
+    from tasks.report.page import MAX_RESPONSES, write_page
+    from tasks.report.picture import write_plot
 
     home = Home.from_env()
     with Lake(home.lake, read_only=True) as lake:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from rise.core.config.load import load_config, to_yaml
-from rise.core.config.profiles import default_run_name
-from rise.flows.cli.messages import one_line_errors, quiet_flow_logs
-from rise.flows.cli.options import HomeOption, OverridesArgument, ProfileArgument
-from rise.flows.cli.report import print_metrics
-from rise.flows.local.environment import use_home
-from rise.flows.local.prefect_server import PrefectServer
+from flows.cli.messages import one_line_errors, quiet_flow_logs
+from flows.cli.options import HomeOption, OverridesArgument, ProfileArgument
+from flows.cli.report import print_metrics
+from flows.local.environment import use_home
+from flows.local.prefect_server import PrefectServer
+from rise_core.config.load import load_config, to_yaml
+from rise_core.config.profiles import default_run_name
 
 
 def run(
@@ -33,8 +33,8 @@ def run(
     with one_line_errors():
         named = default_run_name(profile) if name is None else name
         server = PrefectServer.reserve()  # before the imports below bring Prefect
-        from rise.storage.home import Home
-        from rise.tasks.run.inputs import check_inputs, complete_at
+        from storage.home import Home
+        from tasks.run.inputs import check_inputs, complete_at
 
         inputs = check_inputs(named, profile, overrides or [])
         with Home.from_env().lock(named):  # refuses a run that another process advances, before anything starts
@@ -44,7 +44,7 @@ def run(
         else:
             quiet_flow_logs()
             with server.running():
-                from rise.flows.iterate import rise
+                from flows.iterate import rise
 
                 rise(named, profile, overrides or [], iterations)
         print_metrics(named)

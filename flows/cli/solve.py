@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rise.core.errors import UserError
-from rise.flows.cli.messages import one_line_errors
-from rise.flows.cli.options import HomeOption, IterationOption, RunArgument
-from rise.flows.local.environment import use_home
+from flows.cli.messages import one_line_errors
+from flows.cli.options import HomeOption, IterationOption, RunArgument
+from flows.local.environment import use_home
+from rise_core.errors import UserError
 
 if TYPE_CHECKING:
-    from rise.core.config.keys import Config
-    from rise.core.records import Checkpoint, Grade, Problem
-    from rise.storage.checkpoints import CheckpointRecord
+    from rise_core.config.keys import Config
+    from rise_core.records import Checkpoint, Grade, Problem
+    from storage.checkpoints import CheckpointRecord
 
 
 def solve(
@@ -70,11 +70,11 @@ def _read_inputs(
     run: str, iteration: int | None, text: str, oracle: str | None
 ) -> tuple[CheckpointRecord, Checkpoint, Config, Problem]:
     """Read the checkpoint with its files verified, the run's config, and the problem as the verifier takes it."""
-    from rise.core.config.load import from_yaml
-    from rise.core.method.solving import problem_by_hand
-    from rise.storage import checkpoints, problem_rows, runs
-    from rise.storage.home import Home
-    from rise.storage.lake import Lake
+    from rise_core.config.load import from_yaml
+    from rise_core.method.solving import problem_by_hand
+    from storage import checkpoints, problem_rows, runs
+    from storage.home import Home
+    from storage.lake import Lake
 
     home = Home.from_env()
     with Lake(home.lake, read_only=True) as lake:
@@ -93,14 +93,14 @@ def _solve_episode(
     as_json: bool,
 ) -> None:
     """Sample, grade and print the turns."""
-    from rise.core.engine.local_engine import prepare_process
+    from rise_core.engine.local_engine import prepare_process
 
     config.engine = prepare_process(config.engine)  # before torch is imported: it reads the environment once
-    from rise.core.answering.local_learner import LocalLearner
-    from rise.core.method.solving import attempts, check_oracle
-    from rise.core.verifiers.grading_pool import GradingPool
-    from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
-    from rise.flows.cli.stdout import claim_stdout
+    from flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
+    from flows.cli.stdout import claim_stdout
+    from rise_core.answering.local_learner import LocalLearner
+    from rise_core.method.solving import attempts, check_oracle
+    from rise_core.verifiers.grading_pool import GradingPool
 
     learner = LocalLearner(config, checkpoint, record.iteration)
     learner.check_length(problem)  # before the engine starts, which takes seconds

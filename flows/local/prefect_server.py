@@ -21,18 +21,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from rise.core.errors import RunStopped
-from rise.flows.local.environment import AUTH, SERVER_AUTH
+from flows.local.environment import AUTH, SERVER_AUTH
+from rise_core.errors import RunStopped
 
 _START_SECONDS = 180.0  # a first start makes the database
 _END_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_IMPORTS = ("transformers", "rise.flows.iterate", "rise.flows.evaluation")  # seconds of imports, torch among them
 
 
 class PrefectServer:
@@ -74,8 +72,7 @@ class PrefectServer:
         """
         process = self._start()
         try:
-            for module in _IMPORTS:
-                import_module(module)
+            _import_flows()
             if process is not None:
                 _wait_until_up(process)
             yield
@@ -92,6 +89,13 @@ class PrefectServer:
         # The child owns the socket. Kept open here, it would accept connections after the server died.
         self._listener.close()
         return process
+
+
+def _import_flows() -> None:
+    """Import the flows, torch among their imports: seconds, in which the server starts."""
+    from transformers import AutoTokenizer  # noqa: F401
+
+    from flows import evaluation, iterate  # noqa: F401
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

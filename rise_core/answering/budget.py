@@ -7,9 +7,9 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from rise.core.answering.ledger import Usage
-from rise.core.config.engine_keys import Teacher
-from rise.core.errors import UserError
+from rise_core.answering.ledger import Usage
+from rise_core.config.engine_keys import Teacher
+from rise_core.errors import UserError
 
 
 class Budget:

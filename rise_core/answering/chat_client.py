@@ -14,9 +14,9 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
-from rise.core.answering.renderer import Reply
-from rise.core.config.engine_keys import OMITTABLE, Teacher
-from rise.core.errors import UserError
+from rise_core.answering.renderer import Reply
+from rise_core.config.engine_keys import OMITTABLE, Teacher
+from rise_core.errors import UserError
 
 _NO_KEY = "none"  # the client insists on a string; an endpoint without authentication ignores it
 _MIN_SECRET_LENGTH = 16  # characters; a shorter key may be an ordinary word and stays in answers

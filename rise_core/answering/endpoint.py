@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rise.core.answering.budget import Budget
-from rise.core.answering.chat_client import ChatClient
-from rise.core.answering.ledger import Ledger, Usage
-from rise.core.answering.renderer import Prompt, Reply
-from rise.core.config.engine_keys import Teacher
-from rise.core.errors import EngineClosed
-from rise.core.records import SamplingSettings
+from rise_core.answering.budget import Budget
+from rise_core.answering.chat_client import ChatClient
+from rise_core.answering.ledger import Ledger, Usage
+from rise_core.answering.renderer import Prompt, Reply
+from rise_core.config.engine_keys import Teacher
+from rise_core.errors import EngineClosed
+from rise_core.records import SamplingSettings
 
 GRACE = 30.0  # seconds that `close` leaves to requests in flight: the endpoint may charge for them
 _OPENAI_HOSTS = (".openai.com", ".openai.azure.com")  # of OpenAI's own models

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise.core.answering.renderer import Reply
+from rise_core.answering.renderer import Reply
 
 # Column `question` holds the fingerprint of a request, column `at` the time in UTC.
 _TABLES = """

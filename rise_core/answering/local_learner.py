@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rise.core.answering.renderer import Renderer
-from rise.core.config.keys import Config
-from rise.core.engine.local_engine import LocalEngine
-from rise.core.engine.settings import learner_options
-from rise.core.errors import UserError
-from rise.core.method.dialogue import state_ids
-from rise.core.method.episode import State, WorkUnit, request_seed
-from rise.core.models import folder
-from rise.core.records import EVAL_SPLIT, Checkpoint, Problem, Purpose, SampleRequest, SamplingSettings
+from rise_core.answering.renderer import Renderer
+from rise_core.config.keys import Config
+from rise_core.engine.local_engine import LocalEngine
+from rise_core.engine.settings import learner_options
+from rise_core.errors import UserError
+from rise_core.method.dialogue import state_ids
+from rise_core.method.episode import State, WorkUnit, request_seed
+from rise_core.models import folder
+from rise_core.records import EVAL_SPLIT, Checkpoint, Problem, Purpose, SampleRequest, SamplingSettings
 
 
 class LocalLearner:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rise.core import models
-from rise.core.answering.renderer import Prompt, Reply
-from rise.core.config.keys import Config, Model
-from rise.core.engine.pool import EnginePool
-from rise.core.errors import UserError
-from rise.core.method.dialogue import render, response_text
-from rise.core.models import folder
-from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
-from rise.core.seeds import seed_of
+from rise_core import models
+from rise_core.answering.renderer import Prompt, Reply
+from rise_core.config.keys import Config, Model
+from rise_core.engine.pool import EnginePool
+from rise_core.errors import UserError
+from rise_core.method.dialogue import render, response_text
+from rise_core.models import folder
+from rise_core.records import Checkpoint, SampleRequest, SamplingSettings
+from rise_core.seeds import seed_of
 
 
 def check_teacher_model(config: Config) -> None:
@@ -102,7 +102,7 @@ class LocalTeacher:
 
 
 def _with_teacher_model(config: Config) -> Config:
-    """Put the teacher's model in the place of the learner's, for rise.core.models."""
+    """Put the teacher's model in the place of the learner's, for rise_core.models."""
     teacher = config.teacher
     model = Model(name=str(teacher.model), revision=teacher.revision, dtype=config.model.dtype)
     return replace(config, model=model)

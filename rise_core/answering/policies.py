@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from rise.core.answering.renderer import Prompt, Renderer, Reply, Response
-from rise.core.errors import UserError
-from rise.core.records import Problem, SampleRequest, SamplingSettings
+from rise_core.answering.renderer import Prompt, Renderer, Reply, Response
+from rise_core.errors import UserError
+from rise_core.records import Problem, SampleRequest, SamplingSettings
 
 if TYPE_CHECKING:
-    from rise.core.engine.pool import EnginePool
+    from rise_core.engine.pool import EnginePool
 
 
 class Policy(Protocol):

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rise.core.config.keys import Config
-from rise.core.method.dialogue import Message, response_text, solution_ids, states
-from rise.core.method.episode import State
-from rise.core.records import Completion, Problem
+from rise_core.config.keys import Config
+from rise_core.method.dialogue import Message, response_text, solution_ids, states
+from rise_core.method.episode import State
+from rise_core.records import Completion, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Differences between a run's stored config and another config.
 
 A later `rise run` may change the keys marked LATER, and `rise eval` the keys marked AT_EVALUATION
-(`rise.core.config.keys`).
+(`rise_core.config.keys`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.field_types import AT_EVALUATION, LATER, Moment
-from rise.core.config.keys import Config
-from rise.core.config.load import apply_overrides, dotted, parse_override
-from rise.core.errors import UserError
+from rise_core.config.choices import SourceKind
+from rise_core.config.field_types import AT_EVALUATION, LATER, Moment
+from rise_core.config.keys import Config
+from rise_core.config.load import apply_overrides, dotted, parse_override
+from rise_core.errors import UserError
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SOURCE = ("problems.source", "problems.name")  # another source or name begins with no generator parameters

@@ -1,15 +1,15 @@
-"""Rules across the keys of a config. Ranges of single keys are in `rise.core.config.keys`."""
+"""Rules across the keys of a config. Ranges of single keys are in `rise_core.config.keys`."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from rise.core.config.choices import PolicyKind
-from rise.core.config.engine_keys import OMITTABLE, Teacher
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.verifiers import is_own
+from rise_core.config.choices import PolicyKind
+from rise_core.config.engine_keys import OMITTABLE, Teacher
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.verifiers import is_own
 
 _Rule = tuple[bool, str, str]  # whether the config keeps the rule, the key, the complaint
 

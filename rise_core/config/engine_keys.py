@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from rise.core.config.field_types import LATER, Count, NotNegative, NotNegativeNumber, Positive, Share
+from rise_core.config.field_types import LATER, Count, NotNegative, NotNegativeNumber, Positive, Share
 
 OMITTABLE = ("n", "seed", "temperature", "top_p")  # request parameters without which an endpoint can still answer
 

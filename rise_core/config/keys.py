@@ -1,6 +1,6 @@
 """The typed config of a run: every key with type, default, range and meaning.
 
-`rise.core.config.load` fills a Config from a profile and overrides. Rules across keys are in `rise.core.config.check`.
+`rise_core.config.load` fills a Config from a profile and overrides. Rules across keys are in `rise_core.config.check`.
 The markers LATER and AT_EVALUATION name the moments at which a value may change; other keys stay as the run began.
 """
 
@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from rise.core.config.choices import Criterion, PolicyKind, SourceKind
-from rise.core.config.engine_keys import Engine, Teacher
-from rise.core.config.field_types import AT_EVALUATION, LATER, Count, NotNegative, NotNegativeNumber, Positive, Share
-from rise.core.config.training_keys import Boost, Train
+from rise_core.config.choices import Criterion, PolicyKind, SourceKind
+from rise_core.config.engine_keys import Engine, Teacher
+from rise_core.config.field_types import AT_EVALUATION, LATER, Count, NotNegative, NotNegativeNumber, Positive, Share
+from rise_core.config.training_keys import Boost, Train
 
 # Nucleus sampling over no mass would leave no token.
 _NucleusMass = Annotated[float, Field(gt=0, le=1)]

@@ -1,10 +1,10 @@
 """Configs from profiles and `key=value` overrides, and to and from the YAML stored with a run.
 
-    from rise.core.config.load import load_config
+    from rise_core.config.load import load_config
     config = load_config("demo", ["collect.problems=100"])
 
 OmegaConf merges profiles and overrides and refuses unknown keys. pydantic then checks types and ranges, and
-`rise.core.config.check` the rules across keys. A mistake is a UserError with key, value and remedy. The
+`rise_core.config.check` the rules across keys. A mistake is a UserError with key, value and remedy. The
 libraries' errors are not chained: their texts repeat values, and a value of the teacher may be a secret.
 """
 
@@ -18,11 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
 
-from rise.core.config.check import check_config
-from rise.core.config.keys import Config
-from rise.core.config.profiles import UNREADABLE, profile_parts, read_profile
-from rise.core.errors import UserError
-from rise.core.text import error_line, first_line
+from rise_core.config.check import check_config
+from rise_core.config.keys import Config
+from rise_core.config.profiles import UNREADABLE, profile_parts, read_profile
+from rise_core.errors import UserError
+from rise_core.text import error_line, first_line
 
 _TYPES = TypeAdapter(Config)
 _RANGES = {  # pydantic's name of a mistake: our words for it

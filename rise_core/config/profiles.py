@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from rise.core.errors import UserError
-from rise.core.text import error_line
+from rise_core.errors import UserError
+from rise_core.text import error_line
 
 CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
 BASELINES_DIR = CONF_DIR / "baselines"

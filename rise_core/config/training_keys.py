@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from rise.core.config.choices import Adapter, LossReduction, Normalise, Schedule, TrainData, TrainInit
-from rise.core.config.field_types import LATER, Count, NotNegative, NotNegativeNumber, Positive, Share
+from rise_core.config.choices import Adapter, LossReduction, Normalise, Schedule, TrainData, TrainInit
+from rise_core.config.field_types import LATER, Count, NotNegative, NotNegativeNumber, Positive, Share
 
 
 @dataclass

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from rise.core.engine import vllm_calls
-from rise.core.engine.batches import CompletionBatch, RequestBatch
-from rise.core.engine.engine_thread import EngineThread
-from rise.core.engine.settings import EngineSpec
-from rise.core.records import Checkpoint, SamplingSettings
+from rise_core.engine import vllm_calls
+from rise_core.engine.batches import CompletionBatch, RequestBatch
+from rise_core.engine.engine_thread import EngineThread
+from rise_core.engine.settings import EngineSpec
+from rise_core.records import Checkpoint, SamplingSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rise.core.records import Completion, SampleRequest
+from rise_core.records import Completion, SampleRequest
 
 _Array = npt.NDArray[Any]
 _FINISH_REASONS = ("stop", "length")

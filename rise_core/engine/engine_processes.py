@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import ray
 
-from rise.core.config.engine_keys import Engine
-from rise.core.engine.actor import EngineActor
-from rise.core.engine.settings import actor_options, cores_of, environment
+from rise_core.config.engine_keys import Engine
+from rise_core.engine.actor import EngineActor
+from rise_core.engine.settings import actor_options, cores_of, environment
 
 
 class EngineProcesses:

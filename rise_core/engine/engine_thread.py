@@ -16,12 +16,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from rise.core.engine import vllm_calls
-from rise.core.engine.batches import CompletionBatch, RequestBatch
-from rise.core.engine.settings import EngineSpec
-from rise.core.errors import EngineLost
-from rise.core.records import Completion, SamplingSettings
-from rise.core.text import error_line
+from rise_core.engine import vllm_calls
+from rise_core.engine.batches import CompletionBatch, RequestBatch
+from rise_core.engine.settings import EngineSpec
+from rise_core.errors import EngineLost
+from rise_core.records import Completion, SamplingSettings
+from rise_core.text import error_line
 
 
 @dataclass

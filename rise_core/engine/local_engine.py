@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Model
-from rise.core.engine.actor import EngineActor
-from rise.core.engine.batches import RequestBatch
-from rise.core.engine.request_checks import check_requests, check_tokens
-from rise.core.engine.settings import EngineSpec, engine_arguments, environment
-from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Model
+from rise_core.engine.actor import EngineActor
+from rise_core.engine.batches import RequestBatch
+from rise_core.engine.request_checks import check_requests, check_tokens
+from rise_core.engine.settings import EngineSpec, engine_arguments, environment
+from rise_core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
 
 
 class LocalEngine:

@@ -4,7 +4,7 @@
         completions = pool.sample(requests, settings)
         pool.use(next_checkpoint)
 
-Ray must be connected (rise.core.cluster). The engines live until `close`, or until the driver dies.
+Ray must be connected (rise_core.cluster). The engines live until `close`, or until the driver dies.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Model
-from rise.core.engine.batches import RequestBatch
-from rise.core.engine.replica import Replica, Spare
-from rise.core.engine.request_checks import check_gpus, check_requests, check_tokens
-from rise.core.engine.settings import EngineSpec, cores_of, engine_arguments
-from rise.core.errors import EngineClosed, EngineError, EngineLost, UserError
-from rise.core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Model
+from rise_core.engine.batches import RequestBatch
+from rise_core.engine.replica import Replica, Spare
+from rise_core.engine.request_checks import check_gpus, check_requests, check_tokens
+from rise_core.engine.settings import EngineSpec, cores_of, engine_arguments
+from rise_core.errors import EngineClosed, EngineError, EngineLost, UserError
+from rise_core.records import Checkpoint, Completion, SampleRequest, SamplingSettings
 
 _log = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from uuid import uuid4
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-from rise.core.config.engine_keys import Engine
-from rise.core.engine.actor import EngineActor, EngineInfo
-from rise.core.engine.settings import EngineSpec, actor_options
-from rise.core.errors import EngineError, EngineLost
-from rise.core.records import Checkpoint
-from rise.core.text import error_line
+from rise_core.config.engine_keys import Engine
+from rise_core.engine.actor import EngineActor, EngineInfo
+from rise_core.engine.settings import EngineSpec, actor_options
+from rise_core.errors import EngineError, EngineLost
+from rise_core.records import Checkpoint
+from rise_core.text import error_line
 
 # Takes an engine's settings and cores. Returns an actor that has begun to import vLLM under them, or None.
 Spare = Callable[[Engine, tuple[int, ...]], Any]

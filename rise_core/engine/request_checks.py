@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import ray
 
-from rise.core.config.engine_keys import Engine
-from rise.core.engine.batches import RequestBatch
-from rise.core.errors import UserError
-from rise.core.records import SampleRequest, SamplingSettings
+from rise_core.config.engine_keys import Engine
+from rise_core.engine.batches import RequestBatch
+from rise_core.errors import UserError
+from rise_core.records import SampleRequest, SamplingSettings
 
 _MAX_SEED = 2**63 - 1  # torch's generators take an int64
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rise.core.config.choices import Adapter
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Config, Model
-from rise.core.errors import UserError
-from rise.core.models.folder import read_json
-from rise.core.records import Checkpoint
-from rise.core.seeds import seed_of
+from rise_core.config.choices import Adapter
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Config, Model
+from rise_core.errors import UserError
+from rise_core.models.folder import read_json
+from rise_core.records import Checkpoint
+from rise_core.seeds import seed_of
 
 _BATCHED_TOKENS = 8192  # tokens in one engine step; a prefill batch of a thousand short prompts fits
 _CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)  # of vLLM's CPU attention

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from rise.core.engine.settings import EngineSpec
-from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
+from rise_core.engine.settings import EngineSpec
+from rise_core.records import Checkpoint, SampleRequest, SamplingSettings
 
 
 def import_vllm(cores: tuple[int, ...]) -> None:

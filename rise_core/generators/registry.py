@@ -11,9 +11,9 @@ from typing import Any
 
 from reasoning_gym.factory import DATASETS, create_dataset
 
-from rise.core.errors import UserError
-from rise.core.generators import digit_chain, subset_sum
-from rise.core.text import error_line, fold
+from rise_core.errors import UserError
+from rise_core.generators import digit_chain, subset_sum
+from rise_core.text import error_line, fold
 
 OWN = (digit_chain.NAME, subset_sum.NAME)
 _REFUSED = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rise.core.method.metrics import Score, differences, gather, problem_scores, summarise
-from rise.core.records import Metric, Problem, Rollout
+from rise_core.method.metrics import Score, differences, gather, problem_scores, summarise
+from rise_core.records import Metric, Problem, Rollout
 
 SAMPLED = "sampled responses"
 _Key = tuple[str, str, int]  # text and gold answer of a problem, and its number among equal ones

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from rise.core.config.keys import Dialogue
+from rise_core.config.keys import Dialogue
 
 Message = dict[str, str]  # role and content
 _Lesson = Sequence[tuple[str, str]]  # unrelated (problem, worked solution) pairs in one sequence

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rise.core.config.choices import PolicyKind
-from rise.core.config.keys import Config
-from rise.core.records import EVAL_SPLIT, Problem, Purpose, Rollout, Verdict
-from rise.core.seeds import seed_of
+from rise_core.config.choices import PolicyKind
+from rise_core.config.keys import Config
+from rise_core.records import EVAL_SPLIT, Problem, Purpose, Rollout, Verdict
+from rise_core.seeds import seed_of
 
 _SHORTEST_LOOP = 48  # tokens; shorter repetitions occur in honest answers
 _LONGEST_PERIOD = 32  # tokens of the repeated phrase

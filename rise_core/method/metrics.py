@@ -26,7 +26,7 @@ from functools import partial
 
 import numpy as np
 
-from rise.core.records import Metric, Purpose, Rollout, Scored, Verdict, is_fact
+from rise_core.records import Metric, Purpose, Rollout, Scored, Verdict, is_fact
 
 _Response = Scored | Rollout
 Score = float | None  # one problem's value under one metric; None: one of the metric's responses is ungraded

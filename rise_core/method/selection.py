@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from rise.core.config.choices import Criterion
-from rise.core.config.keys import Select
-from rise.core.records import Candidate, Rollout, Verdict, is_fact
-from rise.core.seeds import unit
+from rise_core.config.choices import Criterion
+from rise_core.config.keys import Select
+from rise_core.records import Candidate, Rollout, Verdict, is_fact
+from rise_core.seeds import unit
 
 _R = TypeVar("_R", Candidate, Rollout)
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.method.metrics import vote
-from rise.core.records import Grade, Problem, Verdict
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.method.metrics import vote
+from rise_core.records import Grade, Problem, Verdict
 
 
 @dataclass(frozen=True, slots=True)

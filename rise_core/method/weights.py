@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rise.core.config.choices import Normalise
-from rise.core.errors import UserError
+from rise_core.config.choices import Normalise
+from rise_core.errors import UserError
 
 
 def reward_weights(rewards: Sequence[float], tau: float, normalise: Normalise = Normalise.none) -> list[float]:

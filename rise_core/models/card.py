@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rise.core.config.choices import Adapter, SourceKind
-from rise.core.config.keys import Config
-from rise.core.config.load import to_yaml
-from rise.core.models import SCRATCH, SMOLLM2, hub_model
-from rise.core.models.card_example import EXAMPLE
-from rise.core.records import Metric
+from rise_core.config.choices import Adapter, SourceKind
+from rise_core.config.keys import Config
+from rise_core.config.load import to_yaml
+from rise_core.models import SCRATCH, SMOLLM2, hub_model
+from rise_core.models.card_example import EXAMPLE
+from rise_core.records import Metric
 
 _SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _TAGS = ["rise", "recursive-introspection", "self-improvement", "multi-turn"]

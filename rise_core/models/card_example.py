@@ -1,4 +1,4 @@
-"""The program in a model card, a string.Template: the same dialogue as rise.core.method.dialogue."""
+"""The program in a model card, a string.Template: the same dialogue as rise_core.method.dialogue."""
 
 from string import Template
 

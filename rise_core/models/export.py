@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rise.core.models import folder
+from rise_core.models import folder
 
 
 def export(weights: Path, adapter: Path | None, out: Path) -> None:
@@ -16,7 +16,7 @@ def export(weights: Path, adapter: Path | None, out: Path) -> None:
     Args:
         weights: Folder of full weights, copied unchanged where there is no adapter.
         adapter: Folder of a LoRA adapter; merged into the weights, in their dtype.
-        out: The new folder. The caller writes into a temporary one (`rise.core.atomic`), which holds the card too.
+        out: The new folder. The caller writes into a temporary one (`rise_core.atomic`), which holds the card too.
     """
     out.mkdir(parents=True)
     if adapter is None:

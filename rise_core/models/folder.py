@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 
 # Tokenizer and generation files of a checkpoint, beside config and weights.
 COMPANIONS = (

@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from rise.core.errors import UserError
-from rise.core.models.folder import COMPANIONS
-from rise.core.text import first_line
+from rise_core.errors import UserError
+from rise_core.models.folder import COMPANIONS
+from rise_core.text import first_line
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 

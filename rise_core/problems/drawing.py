@@ -2,7 +2,7 @@
 
 Also a program. In a new process with fixed seeds, generators of the library draw the same problems every time:
 
-    python -m rise.core.problems.drawing < config.yaml > problems.json
+    python -m rise_core.problems.drawing < config.yaml > problems.json
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from rise.core.config.keys import Config
-from rise.core.config.load import from_yaml
-from rise.core.errors import UserError
-from rise.core.generators.registry import identify, make_dataset, solve
-from rise.core.problems.entries import check_gradable, is_blank, read_entry, to_problem
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.records import Problem
+from rise_core.config.keys import Config
+from rise_core.config.load import from_yaml
+from rise_core.errors import UserError
+from rise_core.generators.registry import identify, make_dataset, solve
+from rise_core.problems.entries import check_gradable, is_blank, read_entry, to_problem
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.records import Problem
 
 # One in five problems is held out, chosen by hash. A constant: no size and no seed moves a problem to the other split.
 _EVAL_SHARE = 5

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.records import Problem, Verdict
-from rise.core.text import error_line
-from rise.core.verifiers import reasoning_gym
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.records import Problem, Verdict
+from rise_core.text import error_line
+from rise_core.verifiers import reasoning_gym
 
 
 def read_entry(dataset: Any, config: Config, index: int) -> dict[str, Any]:

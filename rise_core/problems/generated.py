@@ -12,13 +12,13 @@ import os
 import subprocess
 import sys
 
-from rise.core.config.keys import Config
-from rise.core.config.load import to_yaml
-from rise.core.errors import UserError
-from rise.core.generators.registry import OWN, check_generator
-from rise.core.problems import drawing
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.records import Problem
+from rise_core.config.keys import Config
+from rise_core.config.load import to_yaml
+from rise_core.errors import UserError
+from rise_core.generators.registry import OWN, check_generator
+from rise_core.problems import drawing
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.records import Problem
 
 
 def generate_problems(config: Config) -> ProblemSet:

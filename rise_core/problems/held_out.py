@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.problems.splits import read_held_out_split
-from rise.core.records import Problem
-from rise.core.text import fold
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.problems.splits import read_held_out_split
+from rise_core.records import Problem
+from rise_core.text import fold
 
 
 def load_held_out(config: Config) -> list[Problem]:
@@ -21,7 +21,7 @@ def load_held_out(config: Config) -> list[Problem]:
     """
     if config.problems.source is SourceKind.reasoning_gym:
         # Imported here: reasoning-gym takes seconds to import, and files do without.
-        from rise.core.problems.generated import generate_problems
+        from rise_core.problems.generated import generate_problems
 
         # The held-out problems do not depend on the number of training problems; one is the fewest to draw.
         few = replace(config, problems=replace(config.problems, train_size=1), boost=replace(config.boost, problems=0))

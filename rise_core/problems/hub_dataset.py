@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.problems.row_reader import Row
-from rise.core.problems.table import Table
-from rise.core.text import error_line
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.problems.row_reader import Row
+from rise_core.problems.table import Table
+from rise_core.text import error_line
 
 _FORMATS = {  # by builder of the library: the suffixes of its files
     "json": (".json", ".jsonl", ".ndjson"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.problems.row_reader import read_rows
-from rise.core.problems.table import Table
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.problems.row_reader import read_rows
+from rise_core.problems.table import Table
 
 
 def open_file(config: Config, split: str) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rise.core.records import Problem
+from rise_core.records import Problem
 
 
 @dataclass(frozen=True, slots=True)

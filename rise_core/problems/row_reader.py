@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rise.core.errors import UserError
-from rise.core.text import error_line, first_line
+from rise_core.errors import UserError
+from rise_core.text import error_line, first_line
 
 Row = tuple[int, dict[str, Any]]  # number of the row, from 1 (JSON lines: of the line in the file), and columns by name
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from itertools import islice
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.problems.hub_dataset import open_hub_split
-from rise.core.problems.problem_files import open_file
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.problems.table import LocatedProblem, Table, parse_table
-from rise.core.records import Problem
-from rise.core.text import fold
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.problems.hub_dataset import open_hub_split
+from rise_core.problems.problem_files import open_file
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.problems.table import LocatedProblem, Table, parse_table
+from rise_core.records import Problem
+from rise_core.text import fold
 
 
 def read_splits(config: Config) -> ProblemSet:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rise.core.config.keys import Fields
-from rise.core.errors import UserError
-from rise.core.problems.row_reader import Row, kind_of
-from rise.core.records import Problem
+from rise_core.config.keys import Fields
+from rise_core.errors import UserError
+from rise_core.problems.row_reader import Row, kind_of
+from rise_core.records import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from rise.core.config.choices import LossReduction
+from rise_core.config.choices import LossReduction
 
 
 def token_scale(weight: float, loss_tokens: int, reduction: LossReduction) -> float:

@@ -13,11 +13,11 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.utils import is_flash_attn_2_available
 from transformers.utils.logging import disable_progress_bar
 
-from rise.core.config.choices import Adapter
-from rise.core.errors import UserError
-from rise.core.text import first_line
-from rise.core.training.packing import Batch
-from rise.core.training.spec import TrainSpec
+from rise_core.config.choices import Adapter
+from rise_core.errors import UserError
+from rise_core.text import first_line
+from rise_core.training.packing import Batch
+from rise_core.training.spec import TrainSpec
 
 
 def load_model(spec: TrainSpec, device: torch.device) -> Any:
@@ -110,7 +110,7 @@ def save_model(model: Any, spec: TrainSpec) -> None:
     """Write safetensors and JSON into `spec.out_dir`: the adapter under LoRA, else the whole model in `spec.dtype`.
 
     The same training always writes the same bytes, without any path of this machine. `spec.out_dir` is scratch space
-    of one training: `rise.storage.checkpoints` publishes a finished folder by one rename.
+    of one training: `storage.checkpoints` publishes a finished folder by one rename.
     """
     out = Path(spec.out_dir)
     if spec.adapter is Adapter.none:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rise.core.config.choices import LossReduction
-from rise.core.training.arrays import Rows
-from rise.core.training.loss import token_scale
+from rise_core.config.choices import LossReduction
+from rise_core.training.arrays import Rows
+from rise_core.training.loss import token_scale
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from rise.core.errors import TrainerLost, UserError
-from rise.core.training.log import LogReader
-from rise.core.training.spec import TrainResult, TrainSpec
-from rise.core.training.trainer_process import last_line, trainer_task
+from rise_core.errors import TrainerLost, UserError
+from rise_core.training.log import LogReader
+from rise_core.training.spec import TrainResult, TrainSpec
+from rise_core.training.trainer_process import last_line, trainer_task
 
 _POLL_SECONDS = 1.0  # between looks at the log; the end of the training is noticed at once
 _STOP_SECONDS = 30

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rise.core.errors import UserError
-from rise.core.records import Example, TrainRow
-from rise.core.streams import batched
-from rise.core.text import first_line
-from rise.core.training.arrays import Rows
+from rise_core.errors import UserError
+from rise_core.records import Example, TrainRow
+from rise_core.streams import batched
+from rise_core.text import first_line
+from rise_core.training.arrays import Rows
 
 _BATCH = 4096  # rows held as Python objects at a time
 _SCHEMA = pa.schema([("ids", pa.list_(pa.int32())), ("mask", pa.list_(pa.bool_())), ("weight", pa.float64())])

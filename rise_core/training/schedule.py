@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rise.core.config.choices import Schedule
-from rise.core.config.training_keys import Optim
+from rise_core.config.choices import Schedule
+from rise_core.config.training_keys import Optim
 
 
 def step_count(examples: int, optim: Optim) -> int:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rise.core.config.choices import Adapter, LossReduction
-from rise.core.config.keys import Config
-from rise.core.config.training_keys import Lora, Optim
-from rise.core.records import Checkpoint
-from rise.core.seeds import seed_of
+from rise_core.config.choices import Adapter, LossReduction
+from rise_core.config.keys import Config
+from rise_core.config.training_keys import Lora, Optim
+from rise_core.records import Checkpoint
+from rise_core.seeds import seed_of
 
 ROWS_FILE = "rows.parquet"  # in a training's folder
 

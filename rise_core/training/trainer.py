@@ -17,16 +17,16 @@ from typing import Any
 import torch
 from torch import distributed
 
-from rise.core.config.choices import Adapter
-from rise.core.config.training_keys import Optim
-from rise.core.errors import UserError
-from rise.core.training.arrays import Rows
-from rise.core.training.log import TrainLog
-from rise.core.training.loss import weighted_loss
-from rise.core.training.model import load_model, needs_flat_rows, save_model, target_logits, trainable
-from rise.core.training.packing import Batch, batches
-from rise.core.training.schedule import global_batches, learning_rate, step_count
-from rise.core.training.spec import TrainResult, TrainSpec
+from rise_core.config.choices import Adapter
+from rise_core.config.training_keys import Optim
+from rise_core.errors import UserError
+from rise_core.training.arrays import Rows
+from rise_core.training.log import TrainLog
+from rise_core.training.loss import weighted_loss
+from rise_core.training.model import load_model, needs_flat_rows, save_model, target_logits, trainable
+from rise_core.training.packing import Batch, batches
+from rise_core.training.schedule import global_batches, learning_rate, step_count
+from rise_core.training.spec import TrainResult, TrainSpec
 
 
 def train(
@@ -44,7 +44,7 @@ def train(
         UserError: Rows or weights cannot be trained on, or the loss or the gradient stops being finite (the message
             names the step).
     """
-    from rise.core.training.row_file import load_rows  # needs Arrow; the rest of this module runs without
+    from rise_core.training.row_file import load_rows  # needs Arrow; the rest of this module runs without
 
     started = time.monotonic()
     rows = load_rows(spec.rows_path)

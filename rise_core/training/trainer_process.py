@@ -14,9 +14,9 @@ from typing import Any
 
 import ray
 
-from rise.core.errors import UserError
-from rise.core.text import first_line
-from rise.core.training.spec import TrainSpec
+from rise_core.errors import UserError
+from rise_core.text import first_line
+from rise_core.training.spec import TrainSpec
 
 _WORKER_CPUS = 0.1  # logical: lets a worker start beside engines; TrainSpec.threads counts the real threads
 _START_TIMEOUT = 600  # seconds a group of workers may wait for a place in the cluster
@@ -56,7 +56,7 @@ def _run_trainer(spec: TrainSpec, workers: int, gpus: float, timeout: float, scr
     from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
-    from rise.core.training.process_group import NoStore
+    from rise_core.training.process_group import NoStore
 
     trainer = TorchTrainer(
         _train_worker,
@@ -96,8 +96,8 @@ def _train_worker(config: dict[str, Any]) -> dict[str, Any]:
     from ray.train.torch import get_device
     from torch.cuda import OutOfMemoryError
 
-    from rise.core.training.process_group import process_group
-    from rise.core.training.trainer import train
+    from rise_core.training.process_group import process_group
+    from rise_core.training.trainer import train
 
     context = get_context()
     rank, workers, local = context.get_world_rank(), context.get_world_size(), context.get_local_world_size()

@@ -1,6 +1,6 @@
 """Verifiers grade responses. One module a verifier, each with `grade(response, problem) -> Grade`.
 
-    from rise.core.verifiers import get
+    from rise_core.verifiers import get
     get("gsm8k").grade("... #### 18", problem)   # Grade(verdict=correct, reward=1.0, answer="18")
 
 A verifier is pure, but may be slow or crash on hostile responses. `grading_pool.GradingPool` runs a verifier in
@@ -12,9 +12,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, cast
 
-from rise.core.errors import UserError
-from rise.core.records import Grade, Problem
-from rise.core.verifiers import own
+from rise_core.errors import UserError
+from rise_core.records import Grade, Problem
+from rise_core.verifiers import own
 
 NAMES = ("gsm8k", "math", "gsm8k_reference", "math_reference", "exact", "numeric", "reasoning_gym")
 
@@ -45,4 +45,4 @@ def get(name: str) -> Verifier:
             "as module:function"
         )
     # Imported here: math-verify and reasoning-gym take seconds to import, and most runs do without.
-    return cast(Verifier, import_module(f"rise.core.verifiers.{name}"))
+    return cast(Verifier, import_module(f"{__name__}.{name}"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers.extract import fold_space
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers.extract import fold_space
 
 
 def grade(response: str, problem: Problem) -> Grade:

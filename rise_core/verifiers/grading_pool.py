@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 from pebble import ProcessExpired
 
-from rise.core.errors import UserError
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.text import one_line
-from rise.core.verifiers import NAMES, get
-from rise.core.verifiers.grading_process import GRACE, Graded, Pair, ProgressBoard, grade_chunk, start, timed_out
-from rise.core.verifiers.restarting_pool import Call, RestartingPool
+from rise_core.errors import UserError
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.text import one_line
+from rise_core.verifiers import NAMES, get
+from rise_core.verifiers.grading_process import GRACE, Graded, Pair, ProgressBoard, grade_chunk, start, timed_out
+from rise_core.verifiers.restarting_pool import Call, RestartingPool
 
 CHUNK = 64  # pairs in one message to a process: a message costs more than a cheap grade
 

@@ -19,9 +19,9 @@ from functools import lru_cache, partial
 from multiprocessing.context import BaseContext
 from typing import Any, NamedTuple, NoReturn
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.text import error_line
-from rise.core.verifiers import get
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.text import error_line
+from rise_core.verifiers import get
 
 GRACE = 0.25  # seconds; the alarm ends the process one to two of them after a missed deadline
 _MEMORY = 2 << 30  # bytes for grading, on top of the loaded libraries

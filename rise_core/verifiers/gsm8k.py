@@ -16,9 +16,9 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers.extract import MAX_MARKS, after_answer_marks, last_boxed
-from rise.core.verifiers.number_spelling import NUMBER, canonical_number, normalise_signs
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers.extract import MAX_MARKS, after_answer_marks, last_boxed
+from rise_core.verifiers.number_spelling import NUMBER, canonical_number, normalise_signs
 
 _HASHES = re.compile(r"####\s{0,4}(?P<rest>(?:(?!####)[^\n]){0,200})")  # one match a mark, also for two on a line
 _LATEX_NOISE = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s?\{|\\[,;!: %]|[{}]|\s")

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 
-from rise.core.records import Grade, Problem, Verdict
+from rise_core.records import Grade, Problem, Verdict
 
 _GOLD = re.compile(r"####\s{0,9}(?P<number>[-+]?[0-9][0-9,]{0,99}(?:\.[0-9]{1,99})?)")
 _BOX = "boxed{"

@@ -16,8 +16,8 @@ from typing import Any
 import sympy  # type: ignore[import-untyped]
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers.extract import after_answer_marks, fold_space, last_boxed
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers.extract import after_answer_marks, fold_space, last_boxed
 
 _MAX_LENGTH = 1000  # characters; a longer text is no final answer, and parsing could take minutes
 _MAX_EXACT = 10**40  # larger numbers get ten digits in the canonical form

@@ -17,7 +17,7 @@ import re
 from bisect import bisect_left
 from functools import lru_cache
 
-from rise.core.records import Grade, Problem, Verdict
+from rise_core.records import Grade, Problem, Verdict
 
 _BOX = re.compile(r"boxed\{")
 _BRACE = re.compile(r"[{}]")

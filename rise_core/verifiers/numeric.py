@@ -10,8 +10,8 @@ import math
 import re
 from fractions import Fraction
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import gsm8k
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import gsm8k
 
 _PLAIN = re.compile(r"[-+]?[0-9.]{1,40}(?:[eE][-+]?[0-9]{1,4})?")
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9  # tolerances

@@ -30,10 +30,10 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from rise.core.errors import UserError
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.text import error_line
-from rise.core.verifiers.extract import after_answer_marks, fold_space, last_boxed
+from rise_core.errors import UserError
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.text import error_line
+from rise_core.verifiers.extract import after_answer_marks, fold_space, last_boxed
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,6 @@ def _import_module(name: str, key: str) -> Any:
     if folder not in sys.path:
         sys.path.append(folder)  # last, so that a user's file hides no library
     importlib.invalidate_caches()
-    # Verifiers written before the package `rise` existed import `rise_core.records`. Without the alias, their Grade
-    # would be another class than ours, or not importable at all.
-    for old_name in ("rise_core", "rise_core.records"):
-        sys.modules.setdefault(old_name, importlib.import_module(old_name.replace("rise_core", "rise.core")))
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:

@@ -14,9 +14,9 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from rise.core.generators.registry import make_dataset
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers.extract import fold_space
+from rise_core.generators.registry import make_dataset
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers.extract import fold_space
 
 SCORER_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # on unreadable texts or entries
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from pebble import ProcessPool
 
-from rise.core.errors import Closed
+from rise_core.errors import Closed
 
 STUCK = 60.0  # seconds without any progress, on top of a call's deadline, after which the processes are replaced
 _ATTEMPTS = 3  # of one call, before the processes count as unable to start

@@ -1,7 +1,7 @@
 """Stage `report`: the page of a run, its charts, and its artifacts in the Prefect UI.
 
-    from rise.tasks.report.page import write_page
-    from rise.tasks.report.picture import write_plot
+    from tasks.report.page import write_page
+    from tasks.report.picture import write_plot
 
     path = write_page(lake, "demo", home / "runs/demo/report.html", cache=home / "cache")
     write_plot(lake, "demo", Path("demo.svg"))

@@ -13,16 +13,16 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from rise.core.records import Metric
-from rise.core.text import one_line
-from rise.storage import metric_rows
-from rise.storage.lake import Lake
-from rise.tasks.report.chart_rows import stage_times
-from rise.tasks.report.page import write_page
-from rise.tasks.report.picture import main_plot, png
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.progress import artifact_key
-from rise.tasks.run.stage import stage
+from rise_core.records import Metric
+from rise_core.text import one_line
+from storage import metric_rows
+from storage.lake import Lake
+from tasks.report.chart_rows import stage_times
+from tasks.report.page import write_page
+from tasks.report.picture import main_plot, png
+from tasks.run.context import RunContext
+from tasks.run.progress import artifact_key
+from tasks.run.stage import stage
 
 
 @stage("report {context.name} {iteration}")

@@ -15,9 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from rise.core.records import Purpose, Verdict
-from rise.storage.arrow import python_column
-from rise.storage.lake import Lake
+from rise_core.records import Purpose, Verdict
+from storage.arrow import python_column
+from storage.lake import Lake
 
 SELECTED, _REPETITIVE, _CUT = 1, 2, 4  # flags of a response, as in rollouts.js
 

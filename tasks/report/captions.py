@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rise.core.records import EVAL_SPLIT
-from rise.storage.lake import Lake
-from rise.tasks.report import chart_rows, charts
-from rise.tasks.report.chart_rows import Row, read_rows
+from rise_core.records import EVAL_SPLIT
+from storage.lake import Lake
+from tasks.report import chart_rows, charts
+from tasks.report.chart_rows import Row, read_rows
 
 # Heading of a table → format of a row's values.
 _Columns = dict[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rise.storage.lake import Lake
+from storage.lake import Lake
 
 Row = dict[str, Any]
 

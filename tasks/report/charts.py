@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from rise.tasks.report.chart_rows import STAGES, Row
+from tasks.report.chart_rows import STAGES, Row
 
 GAINS = {"gain_parallel": "over parallel samples", "gain_turns": "over one response"}
 

@@ -19,18 +19,18 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rise.core.atomic import atomic_file
-from rise.core.errors import UserError
-from rise.core.records import Metric
-from rise.storage import metric_rows, runs
-from rise.storage.lake import Lake
-from rise.tasks.report import theme
-from rise.tasks.report.browser_data import pack, read_browser_data
-from rise.tasks.report.captions import Figure, result_figures, time_figures, training_figures
+from rise_core.atomic import atomic_file
+from rise_core.errors import UserError
+from rise_core.records import Metric
+from storage import metric_rows, runs
+from storage.lake import Lake
+from tasks.report import theme
+from tasks.report.browser_data import pack, read_browser_data
+from tasks.report.captions import Figure, result_figures, time_figures, training_figures
 
 MAX_RESPONSES = 50_000  # on a page
 
-_ASSETS = PackageLoader("rise.tasks.report", "assets")
+_ASSETS = PackageLoader(__package__, "assets")
 _SCRIPTS = ("theme.js", "charts.js", "rollouts.js", "browser.js")
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from rise.core.atomic import atomic_file
-from rise.core.errors import UserError
-from rise.core.records import EVAL_SPLIT
-from rise.storage.lake import Lake
-from rise.tasks.report import chart_rows, charts, theme
+from rise_core.atomic import atomic_file
+from rise_core.errors import UserError
+from rise_core.records import EVAL_SPLIT
+from storage.lake import Lake
+from tasks.report import chart_rows, charts, theme
 
 _FORMATS = (".svg", ".png")
 _PAINT = re.compile(r'(fill|stroke)="([^"]*)"')

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
-from rise.core.answering.policies import GoldPolicy, LearnerPolicy, Policy, TeacherPolicy
-from rise.core.answering.renderer import Renderer
-from rise.core.config.choices import PolicyKind
-from rise.core.config.keys import Config
-from rise.core.engine.engine_processes import EngineProcesses
-from rise.core.engine.pool import EnginePool
-from rise.core.engine.settings import learner_options
-from rise.core.records import Checkpoint
-from rise.tasks.run.teacher_key import api_key
+from rise_core.answering.policies import GoldPolicy, LearnerPolicy, Policy, TeacherPolicy
+from rise_core.answering.renderer import Renderer
+from rise_core.config.choices import PolicyKind
+from rise_core.config.keys import Config
+from rise_core.engine.engine_processes import EngineProcesses
+from rise_core.engine.pool import EnginePool
+from rise_core.engine.settings import learner_options
+from rise_core.records import Checkpoint
+from tasks.run.teacher_key import api_key
 
 if TYPE_CHECKING:
-    from rise.core.answering.endpoint import Endpoint
-    from rise.core.answering.local_teacher import LocalTeacher
+    from rise_core.answering.endpoint import Endpoint
+    from rise_core.answering.local_teacher import LocalTeacher
 
 
 class Answering:
@@ -103,11 +103,11 @@ def open_teacher(config: Config, run: str, folder: Path) -> Endpoint | LocalTeac
     """
     # The endpoint's client and the second model's engines are imported only by runs with a teacher.
     if config.teacher.base_url is not None:
-        from rise.core.answering.endpoint import Endpoint
+        from rise_core.answering.endpoint import Endpoint
 
         return Endpoint(config.teacher, api_key(config.teacher), folder / "teacher.sqlite")
-    from rise.core.answering.local_teacher import LocalTeacher
-    from rise.core.engine.request_checks import check_gpus
+    from rise_core.answering.local_teacher import LocalTeacher
+    from rise_core.engine.request_checks import check_gpus
 
     check_gpus(config.teacher.engine, beside=config.engine)
     return LocalTeacher(config, folder / "teacher", f"{run}-engine-teacher")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from rise.core.answering.renderer import Renderer
-from rise.core.models import folder
-from rise.core.records import Checkpoint
-from rise.core.verifiers.grading_pool import GradingPool
-from rise.storage.checkpoints import open_checkpoint
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.tasks.run.answering import Answering
-from rise.tasks.run.inputs import Inputs
-from rise.tasks.run.progress import Progress
-from rise.tasks.run.workload import Workload
+from rise_core.answering.renderer import Renderer
+from rise_core.models import folder
+from rise_core.records import Checkpoint
+from rise_core.verifiers.grading_pool import GradingPool
+from storage.checkpoints import open_checkpoint
+from storage.home import Home
+from storage.lake import Lake
+from tasks.run.answering import Answering
+from tasks.run.inputs import Inputs
+from tasks.run.progress import Progress
+from tasks.run.workload import Workload
 
 
 class RunContext:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rise.core import verifiers
-from rise.core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config
-from rise.core.config.load import from_yaml
-from rise.core.errors import UserError
-from rise.core.problems import load_problems
-from rise.core.problems.held_out import check_untrained, load_held_out
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.records import EVAL_SPLIT, Problem
-from rise.storage import checkpoints, evaluations, metric_rows, problem_rows, runs
-from rise.storage.home import Home, check_run_name
-from rise.storage.lake import Lake
-from rise.storage.location import check_catalog
-from rise.tasks.run.inputs import Inputs, check_verifier
+from rise_core import verifiers
+from rise_core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config
+from rise_core.config.load import from_yaml
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
+from rise_core.problems.held_out import check_untrained, load_held_out
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.records import EVAL_SPLIT, Problem
+from storage import checkpoints, evaluations, metric_rows, problem_rows, runs
+from storage.home import Home, check_run_name
+from storage.lake import Lake
+from storage.location import check_catalog
+from tasks.run.inputs import Inputs, check_verifier
 
 
 @dataclass(frozen=True)

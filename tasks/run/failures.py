@@ -10,9 +10,9 @@ import duckdb
 import httpx
 from ray.exceptions import RayError
 
-from rise.core.errors import EngineError, RunStopped, TrainerLost, UserError
-from rise.core.text import first_line
-from rise.storage.home import Home
+from rise_core.errors import EngineError, RunStopped, TrainerLost, UserError
+from rise_core.text import first_line
+from storage.home import Home
 
 FULL_BYTES = 2**20  # with less free space than this under the home, a failure is blamed on the full disk
 _RESUME = "what was done is kept: start the same run again to go on"

@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
-from rise.core.config.profiles import profile_parts
+from rise_core.config.profiles import profile_parts
 
 
 def name_flow_run(name: str, profile: str) -> None:

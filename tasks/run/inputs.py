@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from rise.core import models, verifiers
-from rise.core.answering.policies import worked_solution
-from rise.core.config.changes import differences
-from rise.core.config.choices import PolicyKind, SourceKind
-from rise.core.config.keys import Config
-from rise.core.config.load import from_yaml, load_config, to_yaml
-from rise.core.errors import UserError
-from rise.core.problems import load_problems
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.records import EVAL_SPLIT, Problem
-from rise.core.verifiers.grading_pool import GradingPool
-from rise.storage import runs
-from rise.storage.home import Home, check_run_name
-from rise.storage.lake import Lake
+from rise_core import models, verifiers
+from rise_core.answering.policies import worked_solution
+from rise_core.config.changes import differences
+from rise_core.config.choices import PolicyKind, SourceKind
+from rise_core.config.keys import Config
+from rise_core.config.load import from_yaml, load_config, to_yaml
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.records import EVAL_SPLIT, Problem
+from rise_core.verifiers.grading_pool import GradingPool
+from storage import runs
+from storage.home import Home, check_run_name
+from storage.lake import Lake
 
 _GOLD_ANSWERS = 32  # gold answers that are tried; the verifier must read at least one
 
@@ -61,7 +61,7 @@ def check_inputs(run: str, profile: str, overrides: list[str]) -> Inputs:
 def check_teacher_key(config: Config) -> None:
     """Raise UserError where the key of a teacher's endpoint is missing or unsafe to send."""
     if config.collect.has_turn(PolicyKind.teacher) and config.teacher.base_url is not None:
-        from rise.tasks.run.teacher_key import api_key  # asks a running Prefect server for blocks
+        from tasks.run.teacher_key import api_key  # asks a running Prefect server for blocks
 
         api_key(config.teacher)
 
@@ -118,7 +118,7 @@ def _check_teacher(config: Config) -> None:
     if not config.collect.has_turn(PolicyKind.teacher):
         return
     if config.teacher.base_url is None:
-        from rise.core.answering.local_teacher import check_teacher_model  # brings the engine pool: seconds
+        from rise_core.answering.local_teacher import check_teacher_model  # brings the engine pool: seconds
 
         check_teacher_model(config)
     elif config.teacher.api_key.startswith("env:"):  # a Prefect block is read once there is a server

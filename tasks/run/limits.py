@@ -17,9 +17,9 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-from rise.core.config.choices import PolicyKind
-from rise.core.config.keys import Config
-from rise.storage.home import Home
+from rise_core.config.choices import PolicyKind
+from rise_core.config.keys import Config
+from storage.home import Home
 
 LOCAL_SERVER = "RISE_LOCAL_SERVER"  # environment variable; set where the Prefect server ends with this process
 _LIMIT = "gpu"

@@ -9,17 +9,17 @@ from importlib import metadata
 
 from prefect import get_run_logger
 
-from rise.core import cluster
-from rise.core.config.load import to_yaml
-from rise.storage import runs
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.evaluation_inputs import check_evaluation
-from rise.tasks.run.failures import explain_failures
-from rise.tasks.run.flow_run import name_flow_run
-from rise.tasks.run.inputs import Inputs, check_inputs, check_same_config, check_teacher_key, next_goal
-from rise.tasks.run.limits import accelerators
+from rise_core import cluster
+from rise_core.config.load import to_yaml
+from storage import runs
+from storage.home import Home
+from storage.lake import Lake
+from tasks.run.context import RunContext
+from tasks.run.evaluation_inputs import check_evaluation
+from tasks.run.failures import explain_failures
+from tasks.run.flow_run import name_flow_run
+from tasks.run.inputs import Inputs, check_inputs, check_same_config, check_teacher_key, next_goal
+from tasks.run.limits import accelerators
 
 # Packages whose versions decide a run's results; stored with the run.
 _PACKAGES = (

@@ -11,7 +11,7 @@ from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 
-from rise.core.errors import EngineClosed, EngineError, EngineLost, TrainerLost
+from rise_core.errors import EngineClosed, EngineError, EngineLost, TrainerLost
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

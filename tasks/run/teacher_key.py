@@ -8,8 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 from prefect.blocks.system import Secret
 from prefect.exceptions import ObjectNotFound
 
-from rise.core.config.engine_keys import Teacher
-from rise.core.errors import UserError
+from rise_core.config.engine_keys import Teacher
+from rise_core.errors import UserError
 
 _DEFAULT_KEY = Teacher().api_key
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -11,17 +11,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from prefect import get_run_logger
 
-from rise.core.config.keys import Config
-from rise.core.config.training_keys import Train
-from rise.core.records import Checkpoint, TrainRow
-from rise.core.training.ray_train import fit
-from rise.core.training.row_file import write_rows
-from rise.core.training.schedule import step_count
-from rise.core.training.spec import ROWS_FILE, TrainResult, TrainSpec, train_spec
-from rise.storage import checkpoints, publishing
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.tasks.run.progress import Progress
+from rise_core.config.keys import Config
+from rise_core.config.training_keys import Train
+from rise_core.records import Checkpoint, TrainRow
+from rise_core.training.ray_train import fit
+from rise_core.training.row_file import write_rows
+from rise_core.training.schedule import step_count
+from rise_core.training.spec import ROWS_FILE, TrainResult, TrainSpec, train_spec
+from storage import checkpoints, publishing
+from storage.home import Home
+from storage.lake import Lake
+from tasks.run.progress import Progress
 
 _LOG_SECONDS = 10.0  # between two log lines of a fine-tuning
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rise.core.method.episode import TurnPlan, WorkUnit
-from rise.core.records import Purpose
-from rise.storage import examples, rollouts, runs
-from rise.tasks.run.context import RunContext
+from rise_core.method.episode import TurnPlan, WorkUnit
+from rise_core.records import Purpose
+from storage import examples, rollouts, runs
+from tasks.run.context import RunContext
 
 
 def open_iterations(context: RunContext) -> range:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from rise.core.config.keys import Config
-from rise.core.method import episode
-from rise.core.method.episode import TurnPlan
-from rise.core.problems.problem_set import ProblemSet
-from rise.core.records import Problem, Purpose
+from rise_core.config.keys import Config
+from rise_core.method import episode
+from rise_core.method.episode import TurnPlan
+from rise_core.problems.problem_set import ProblemSet
+from rise_core.records import Problem, Purpose
 
 
 class Workload:

@@ -9,13 +9,13 @@ from types import ModuleType
 
 import pytest
 
-from rise.core.config.load import load_config, to_yaml
-from rise.core.errors import UserError
-from rise.core.method.metrics import compute_metrics
-from rise.core.records import Problem, Rollout
-from rise.storage import checkpoints, metric_rows, problem_rows, rollouts, runs
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from rise_core.config.load import load_config, to_yaml
+from rise_core.errors import UserError
+from rise_core.method.metrics import compute_metrics
+from rise_core.records import Problem, Rollout
+from storage import checkpoints, metric_rows, problem_rows, rollouts, runs
+from storage.lake import Lake
+from storage.location import LakeLocation
 from tests.storage.samples import checkpoint, rollout
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

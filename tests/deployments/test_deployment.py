@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from deployments.server import is_healthy, pages_url
-from rise.core.config.profiles import profiles
-from rise.flows.local.environment import QUIET
+from flows.local.environment import QUIET
+from rise_core.config.profiles import profiles
 from tests.deployments.served import BIN, Served, free_port
 from tests.flows.command import ROOT, environment, living, rise
 

@@ -7,9 +7,9 @@ from tests.deployments.served import Served
 PROGRAM = """
 import threading
 from prefect import flow
-from rise.core.config.load import load_config
-from rise.storage.home import Home
-from rise.tasks.run.limits import accelerators
+from rise_core.config.load import load_config
+from storage.home import Home
+from tasks.run.limits import accelerators
 
 holds, go_on, order = threading.Event(), threading.Event(), []
 

@@ -20,7 +20,7 @@ SILENT = 45  # seconds without a heartbeat (one every 30) until a flow run count
 def soon(served: Served) -> Iterator[None]:
     """Notice crashes sooner than in production."""
     for seconds in (SILENT, 150):
-        served.checked("python", "-c", f"from rise.flows.local.provision import provision; provision({seconds})")
+        served.checked("python", "-c", f"from flows.local.provision import provision; provision({seconds})")
         if seconds == SILENT:
             yield
 

@@ -12,10 +12,10 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from rise.core.records import Problem, Verdict
-from rise.flows.cli.app import app
-from rise.storage.location import LakeLocation
-from rise.storage.query import run_query
+from flows.cli.app import app
+from rise_core.records import Problem, Verdict
+from storage.location import LakeLocation
+from storage.query import run_query
 from tests.docs.elsewhere import ELSEWHERE, EVERYDAY
 from tests.docs.pages import ROOT, Block, Command, blocks, commands
 from tests.flows.command import RISE, environment

@@ -15,11 +15,11 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from rise.core.config.keys import Config
-from rise.core.config.load import load_config
-from rise.core.method.metrics import Outcome, any_correct, vote_correct
-from rise.core.records import Rollout
-from rise.flows.cli.app import app
+from flows.cli.app import app
+from rise_core.config.keys import Config
+from rise_core.config.load import load_config
+from rise_core.method.metrics import Outcome, any_correct, vote_correct
+from rise_core.records import Rollout
 from tests.docs.elsewhere import ELSEWHERE
 from tests.docs.pages import PAGES, ROOT, Command, anchors, blocks, commands, inline_code, links, prose
 

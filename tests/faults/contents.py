@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from rise.storage import checkpoints
-from rise.storage.home import Home
-from rise.storage.lake import Lake
+from storage import checkpoints
+from storage.home import Home
+from storage.lake import Lake
 from tests.faults.profile import RUN
 
 # Responses, verdicts and hashes of checkpoints are part of the keys: on the CPU every run gives the same bytes, so the

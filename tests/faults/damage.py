@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from storage.lake import Lake
+from storage.location import LakeLocation
 from tests.faults.profile import RUN
 from tests.faults.suite import fault
 from tests.faults.trial import Trial

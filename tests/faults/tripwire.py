@@ -13,7 +13,7 @@ import time
 
 import duckdb
 
-from rise.storage import transaction
+from storage import transaction
 
 
 def die(*_: object) -> None:
@@ -49,6 +49,6 @@ if __name__ == "__main__":
     words, point, nth, seconds, *sys.argv[1:] = sys.argv[1:]
     sys.argv[0] = "rise"
     lay(words.split(), point, int(nth), float(seconds))
-    from rise.flows.cli.app import app
+    from flows.cli.app import app
 
     app()

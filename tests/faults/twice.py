@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.storage.home import Home
-from rise.storage.lake import Lake
+from storage.home import Home
+from storage.lake import Lake
 from tests.faults.damage import killed_at
 from tests.faults.profile import COMMAND, RUN
 from tests.faults.suite import fault

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from rise.core.config.choices import Adapter
-from rise.core.config.keys import Config
-from rise.core.config.load import load_config, to_yaml
-from rise.core.models import folder
-from rise.core.records import Problem, TrainRow
-from rise.core.training.row_file import write_rows
-from rise.core.training.spec import TrainSpec
-from rise.core.training.trainer import train
-from rise.storage import checkpoints, problem_rows, runs
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.publishing import Published, publish
+from rise_core.config.choices import Adapter
+from rise_core.config.keys import Config
+from rise_core.config.load import load_config, to_yaml
+from rise_core.models import folder
+from rise_core.records import Problem, TrainRow
+from rise_core.training.row_file import write_rows
+from rise_core.training.spec import TrainSpec
+from rise_core.training.trainer import train
+from storage import checkpoints, problem_rows, runs
+from storage.home import Home
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.publishing import Published, publish
 from tests.flows.architectures import save_mistral
 
 RUN = "adapted"

@@ -40,7 +40,7 @@ def finished(home: Path, *arguments: str, timeout: float = 600) -> str:
 
 def inside(home: Path, *arguments: str) -> Result:
     """Run a command without services inside this process: a second of imports less than a process."""
-    from rise.flows.cli.app import app  # here and in `query`: every start of pytest imports this module
+    from flows.cli.app import app  # here and in `query`: every start of pytest imports this module
 
     settings = environment(home) | {"PREFECT_HOME": str(home / "prefect")}
     with patch.dict(os.environ, settings, clear=True):
@@ -56,9 +56,9 @@ def printed(home: Path, *arguments: str) -> str:
 
 def query(home: Path, sql: str, version: int | None = None) -> list[dict[str, Any]]:
     """Return the rows of a query in the form of `rise query SQL --format json`."""
-    from rise.flows.cli.printing import write_rows
-    from rise.storage.location import LakeLocation
-    from rise.storage.query import run_query
+    from flows.cli.printing import write_rows
+    from storage.location import LakeLocation
+    from storage.query import run_query
 
     with redirect_stdout(io.StringIO()) as output:
         write_rows(run_query(LakeLocation.from_home(home), sql, version), "json")

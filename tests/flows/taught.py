@@ -10,10 +10,10 @@ from typing import Any
 
 import duckdb
 
-from rise.core.config.load import load_config
-from rise.core.method.dialogue import solution_ids
-from rise.core.models import folder, scratch
-from rise.storage.schema import TABLES
+from rise_core.config.load import load_config
+from rise_core.method.dialogue import solution_ids
+from rise_core.models import folder, scratch
+from storage.schema import TABLES
 from tests.flows.command import TINY, printed, query
 
 TURNS = "collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 2}]"

@@ -8,9 +8,9 @@ import pytest
 import ray
 from typer.testing import CliRunner, Result
 
-from rise.core.config.keys import Config
-from rise.core.models import scratch
-from rise.flows.cli.app import app
+from flows.cli.app import app
+from rise_core.config.keys import Config
+from rise_core.models import scratch
 from tests.flows.command import TINY
 
 GOOD = [{"question": f"What is {i} + 1?", "answer": f"#### {i + 1}"} for i in range(4)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.core.method.comparison import SAMPLED
-from rise.core.records import Example
-from rise.flows.cli.compared_runs import read_spending, spending_order
-from rise.storage import checkpoints, examples, rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from flows.cli.compared_runs import read_spending, spending_order
+from rise_core.method.comparison import SAMPLED
+from rise_core.records import Example
+from storage import checkpoints, examples, rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
 from tests.storage.samples import checkpoint, rollout
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rise.core.config.load import load_config
-from rise.core.method.dialogue import states
+from rise_core.config.load import load_config
+from rise_core.method.dialogue import states
 from tests.flows.command import ROOT, TINY, environment, finished, query, rise
 from tests.flows.taught import TURNS, check_taught, places_of
 from tests.rise_core.answering.asking import KEY
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.run
 
 SAVE_BLOCK = """
 import os
-from rise.flows.local.environment import use_home
+from flows.local.environment import use_home
 use_home(None)
-from rise.flows.local.prefect_server import PrefectServer
+from flows.local.prefect_server import PrefectServer
 with PrefectServer.reserve().running():
     from prefect.blocks.system import Secret
     Secret(value=os.environ["PLANTED"]).save("teacher-key")

@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from rise.core.config.load import load_config
+from rise_core.config.load import load_config
 from tests.flows.adapted import RUN
 from tests.flows.command import TINY, finished, query, rise
 from tests.rise_core.answering.teacher_server import free_port, healthy
@@ -204,8 +204,8 @@ def test_refusals_leave_nothing_behind(adapted: Path, tmp_path: Path) -> None:
 
 
 def test_a_failure_in_the_middle_leaves_nothing(adapted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rise.core.models import export as models
-    from rise.flows.cli import export as command
+    from flows.cli import export as command
+    from rise_core.models import export as models
 
     def break_off(*_: Any) -> dict[str, Any]:
         raise KeyboardInterrupt

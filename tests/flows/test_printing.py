@@ -16,20 +16,20 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from rise.core.config.keys import Config
-from rise.core.method.comparison import Row
-from rise.core.method.solving import Attempt
-from rise.core.records import Grade, Metric, Verdict
-from rise.core.verifiers.grading_pool import report_failures
-from rise.flows.cli.app import app
-from rise.flows.cli.compared_runs import Comparison
-from rise.flows.cli.comparison_table import write_comparison
-from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
-from rise.flows.cli.printing import write_metrics, write_rows
-from rise.storage import metric_rows
-from rise.storage.checkpoints import CheckpointRecord
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from flows.cli.app import app
+from flows.cli.compared_runs import Comparison
+from flows.cli.comparison_table import write_comparison
+from flows.cli.episode_printing import JsonEpisode, ShownEpisode, working
+from flows.cli.printing import write_metrics, write_rows
+from rise_core.config.keys import Config
+from rise_core.method.comparison import Row
+from rise_core.method.solving import Attempt
+from rise_core.records import Grade, Metric, Verdict
+from rise_core.verifiers.grading_pool import report_failures
+from storage import metric_rows
+from storage.checkpoints import CheckpointRecord
+from storage.lake import Lake
+from storage.location import LakeLocation
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[red]markup[/red][link=file:///etc]x[/link]\r\x7f"
 STEERING = set("\x1b\x07\x9b\r\x7f\u202e\x9d")

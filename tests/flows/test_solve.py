@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner, Result
 
-from rise.core.config.keys import Config
-from rise.core.method.metrics import vote
-from rise.core.method.solving import Attempt, attempts
-from rise.core.records import Grade, Verdict
-from rise.core.text import printable
-from rise.flows.cli.app import app
-from rise.flows.cli.episode_printing import JsonEpisode, ShownEpisode
-from rise.storage.checkpoints import CheckpointRecord
+from flows.cli.app import app
+from flows.cli.episode_printing import JsonEpisode, ShownEpisode
+from rise_core.config.keys import Config
+from rise_core.method.metrics import vote
+from rise_core.method.solving import Attempt, attempts
+from rise_core.records import Grade, Verdict
+from rise_core.text import printable
+from storage.checkpoints import CheckpointRecord
 from tests.flows.adapted import RUN
 from tests.flows.command import RISE, environment, finished, query
 from tests.flows.test_bad_input import refused

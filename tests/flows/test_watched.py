@@ -55,7 +55,7 @@ class Watch:
                 for socket in process.net_connections("inet"):
                     if socket.status == psutil.CONN_LISTEN:
                         self.addresses.add((socket.laddr.ip, command))
-                        if "rise.flows.local.prefect_server" in command:
+                        if "flows.local.prefect_server" in command:
                             self.knock(socket.laddr.port)
         if self.engines is None and training(RUN)(self.home):
             self.engines = [command for command in living(self.home).values() if "ray::EngineActor" in command]
@@ -97,7 +97,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watch:
 
 def test_a_run_listens_on_loopback_only(watched: Watch) -> None:
     listeners = " ".join(command for _, command in watched.addresses)
-    for name in ("rise.flows.local.prefect_server", "gcs_server", "raylet", "EngineActor", "RayTrainWorker"):
+    for name in ("flows.local.prefect_server", "gcs_server", "raylet", "EngineActor", "RayTrainWorker"):
         assert name in listeners, f"the case needs {name}"
     assert [address for address in watched.addresses if address[0] not in LOOPBACK] == []
 

@@ -17,8 +17,8 @@ from typing import TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from rise.core.errors import UserError
-from rise.core.text import one_line
+from rise_core.errors import UserError
+from rise_core.text import one_line
 
 T = TypeVar("T")
 MANY = os.environ.get("RISE_FUZZ")

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from rise.core.config.changes import check_split_name, differences, evaluation_config, split_name
-from rise.core.config.keys import Config
-from rise.core.config.load import apply_overrides, dotted, from_yaml, load_config, to_yaml
-from rise.core.config.profiles import default_run_name, profile_parts, read_profile
+from rise_core.config.changes import check_split_name, differences, evaluation_config, split_name
+from rise_core.config.keys import Config
+from rise_core.config.load import apply_overrides, dotted, from_yaml, load_config, to_yaml
+from rise_core.config.profiles import default_run_name, profile_parts, read_profile
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
 pytestmark = pytest.mark.fuzz

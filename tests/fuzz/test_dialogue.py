@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.config.keys import Dialogue
-from rise.core.method.dialogue import first_message, in_view, lessons, messages, response_text, solution_ids, states
-from rise.core.models.scratch import make_tokenizer
+from rise_core.config.keys import Dialogue
+from rise_core.method.dialogue import first_message, in_view, lessons, messages, response_text, solution_ids, states
+from rise_core.models.scratch import make_tokenizer
 from tests.fuzz.inputs import deadline, fuzzed, pieces
 
 pytestmark = pytest.mark.fuzz

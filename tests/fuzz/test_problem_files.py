@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config, Fields, Problems
-from rise.core.problems import ProblemSet, load_problems
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config, Fields, Problems
+from rise_core.problems import ProblemSet, load_problems
 from tests.fuzz.inputs import answered_or_refused, fuzzed, hostile_text, pieces
 
 pytestmark = pytest.mark.fuzz

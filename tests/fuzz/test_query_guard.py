@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.errors import UserError
-from rise.core.text import first_line
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.query import run_query
-from rise.storage.query_guard import check_query
+from rise_core.errors import UserError
+from rise_core.text import first_line
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.query import run_query
+from storage.query_guard import check_query
 from tests.fuzz.inputs import answered_or_refused, deadline, fuzzed, hostile_text, pieces
 from tests.storage.hostile_statements import ALL
 from tests.storage.samples import shard_rows

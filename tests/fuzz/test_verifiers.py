@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import NAMES
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import NAMES
+from rise_core.verifiers.grading_pool import GradingPool
 from tests.fuzz.inputs import deadline, fuzzed, hostile_text, pieces
 from tests.rise_core.verifiers.grading import (
     close_shared_pools,

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import sys
 
-from rise.core import cluster
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Model
-from rise.core.engine.pool import EnginePool
-from rise.core.records import Checkpoint, SampleRequest, SamplingSettings
+from rise_core import cluster
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Model
+from rise_core.engine.pool import EnginePool
+from rise_core.records import Checkpoint, SampleRequest, SamplingSettings
 
 if __name__ == "__main__":
     checkpoint = Checkpoint("first", sys.argv[1])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.atomic import atomic_file, atomic_folder
+from rise_core.atomic import atomic_file, atomic_folder
 
 
 def test_a_file_is_replaced_at_the_end_of_the_block(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_folder_with_content_is_never_overwritten(tmp_path: Path) -> None:
 def test_the_remains_of_a_killed_writer_go_with_the_next_write(tmp_path: Path) -> None:
     path = tmp_path / "odd [name].html"
     code = (
-        "import os, pathlib, sys\nfrom rise.core.atomic import atomic_file\n"
+        "import os, pathlib, sys\nfrom rise_core.atomic import atomic_file\n"
         "with atomic_file(pathlib.Path(sys.argv[1])) as part:\n    part.write_text('half')\n    os._exit(9)\n"
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)], timeout=60).returncode == 9

@@ -17,8 +17,8 @@ import psutil
 import pytest
 import ray
 
-from rise.core import cluster
-from rise.core.errors import UserError
+from rise_core import cluster
+from rise_core.errors import UserError
 from tests.rise_core.engine.tiny import make_model
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("no_ray")]

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from rise.core.errors import Closed, EngineClosed, EngineError, EngineLost, RunStopped, UserError
+from rise_core.errors import Closed, EngineClosed, EngineError, EngineLost, RunStopped, UserError
 
 
 @pytest.mark.parametrize("kind", [UserError, RunStopped])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.records import Verdict, is_fact
+from rise_core.records import Verdict, is_fact
 
 FACTS = {Verdict.CORRECT, Verdict.WRONG, Verdict.NO_ANSWER}
 

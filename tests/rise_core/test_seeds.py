@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rise.core.seeds import seed_of, unit
+from rise_core.seeds import seed_of, unit
 
 
 def test_equal_keys_give_the_seed_of_every_machine() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rise.core.streams import batched
+from rise_core.streams import batched
 
 
 @pytest.mark.parametrize(("count", "batches"), [(0, []), (1, [[0]]), (4, [[0, 1], [2, 3]]), (5, [[0, 1], [2, 3], [4]])])

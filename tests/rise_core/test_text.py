@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.errors import UserError
-from rise.core.text import one_line, printable
+from rise_core.errors import UserError
+from rise_core.text import one_line, printable
 
 HOSTILE = ["\x1b[2J\x1b]0;title\x07", "\x9b31m", "a\rb", "\u202egnp.exe", "\u2066x\u2069", "\x7f", "\x00", "\ud800"]
 

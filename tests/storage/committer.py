@@ -6,10 +6,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from rise.core.errors import KeyExists
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from rise_core.errors import KeyExists
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
 from tests.storage.samples import shard_rows
 
 if __name__ == "__main__":

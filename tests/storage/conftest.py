@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from storage.home import Home
+from storage.lake import Lake
+from storage.location import LakeLocation
 
 
 @pytest.fixture(autouse=True)

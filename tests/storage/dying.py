@@ -7,10 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.rollouts import to_arrow
-from rise.storage.transaction import Transaction
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.rollouts import to_arrow
+from storage.transaction import Transaction
 from tests.storage.samples import shard_rows
 
 

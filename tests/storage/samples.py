@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from rise.core.records import Metric, Rollout
-from rise.storage.checkpoints import CheckpointRecord
-from rise.storage.lake import Lake
-from rise.storage.publishing import Published
+from rise_core.records import Metric, Rollout
+from storage.checkpoints import CheckpointRecord
+from storage.lake import Lake
+from storage.publishing import Published
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import KeyExists, UserError
-from rise.core.records import Checkpoint
-from rise.storage import checkpoints
-from rise.storage.checkpoints import CheckpointRecord, open_checkpoint
-from rise.storage.checksums import file_hash
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.storage.publishing import publish
-from rise.storage.transaction import Transaction
+from rise_core.errors import KeyExists, UserError
+from rise_core.records import Checkpoint
+from storage import checkpoints
+from storage.checkpoints import CheckpointRecord, open_checkpoint
+from storage.checksums import file_hash
+from storage.home import Home
+from storage.lake import Lake
+from storage.publishing import publish
+from storage.transaction import Transaction
 from tests.storage.samples import checkpoint_of, model_folder
 
 LOG = [{"step": 1, "epoch": 0.5, "loss": 2.25, "learning_rate": 1e-3, "tokens": 512}]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.records import Example
-from rise.storage import examples, rollouts
-from rise.storage.lake import Lake
+from rise_core.errors import UserError
+from rise_core.records import Example
+from storage import examples, rollouts
+from storage.lake import Lake
 from tests.storage.samples import rollout, shard_rows
 
 EXAMPLE = Example("p1-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.query import run_query
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.query import run_query
 from tests.storage.samples import shard_rows, start
 
 PER_SHARD = 50

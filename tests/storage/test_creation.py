@@ -7,15 +7,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import rollouts
-from rise.storage.creation import creation
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.schema import TABLES
-from rise.storage.session import open_session
-from rise.storage.transaction import Transaction
-from rise.storage.views import VIEWS
+from rise_core.errors import UserError
+from storage import rollouts
+from storage.creation import creation
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.schema import TABLES
+from storage.session import open_session
+from storage.transaction import Transaction
+from storage.views import VIEWS
 from tests.storage.samples import count_rollouts, shard_rows, start
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import KeyExists
-from rise.core.records import Problem
-from rise.storage import evaluations, problem_rows
-from rise.storage.evaluations import EvaluationRecord
-from rise.storage.lake import Lake
+from rise_core.errors import KeyExists
+from rise_core.records import Problem
+from storage import evaluations, problem_rows
+from storage.evaluations import EvaluationRecord
+from storage.lake import Lake
 
 
 def test_a_splits_settings_and_problems_are_one_version(lake: Lake) -> None:

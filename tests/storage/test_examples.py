@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import KeyExists
-from rise.core.records import Example
-from rise.storage import examples, rollouts
-from rise.storage.examples import SHARDS_PER_UPDATE as MARKED
-from rise.storage.lake import Lake
+from rise_core.errors import KeyExists
+from rise_core.records import Example
+from storage import examples, rollouts
+from storage.examples import SHARDS_PER_UPDATE as MARKED
+from storage.lake import Lake
 from tests.storage.samples import rollout
 
 

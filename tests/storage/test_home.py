@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.config.changes import check_split_name
-from rise.core.errors import UserError
-from rise.storage.home import Home, inside
+from rise_core.config.changes import check_split_name
+from rise_core.errors import UserError
+from storage.home import Home, inside
 
 NO_NAMES = ["..", "../x", "/x", "a/b", "a\\b", "-x", ".x", "", "a b", "a\n", "ä", "x" * 65, "a\x00"]
 

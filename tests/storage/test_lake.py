@@ -9,10 +9,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from rise_core.errors import UserError
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
 from tests.storage.samples import count_rollouts, rollout, shard_rows
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
+from rise_core.errors import UserError
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
 from tests.storage.samples import shard_rows
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rise.core.records import Example
-from rise.storage import examples, rollouts
-from rise.storage.lake import Lake
-from rise.storage.maintenance import compact
+from rise_core.records import Example
+from storage import examples, rollouts
+from storage.lake import Lake
+from storage.maintenance import compact
 from tests.storage.samples import shard_rows
 
 EXAMPLES = [Example(f"p{shard}-0", 1, 0, [1, 2], [7, 8, 9, 2], 1.0, 12.2) for shard in range(4)]

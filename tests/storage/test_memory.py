@@ -8,7 +8,7 @@ import sys
 # Small blocks from many threads, each of whose heaps keeps one block in use at its end.
 SCRIPT = """
 import ctypes, os, threading
-from rise.storage.memory import give_back
+from storage.memory import give_back
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]

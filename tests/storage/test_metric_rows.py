@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rise.storage import metric_rows
-from rise.storage.lake import Lake
+from storage import metric_rows
+from storage.lake import Lake
 from tests.storage.samples import metric
 
 

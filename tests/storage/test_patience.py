@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import patience, rollouts
-from rise.storage.lake import Lake
-from rise.storage.session import open_session
-from rise.storage.transaction import Transaction
+from rise_core.errors import UserError
+from storage import patience, rollouts
+from storage.lake import Lake
+from storage.session import open_session
+from storage.transaction import Transaction
 from tests.storage.samples import count_rollouts, shard_rows, start
 
 

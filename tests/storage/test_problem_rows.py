@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import KeyExists
-from rise.core.records import Problem
-from rise.storage import problem_rows
-from rise.storage.lake import Lake
+from rise_core.errors import KeyExists
+from rise_core.records import Problem
+from storage import problem_rows
+from storage.lake import Lake
 
 
 def test_problems_keep_their_order_and_content(lake: Lake) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage.checksums import file_hash
-from rise.storage.home import Home
-from rise.storage.publishing import check_published, publish
+from rise_core.errors import UserError
+from storage.checksums import file_hash
+from storage.home import Home
+from storage.publishing import check_published, publish
 from tests.storage.samples import model_folder
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.query import run_query
+from rise_core.errors import UserError
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.query import run_query
 from tests.storage.hostile_statements import ALL, PLANTED
 from tests.storage.samples import ROOT, shard_rows
 
@@ -108,7 +108,7 @@ def test_a_query_without_end_stops_at_ctrl_c(home: Path) -> None:
     # In the background of a script SIGINT is ignored; at a terminal it is not.
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from rise.flows.cli.app import app; import rise.flows.cli.printing, rise.storage.query; "
+        "from flows.cli.app import app; import flows.cli.printing, storage.query; "
         "print('ready', flush=True); app(['query', sys.argv[1]])"
     )
     environment = {**os.environ, "RISE_HOME": str(home)}

@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 
 import pytest
 
-from rise.core.errors import KeyExists
-from rise.core.records import Candidate, Rollout, Scored
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.rollouts import (
+from rise_core.errors import KeyExists
+from rise_core.records import Candidate, Rollout, Scored
+from storage import rollouts
+from storage.lake import Lake
+from storage.rollouts import (
     SHARDS_PER_QUERY,
     from_arrow,
     read_candidates,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import KeyExists, UserError
-from rise.storage import metric_rows, runs
-from rise.storage.lake import Lake
-from rise.storage.runs import iterations_done, set_goal
+from rise_core.errors import KeyExists, UserError
+from storage import metric_rows, runs
+from storage.lake import Lake
+from storage.runs import iterations_done, set_goal
 from tests.storage.samples import metric
 
 

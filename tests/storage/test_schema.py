@@ -10,15 +10,15 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from rise.core.records import Example, Metric, Problem
-from rise.storage import arrow, checkpoints, evaluations, examples, metric_rows, problem_rows, rollouts, runs
-from rise.storage.creation import creation
-from rise.storage.evaluations import EvaluationRecord
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.schema import RUNS, TABLES
-from rise.storage.session import open_session
-from rise.storage.views import VIEWS
+from rise_core.records import Example, Metric, Problem
+from storage import arrow, checkpoints, evaluations, examples, metric_rows, problem_rows, rollouts, runs
+from storage.creation import creation
+from storage.evaluations import EvaluationRecord
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.schema import RUNS, TABLES
+from storage.session import open_session
+from storage.views import VIEWS
 from tests.storage.samples import checkpoint, rollout
 
 FIRST = Path(__file__).with_name("first_lake.sql").read_text().partition("\n")[2].split(";\n")[:-1]

@@ -7,11 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.storage.session import session_sql
+from rise_core.errors import UserError
+from storage import rollouts
+from storage.lake import Lake
+from storage.location import LakeLocation
+from storage.session import session_sql
 from tests.storage.samples import shard_rows
 
 

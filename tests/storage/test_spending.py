@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rise.core.records import Example
-from rise.storage import checkpoints, examples, rollouts
-from rise.storage.lake import Lake
-from rise.storage.spending import collected, trained
+from rise_core.records import Example
+from storage import checkpoints, examples, rollouts
+from storage.lake import Lake
+from storage.spending import collected, trained
 from tests.storage.samples import checkpoint, rollout
 
 

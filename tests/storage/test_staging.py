@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from rise.storage import staging
+from storage import staging
 from tests.storage.samples import rollout, shard_rows
 
 

@@ -6,9 +6,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from rise.storage import rollouts
-from rise.storage.lake import Lake
-from rise.storage.transaction import Transaction
+from storage import rollouts
+from storage.lake import Lake
+from storage.transaction import Transaction
 from tests.storage.samples import count_rollouts, shard_rows
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.records import Example, Problem, Rollout
-from rise.storage import examples, metric_rows, problem_rows, rollouts
-from rise.storage.lake import Lake
+from rise_core.records import Example, Problem, Rollout
+from storage import examples, metric_rows, problem_rows, rollouts
+from storage.lake import Lake
 from tests.storage.samples import metric, rollout
 
 REWARDS = {"correct": 1.0, "wrong": 0.0, "no_answer": -1.0, "error": 0.0, "timeout": 0.0, "gold_unparseable": 0.0}

@@ -9,27 +9,27 @@ from pathlib import Path
 
 from prefect.logging import disable_run_logger
 
-from rise.core import models
-from rise.core.config.load import to_yaml
-from rise.core.method.dialogue import solution_ids
-from rise.core.method.episode import WorkUnit, collection_plan, request_seed
-from rise.core.models import folder
-from rise.core.records import Example, Rollout
-from rise.core.training.spec import TrainResult, TrainSpec
-from rise.core.training.trainer import train
-from rise.storage import examples, problem_rows, rollouts, runs, staging
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.tasks.fine_tune import read_spec
-from rise.tasks.pick_improved import pick_improved
-from rise.tasks.prepare import boost_spec, empty_folder, vocabulary
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.inputs import check_inputs
-from rise.tasks.run.training import publish
-from rise.tasks.run.work import open_units, staged_path
-from rise.tasks.sample_turns import read_states
-from rise.tasks.verify_answers import verify_answers
-from rise.tasks.write_parquet import write_parquet
+from rise_core import models
+from rise_core.config.load import to_yaml
+from rise_core.method.dialogue import solution_ids
+from rise_core.method.episode import WorkUnit, collection_plan, request_seed
+from rise_core.models import folder
+from rise_core.records import Example, Rollout
+from rise_core.training.spec import TrainResult, TrainSpec
+from rise_core.training.trainer import train
+from storage import examples, problem_rows, rollouts, runs, staging
+from storage.home import Home
+from storage.lake import Lake
+from tasks.fine_tune import read_spec
+from tasks.pick_improved import pick_improved
+from tasks.prepare import boost_spec, empty_folder, vocabulary
+from tasks.run.context import RunContext
+from tasks.run.inputs import check_inputs
+from tasks.run.training import publish
+from tasks.run.work import open_units, staged_path
+from tasks.sample_turns import read_states
+from tasks.verify_answers import verify_answers
+from tasks.write_parquet import write_parquet
 
 TINY = Path(__file__).resolve().parents[1] / "profiles/tiny.yaml"
 RUN = "rehearsed"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.config.choices import PolicyKind
-from rise.core.method.episode import collection_plan
-from rise.core.records import Example, TrainRow
-from rise.tasks.fine_tune import read_spec
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.work import open_units
-from rise.tasks.sample_turns import sample_turns
-from rise.tasks.verify_answers import verify_answers
+from rise_core.config.choices import PolicyKind
+from rise_core.method.episode import collection_plan
+from rise_core.records import Example, TrainRow
+from tasks.fine_tune import read_spec
+from tasks.run.context import RunContext
+from tasks.run.work import open_units
+from tasks.sample_turns import sample_turns
+from tasks.verify_answers import verify_answers
 from tests.rise_core.training.read_rows import read_rows
 from tests.tasks.rehearsed import TINY, Script, choose, collect, rehearsed
 

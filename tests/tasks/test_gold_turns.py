@@ -9,22 +9,22 @@ import pytest
 import ray
 from prefect.logging import disable_run_logger
 
-from rise.core.config.choices import PolicyKind
-from rise.core.config.load import load_config, to_yaml
-from rise.core.method.dialogue import solution_ids
-from rise.core.method.episode import collection_plan
-from rise.core.models import folder, scratch
-from rise.storage import examples, rollouts, runs
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.tasks.pick_improved import pick_improved
-from rise.tasks.prepare import prepare
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.inputs import check_inputs
-from rise.tasks.run.work import open_units
-from rise.tasks.sample_turns import sample_turns
-from rise.tasks.verify_answers import verify_answers
-from rise.tasks.write_parquet import write_parquet
+from rise_core.config.choices import PolicyKind
+from rise_core.config.load import load_config, to_yaml
+from rise_core.method.dialogue import solution_ids
+from rise_core.method.episode import collection_plan
+from rise_core.models import folder, scratch
+from storage import examples, rollouts, runs
+from storage.home import Home
+from storage.lake import Lake
+from tasks.pick_improved import pick_improved
+from tasks.prepare import prepare
+from tasks.run.context import RunContext
+from tasks.run.inputs import check_inputs
+from tasks.run.work import open_units
+from tasks.sample_turns import sample_turns
+from tasks.verify_answers import verify_answers
+from tasks.write_parquet import write_parquet
 from tests.flows.command import TINY
 
 

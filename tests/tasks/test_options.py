@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.records import TrainRow
-from rise.storage import checkpoints, examples
-from rise.tasks.fine_tune import read_spec
-from rise.tasks.prepare import boost_rows, boost_spec
-from rise.tasks.run.context import RunContext
+from rise_core.records import TrainRow
+from storage import checkpoints, examples
+from tasks.fine_tune import read_spec
+from tasks.prepare import boost_rows, boost_spec
+from tasks.run.context import RunContext
 from tests.rise_core.training.read_rows import read_rows
 from tests.tasks.rehearsed import Script, advance, choose, collect, rehearsed, train_here
 

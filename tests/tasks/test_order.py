@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.core.method.episode import collection_plan, evaluation_plans
-from rise.tasks.run.work import open_units, shards_in_flight
+from rise_core.method.episode import collection_plan, evaluation_plans
+from tasks.run.work import open_units, shards_in_flight
 from tests.tasks.rehearsed import rehearsed
 
 SHARDS = ("collect.shard_size=1", "engine.replicas=1", "engine.in_flight=1")

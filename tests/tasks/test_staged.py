@@ -9,14 +9,14 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from rise.core.engine.pool import EnginePool
-from rise.core.method.episode import WorkUnit, collection_plan
-from rise.core.records import Checkpoint, Rollout
-from rise.storage import rollouts, staging
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.work import open_units, staged_path
-from rise.tasks.sample_turns import sample_turns
-from rise.tasks.verify_answers import verify_answers
+from rise_core.engine.pool import EnginePool
+from rise_core.method.episode import WorkUnit, collection_plan
+from rise_core.records import Checkpoint, Rollout
+from storage import rollouts, staging
+from tasks.run.context import RunContext
+from tasks.run.work import open_units, staged_path
+from tasks.sample_turns import sample_turns
+from tasks.verify_answers import verify_answers
 from tests.tasks.rehearsed import Script, rehearsed, responses
 
 SCRIPT: Script = {f"train-{n}": [[f"#### {n}"]] for n in range(1, 8)}

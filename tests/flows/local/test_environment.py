@@ -10,9 +10,9 @@ import pytest
 import typer
 from prefect.exceptions import PrefectHTTPStatusError
 
-from rise.flows.cli.messages import one_line_errors
-from rise.flows.local.environment import AUTH, SERVER_AUTH, use_home
-from rise.flows.local.prefect_server import PrefectServer
+from flows.cli.messages import one_line_errors
+from flows.local.environment import AUTH, SERVER_AUTH, use_home
+from flows.local.prefect_server import PrefectServer
 
 
 @pytest.fixture(autouse=True)

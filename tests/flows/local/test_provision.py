@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.client.orchestration import get_client
 
-from rise.flows.local.provision import make_pool, provision
+from flows.local.provision import make_pool, provision
 
 
 def state() -> tuple[Any, ...]:

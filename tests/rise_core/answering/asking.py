@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rise.core.answering.endpoint import Endpoint
-from rise.core.answering.renderer import Prompt
-from rise.core.records import Problem, SamplingSettings
+from rise_core.answering.endpoint import Endpoint
+from rise_core.answering.renderer import Prompt
+from rise_core.records import Problem, SamplingSettings
 
 KEY = "planted-4f1c9d27e8"
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6, stop_token_ids=())

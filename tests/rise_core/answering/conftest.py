@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.answering.endpoint import Endpoint
-from rise.core.config.engine_keys import Teacher
+from rise_core.answering.endpoint import Endpoint
+from rise_core.config.engine_keys import Teacher
 from tests.rise_core.answering.asking import KEY, OpenEndpoint
 from tests.rise_core.answering.teacher_server import MODEL, Proxy
 

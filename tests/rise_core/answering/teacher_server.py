@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 MODEL = "tiny-teacher"
-# As in rise.core.engine.settings, for the CPU.
+# As in rise_core.engine.settings, for the CPU.
 CPU = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 OPTIONS = (
     *("--dtype", "float32", "--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", "50000000"),

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.answering.budget import Budget
-from rise.core.answering.ledger import Usage
-from rise.core.config.engine_keys import Teacher
-from rise.core.errors import UserError
+from rise_core.answering.budget import Budget
+from rise_core.answering.ledger import Usage
+from rise_core.config.engine_keys import Teacher
+from rise_core.errors import UserError
 
 
 @pytest.mark.parametrize("measured", [10, 100])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 from tests.rise_core.answering.asking import KEY, SETTINGS, OpenEndpoint, make_prompts, reply_texts
 from tests.rise_core.answering.teacher_server import Proxy, tell_key
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from rise.core.answering import endpoint as endpoint_module
-from rise.core.errors import EngineError, UserError
+from rise_core.answering import endpoint as endpoint_module
+from rise_core.errors import EngineError, UserError
 from tests.rise_core.answering.asking import SETTINGS, OpenEndpoint, make_prompts, reply_texts
 from tests.rise_core.answering.teacher_server import Fault, Proxy, crowd, drip, drop, slow, status, web_page
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.answering.ledger import Ledger, Usage
-from rise.core.answering.renderer import Reply
+from rise_core.answering.ledger import Ledger, Usage
+from rise_core.answering.renderer import Reply
 
 REPLIES = [Reply(f"text {i}", "stop" if i % 2 else "length", i / 4) for i in range(5)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.answering.local_learner import LocalLearner
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.models import scratch
-from rise.core.records import Checkpoint, Problem
+from rise_core.answering.local_learner import LocalLearner
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.models import scratch
+from rise_core.records import Checkpoint, Problem
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.answering.local_teacher import LocalTeacher, build_teacher, check_teacher_model
-from rise.core.answering.policies import TeacherPolicy
-from rise.core.answering.renderer import Prompt, Renderer
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Config, Scratch
-from rise.core.errors import UserError
-from rise.core.method.dialogue import solution_ids
-from rise.core.method.episode import State
-from rise.core.models import folder, scratch
-from rise.core.records import Problem, SamplingSettings
+from rise_core.answering.local_teacher import LocalTeacher, build_teacher, check_teacher_model
+from rise_core.answering.policies import TeacherPolicy
+from rise_core.answering.renderer import Prompt, Renderer
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Config, Scratch
+from rise_core.errors import UserError
+from rise_core.method.dialogue import solution_ids
+from rise_core.method.episode import State
+from rise_core.models import folder, scratch
+from rise_core.records import Problem, SamplingSettings
 
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=8, stop_token_ids=(999_999,))
 STATES = [State(Problem(str(i), "train", f"one two {i}", "3"), ("five", "six")[: i % 3]) for i in range(6)]

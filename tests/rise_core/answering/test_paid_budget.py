@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
+from rise_core.errors import UserError
 from tests.rise_core.answering.asking import SETTINGS, OpenEndpoint, make_prompts, reply_texts
 from tests.rise_core.answering.teacher_server import Proxy, odd, wordy
 

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from rise.core.answering.policies import GoldPolicy, LearnerPolicy, TeacherPolicy, worked_solution
-from rise.core.answering.renderer import Prompt, Renderer, Reply
-from rise.core.config.keys import Config
-from rise.core.engine.pool import EnginePool
-from rise.core.errors import UserError
-from rise.core.method.dialogue import solution_ids
-from rise.core.models import folder, scratch
-from rise.core.records import Completion, Problem, SampleRequest, SamplingSettings
+from rise_core.answering.policies import GoldPolicy, LearnerPolicy, TeacherPolicy, worked_solution
+from rise_core.answering.renderer import Prompt, Renderer, Reply
+from rise_core.config.keys import Config
+from rise_core.engine.pool import EnginePool
+from rise_core.errors import UserError
+from rise_core.method.dialogue import solution_ids
+from rise_core.models import folder, scratch
+from rise_core.records import Completion, Problem, SampleRequest, SamplingSettings
 
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=4, stop_token_ids=())
 SOLVED = Problem("solved", "train", "one", "2", solution="two one")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from rise.core.answering.renderer import Prompt, Renderer, Reply, Response
-from rise.core.config.keys import Config
-from rise.core.method.dialogue import solution_ids
-from rise.core.method.episode import State
-from rise.core.models import folder, scratch
-from rise.core.records import Completion, Problem
+from rise_core.answering.renderer import Prompt, Renderer, Reply, Response
+from rise_core.config.keys import Config
+from rise_core.method.dialogue import solution_ids
+from rise_core.method.episode import State
+from rise_core.models import folder, scratch
+from rise_core.records import Completion, Problem
 
 PROBLEM = Problem("p", "train", "one two", "")
 

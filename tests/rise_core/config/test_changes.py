@@ -2,9 +2,9 @@
 
 import pytest
 
-from rise.core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
-from rise.core.config.load import load_config
-from rise.core.errors import UserError
+from rise_core.config.changes import check_split_name, differences, evaluation_config, has_other_problems, split_name
+from rise_core.config.load import load_config
+from rise_core.errors import UserError
 
 RUN = load_config("demo", ["iterations=3"])
 RUN.problems.name = "subset_sum"

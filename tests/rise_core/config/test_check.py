@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.config.changes import differences
-from rise.core.config.load import load_config
-from rise.core.errors import UserError
+from rise_core.config.changes import differences
+from rise_core.config.load import load_config
+from rise_core.errors import UserError
 
 TAUGHT = ["collect.turns=[{policy: learner, n: 1}, {policy: teacher, n: 4}]", "teacher.model=big"]
 ENDPOINT = [*TAUGHT, "teacher.base_url=http://127.0.0.1:8000/v1"]

@@ -11,14 +11,14 @@ import pytest
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
-from rise.core.config.changes import may_change
-from rise.core.config.choices import Adapter, PolicyKind
-from rise.core.config.engine_keys import Engine
-from rise.core.config.field_types import AT_EVALUATION, LATER
-from rise.core.config.keys import Collect, Config, Eval, Turn
-from rise.core.config.load import dotted, load_config
-from rise.core.config.training_keys import Optim, Train
-from rise.core.errors import UserError
+from rise_core.config.changes import may_change
+from rise_core.config.choices import Adapter, PolicyKind
+from rise_core.config.engine_keys import Engine
+from rise_core.config.field_types import AT_EVALUATION, LATER
+from rise_core.config.keys import Collect, Config, Eval, Turn
+from rise_core.config.load import dotted, load_config
+from rise_core.config.training_keys import Optim, Train
+from rise_core.errors import UserError
 
 KEYS = list(dotted(OmegaConf.structured(Config)))
 MACHINE = ["replicas", "gpus", "threads", "max_num_seqs", "kv_cache_gib", "gpu_memory_utilization", "block_size"]

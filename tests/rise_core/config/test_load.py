@@ -2,8 +2,8 @@
 
 import pytest
 
-from rise.core.config.load import load_config
-from rise.core.errors import UserError
+from rise_core.config.load import load_config
+from rise_core.errors import UserError
 
 
 def test_overrides_reach_nested_keys_and_lists():

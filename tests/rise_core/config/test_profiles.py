@@ -2,17 +2,17 @@
 
 import pytest
 
-from rise.core.answering.renderer import Renderer
-from rise.core.config.changes import differences
-from rise.core.config.choices import Criterion, Normalise, PolicyKind
-from rise.core.config.keys import Config, FirstTurn
-from rise.core.config.load import load_config
-from rise.core.config.profiles import CONF_DIR, baselines, default_run_name, profiles
-from rise.core.errors import UserError
-from rise.core.method.episode import State, evaluation_plans
-from rise.core.method.selection import select_episode
-from rise.core.models.scratch import make_tokenizer
-from rise.core.records import Candidate, Problem, Purpose, Verdict
+from rise_core.answering.renderer import Renderer
+from rise_core.config.changes import differences
+from rise_core.config.choices import Criterion, Normalise, PolicyKind
+from rise_core.config.keys import Config, FirstTurn
+from rise_core.config.load import load_config
+from rise_core.config.profiles import CONF_DIR, baselines, default_run_name, profiles
+from rise_core.errors import UserError
+from rise_core.method.episode import State, evaluation_plans
+from rise_core.method.selection import select_episode
+from rise_core.models.scratch import make_tokenizer
+from rise_core.records import Candidate, Problem, Purpose, Verdict
 
 
 def test_every_shipped_profile_loads():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.config.changes import differences
-from rise.core.config.load import from_yaml, load_config, to_yaml
-from rise.core.errors import UserError
+from rise_core.config.changes import differences
+from rise_core.config.load import from_yaml, load_config, to_yaml
+from rise_core.errors import UserError
 
 # Written by the version before pydantic checked the config, from demo+rft and OVERRIDES.
 STORED = (Path(__file__).parent / "stored" / "demo+rft.yaml").read_text()

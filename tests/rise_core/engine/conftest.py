@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.config.keys import Model
-from rise.core.engine.engine_processes import EngineProcesses
-from rise.core.engine.pool import EnginePool
-from rise.core.records import Checkpoint
+from rise_core.config.keys import Model
+from rise_core.engine.engine_processes import EngineProcesses
+from rise_core.engine.pool import EnginePool
+from rise_core.records import Checkpoint
 from tests.rise_core.engine.tiny import CONFIG, LORA_RANK, make_adapter, make_model
 
 

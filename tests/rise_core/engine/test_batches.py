@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rise.core.engine.batches import CompletionBatch, Ragged, RequestBatch
-from rise.core.records import Completion, SampleRequest
+from rise_core.engine.batches import CompletionBatch, Ragged, RequestBatch
+from rise_core.records import Completion, SampleRequest
 
 
 @pytest.mark.parametrize("lists", [[], [[]], [[1, 2], [], [3]], [[], [], [7]]])

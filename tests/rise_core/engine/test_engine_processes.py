@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import ray
 
-from rise.core.engine.engine_processes import EngineProcesses
+from rise_core.engine.engine_processes import EngineProcesses
 from tests.rise_core.engine.tiny import CONFIG
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from rise.core.engine import vllm_calls
-from rise.core.engine.batches import CompletionBatch, RequestBatch
-from rise.core.engine.engine_thread import EngineThread
-from rise.core.engine.settings import EngineSpec
-from rise.core.errors import EngineLost
-from rise.core.records import SampleRequest
+from rise_core.engine import vllm_calls
+from rise_core.engine.batches import CompletionBatch, RequestBatch
+from rise_core.engine.engine_thread import EngineThread
+from rise_core.engine.settings import EngineSpec
+from rise_core.errors import EngineLost
+from rise_core.records import SampleRequest
 from tests.rise_core.engine.tiny import GREEDY, RANDOM
 
 SECONDS = 30  # deadline of every wait

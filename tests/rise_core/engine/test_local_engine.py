@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rise.core.config.engine_keys import Engine
-from rise.core.engine.local_engine import prepare_process
+from rise_core.config.engine_keys import Engine
+from rise_core.engine.local_engine import prepare_process
 
 
 @pytest.fixture(autouse=True)

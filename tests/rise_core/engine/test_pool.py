@@ -11,12 +11,12 @@ import psutil
 import pytest
 import ray
 
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Model
-from rise.core.engine.batches import RequestBatch
-from rise.core.engine.pool import EnginePool
-from rise.core.errors import EngineError, UserError
-from rise.core.records import Checkpoint, SampleRequest
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Model
+from rise_core.engine.batches import RequestBatch
+from rise_core.engine.pool import EnginePool
+from rise_core.errors import EngineError, UserError
+from rise_core.records import Checkpoint, SampleRequest
 from tests.rise_core.engine.tiny import CONFIG, GREEDY, RANDOM, VOCABULARY, greedy, random_prompt, token_ids
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from rise.core.engine.batches import RequestBatch
-from rise.core.engine.pool import EnginePool
-from rise.core.errors import EngineError, EngineLost
-from rise.core.records import SampleRequest
+from rise_core.engine.batches import RequestBatch
+from rise_core.engine.pool import EnginePool
+from rise_core.errors import EngineError, EngineLost
+from rise_core.records import SampleRequest
 from tests.rise_core.engine.tiny import CONFIG, GREEDY, RANDOM, greedy, random_prompt, token_ids
 
 pytestmark = pytest.mark.fault

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.config.engine_keys import Engine
-from rise.core.engine.batches import RequestBatch
-from rise.core.engine.request_checks import check_gpus, check_requests, check_tokens
-from rise.core.errors import UserError
-from rise.core.records import SampleRequest, SamplingSettings
+from rise_core.config.engine_keys import Engine
+from rise_core.engine.batches import RequestBatch
+from rise_core.engine.request_checks import check_gpus, check_requests, check_tokens
+from rise_core.errors import UserError
+from rise_core.records import SampleRequest, SamplingSettings
 
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=12, stop_token_ids=())
 FINE = SampleRequest([1, 2], 1, 0)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.config.choices import Adapter
-from rise.core.config.engine_keys import Engine
-from rise.core.config.keys import Config, Model
-from rise.core.engine.settings import actor_options, cores_of, engine_arguments, environment, learner_options
-from rise.core.errors import UserError
-from rise.core.records import Checkpoint
+from rise_core.config.choices import Adapter
+from rise_core.config.engine_keys import Engine
+from rise_core.config.keys import Config, Model
+from rise_core.engine.settings import actor_options, cores_of, engine_arguments, environment, learner_options
+from rise_core.errors import UserError
+from rise_core.records import Checkpoint
 
 CONFIG = Engine(max_model_len=128, kv_cache_gib=0.5)
 

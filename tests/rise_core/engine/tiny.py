@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rise.core.config.engine_keys import Engine
-from rise.core.records import Completion, SamplingSettings
+from rise_core.config.engine_keys import Engine
+from rise_core.records import Completion, SamplingSettings
 
 VOCABULARY = 100
 CONTEXT = 128

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.generators.digit_chain import STEPS, DigitChainConfig, DigitChainDataset, chain, kind
+from rise_core.generators.digit_chain import STEPS, DigitChainConfig, DigitChainDataset, chain, kind
 
 ENTRY = {"answer": "0", "metadata": {"steps": ["add2", "cube", "times4", "add1", "cube", "add3", "times2"], "tried": 1}}
 

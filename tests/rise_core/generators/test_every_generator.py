@@ -7,9 +7,9 @@ import json
 import pytest
 from reasoning_gym.factory import DATASETS
 
-from rise.core.problems.drawing import draw_problems
-from rise.core.records import Problem, Verdict
-from rise.core.verifiers import get
+from rise_core.problems.drawing import draw_problems
+from rise_core.records import Problem, Verdict
+from rise_core.verifiers import get
 from tests.rise_core.generators.test_registry import ACCEPTS, REFUSED
 from tests.rise_core.problems.configs import draw_stored, generator_config
 

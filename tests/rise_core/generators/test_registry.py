@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.problems import load_problems
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
 from tests.rise_core.problems.configs import generator_config, refusal
 
 USING = Path(__file__).resolve().parents[3] / "docs" / "using.md"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.generators.subset_sum import SubsetSumConfig, SubsetSumDataset
+from rise_core.generators.subset_sum import SubsetSumConfig, SubsetSumDataset
 
 ENTRY = {"metadata": {"numbers": [17, 3, 8, 25, 11, 14], "choose": 2, "target": 28}}
 THREE = {"metadata": {"numbers": [5, 9, 1, 14, 7, 12, 6], "choose": 3, "target": 35}}

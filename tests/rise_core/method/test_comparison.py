@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes
-from rise.core.method.metrics import compute_metrics
-from rise.core.records import Problem
+from rise_core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes
+from rise_core.method.metrics import compute_metrics
+from rise_core.records import Problem
 from tests.rise_core.method.test_metrics import episode
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rise.core.config.keys import Config, Dialogue
-from rise.core.method.dialogue import in_view, lessons, messages, render, response_text, solution_ids, state_ids, states
-from rise.core.models import scratch
+from rise_core.config.keys import Config, Dialogue
+from rise_core.method.dialogue import in_view, lessons, messages, render, response_text, solution_ids, state_ids, states
+from rise_core.models import scratch
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.config.keys import Config, Turn
-from rise.core.method.episode import (
+from rise_core.config.keys import Config, Turn
+from rise_core.method.episode import (
     WorkUnit,
     collection_plan,
     draw_problems,
@@ -15,7 +15,7 @@ from rise.core.method.episode import (
     request_seed,
     shards,
 )
-from rise.core.records import Problem, Purpose, Rollout, Verdict
+from rise_core.records import Problem, Purpose, Rollout, Verdict
 
 PROBLEM = Problem("p", "train", "1+1", "2")
 

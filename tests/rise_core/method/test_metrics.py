@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.method.metrics import compute_by_shard, compute_metrics, interval, vote
-from rise.core.records import Metric, Rollout
+from rise_core.method.metrics import compute_by_shard, compute_metrics, interval, vote
+from rise_core.records import Metric, Rollout
 
 # A response is written as its answer: "g" is the gold one, "-" states no answer, "?" timed out, any other is wrong.
 VERDICTS = {"g": ("g", "correct"), "-": (None, "no_answer"), "?": (None, "timeout")}

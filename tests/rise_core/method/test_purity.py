@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import rise.core.method
+import rise_core.method
 
 HEAVY = {"ray", "torch", "vllm", "prefect", "duckdb", "transformers", "pyarrow", "omegaconf"}
-MODULES = sorted(file.stem for file in Path(rise.core.method.__file__).parent.glob("*.py") if file.stem != "__init__")
+MODULES = sorted(file.stem for file in Path(rise_core.method.__file__).parent.glob("*.py") if file.stem != "__init__")
 SCRIPT = """
 import importlib, json, sys
 for name in sys.argv[1:]:
-    importlib.import_module(f"rise.core.method.{name}")
+    importlib.import_module(f"rise_core.method.{name}")
 print(json.dumps(sorted(name.partition(".")[0] for name in sys.modules)))
 """
 

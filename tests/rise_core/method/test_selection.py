@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from rise.core.config.choices import Criterion
-from rise.core.config.keys import FirstTurn, Select
-from rise.core.method.selection import best_response, select_all, select_episode
+from rise_core.config.choices import Criterion
+from rise_core.config.keys import FirstTurn, Select
+from rise_core.method.selection import best_response, select_all, select_episode
 from tests.rise_core.method.test_episode import rollout
 
 

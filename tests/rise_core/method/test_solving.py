@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config, Problems, Verify
-from rise.core.errors import UserError
-from rise.core.method.metrics import vote
-from rise.core.method.solving import Attempt, attempts, check_oracle, final_answer, problem_by_hand, votes
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config, Problems, Verify
+from rise_core.errors import UserError
+from rise_core.method.metrics import vote
+from rise_core.method.solving import Attempt, attempts, check_oracle, final_answer, problem_by_hand, votes
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
 
 FAMILY = Problems(source=SourceKind.reasoning_gym, name="subset_sum", params={"count": 3, "low": 1, "high": 30})
 QUESTION = "which two of 25 8 3 sum to 28 ?"

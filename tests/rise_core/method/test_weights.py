@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from rise.core.config.choices import Normalise
-from rise.core.errors import UserError
-from rise.core.method.weights import plain_weights, reward_weights
+from rise_core.config.choices import Normalise
+from rise_core.errors import UserError
+from rise_core.method.weights import plain_weights, reward_weights
 
 
 def test_published_weights() -> None:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.method.dialogue import response_text, state_ids
-from rise.core.models import build, check_model, folder, hub_model, scratch, smollm2
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.method.dialogue import response_text, state_ids
+from rise_core.models import build, check_model, folder, hub_model, scratch, smollm2
 
 
 @pytest.fixture(scope="module")

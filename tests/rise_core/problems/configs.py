@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config
-from rise.core.errors import UserError
-from rise.core.problems import load_problems
-from rise.core.problems.drawing import draw_problems
-from rise.core.records import Problem
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
+from rise_core.problems.drawing import draw_problems
+from rise_core.records import Problem
 
 
 def refusal(config: Config) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rise.core.generators.digit_chain import GUESS
-from rise.core.problems import ProblemSet, load_problems
-from rise.core.records import Verdict
-from rise.core.verifiers import get
+from rise_core.generators.digit_chain import GUESS
+from rise_core.problems import ProblemSet, load_problems
+from rise_core.records import Verdict
+from rise_core.verifiers import get
 from tests.rise_core.problems.configs import generator_config, refusal
 
 

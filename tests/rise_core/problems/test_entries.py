@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from reasoning_gym.factory import DATASETS, ProceduralDataset
 
-from rise.core.errors import UserError
-from rise.core.problems.drawing import draw_problems
-from rise.core.records import Verdict
-from rise.core.verifiers import get
+from rise_core.errors import UserError
+from rise_core.problems.drawing import draw_problems
+from rise_core.records import Verdict
+from rise_core.verifiers import get
 from tests.rise_core.problems.configs import draw_stored, generator_config
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.problems import load_problems
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
 from tests.rise_core.problems.configs import generator_config
 
 # (generator, parameters, numbers in the ids of training, held-out and boosting problems, digest of all their columns)

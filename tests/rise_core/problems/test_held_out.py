@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.config.load import load_config
-from rise.core.errors import UserError
-from rise.core.problems import load_problems
-from rise.core.problems.held_out import check_untrained, load_held_out
-from rise.core.records import Problem
+from rise_core.config.load import load_config
+from rise_core.errors import UserError
+from rise_core.problems import load_problems
+from rise_core.problems.held_out import check_untrained, load_held_out
+from rise_core.records import Problem
 
 SMALL = ["problems.train_size=30", "problems.eval_size=12", "boost.problems=20"]
 

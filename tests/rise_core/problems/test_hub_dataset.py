@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rise.core.config.choices import SourceKind
-from rise.core.config.keys import Config
-from rise.core.problems import load_problems
+from rise_core.config.choices import SourceKind
+from rise_core.config.keys import Config
+from rise_core.problems import load_problems
 from tests.rise_core.problems.configs import refusal
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -172,7 +172,7 @@ def test_code_in_a_dataset_is_not_run(plain: Path, tmp_path: Path) -> None:
 
 def test_without_a_network_it_says_so(tmp_path: Path) -> None:
     script = (
-        "from rise.core.config.load import load_config; from rise.core.problems import load_problems;"
+        "from rise_core.config.load import load_config; from rise_core.problems import load_problems;"
         "load_problems(load_config('demo', ['problems.source=hub', 'problems.name=openai/gsm8k',"
         " 'problems.subset=main', 'problems.train=train', 'problems.eval=test', 'problems.params={}']))"
     )
@@ -181,7 +181,7 @@ def test_without_a_network_it_says_so(tmp_path: Path) -> None:
         [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("rise.core.errors.UserError: dataset openai/gsm8k split train cannot be loaded")
+    assert last.startswith("rise_core.errors.UserError: dataset openai/gsm8k split train cannot be loaded")
     assert "the hub cannot be reached: check problems.name and the network" in last
 
 

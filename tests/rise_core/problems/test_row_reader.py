@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rise.core.problems import load_problems
+from rise_core.problems import load_problems
 from tests.rise_core.problems.configs import file_config, refusal, rows
 
 

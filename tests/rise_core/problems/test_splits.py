@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.core.config.keys import Config
-from rise.core.problems import load_problems
+from rise_core.config.keys import Config
+from rise_core.problems import load_problems
 from tests.rise_core.problems.configs import file_config, refusal, rows, write_rows
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from rise.core.config.choices import Adapter, LossReduction
-from rise.core.config.training_keys import Lora, Optim
-from rise.core.records import TrainRow
-from rise.core.training.row_file import write_rows
-from rise.core.training.spec import TrainSpec
+from rise_core.config.choices import Adapter, LossReduction
+from rise_core.config.training_keys import Lora, Optim
+from rise_core.records import TrainRow
+from rise_core.training.row_file import write_rows
+from rise_core.training.spec import TrainSpec
 
 SIZES = {
     "vocab_size": 50,

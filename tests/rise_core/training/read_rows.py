@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rise.core.records import TrainRow
-from rise.core.training.row_file import load_rows
+from rise_core.records import TrainRow
+from rise_core.training.row_file import load_rows
 
 
 def read_rows(path: str | Path) -> list[TrainRow]:

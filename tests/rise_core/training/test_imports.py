@@ -28,11 +28,11 @@ def imported(module: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_training_loop_imports_without_the_rest() -> None:
-    result = imported("rise.core.training.trainer")
+    result = imported("rise_core.training.trainer")
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("module", ["duckdb", "rise.core.training.row_file"])
+@pytest.mark.parametrize("module", ["duckdb", "rise_core.training.row_file"])
 def test_the_block_blocks(module: str) -> None:
     result = imported(module)
     assert result.returncode == 1

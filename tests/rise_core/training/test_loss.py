@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from rise.core.config.choices import Adapter, LossReduction
-from rise.core.records import TrainRow
-from rise.core.training.model import load_model, target_logits, trainable
-from rise.core.training.packing import batches, collate
-from rise.core.training.row_file import load_rows, write_rows
-from rise.core.training.spec import TrainSpec
-from rise.core.training.trainer import gradient, share
+from rise_core.config.choices import Adapter, LossReduction
+from rise_core.records import TrainRow
+from rise_core.training.model import load_model, target_logits, trainable
+from rise_core.training.packing import batches, collate
+from rise_core.training.row_file import load_rows, write_rows
+from rise_core.training.spec import TrainSpec
+from rise_core.training.trainer import gradient, share
 from tests.rise_core.training.conftest import make_model, make_rows
 
 CPU = torch.device("cpu")

@@ -12,13 +12,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rise.core.config.choices import Adapter, LossReduction
-from rise.core.config.training_keys import Optim
-from rise.core.training.model import load_model, trainable
-from rise.core.training.packing import batches
-from rise.core.training.row_file import load_rows
-from rise.core.training.spec import TrainSpec
-from rise.core.training.trainer import gradient, train
+from rise_core.config.choices import Adapter, LossReduction
+from rise_core.config.training_keys import Optim
+from rise_core.training.model import load_model, trainable
+from rise_core.training.packing import batches
+from rise_core.training.row_file import load_rows
+from rise_core.training.spec import TrainSpec
+from rise_core.training.trainer import gradient, train
 
 # An epoch has 3 steps, the last of 3 examples.
 OPTIM = Optim(learning_rate=5e-3, epochs=3, batch_size=5, weight_decay=0.1, warmup=0.1)

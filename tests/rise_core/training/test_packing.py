@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.config.choices import LossReduction
-from rise.core.records import TrainRow
-from rise.core.training.packing import batches, collate, pack
-from rise.core.training.row_file import Rows, load_rows, write_rows
+from rise_core.config.choices import LossReduction
+from rise_core.records import TrainRow
+from rise_core.training.packing import batches, collate, pack
+from rise_core.training.row_file import Rows, load_rows, write_rows
 
 
 def load(tmp_path: Path, rows: list[TrainRow]) -> Rows:

@@ -14,12 +14,12 @@ import pytest
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from rise.core.cluster import connect
-from rise.core.config.training_keys import Optim
-from rise.core.errors import UserError
-from rise.core.training.ray_train import fit
-from rise.core.training.spec import TrainSpec
-from rise.core.training.trainer import train
+from rise_core.cluster import connect
+from rise_core.config.training_keys import Optim
+from rise_core.errors import UserError
+from rise_core.training.ray_train import fit
+from rise_core.training.spec import TrainSpec
+from rise_core.training.trainer import train
 
 pytestmark = pytest.mark.service
 

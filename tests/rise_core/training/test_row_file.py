@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.records import TrainRow
-from rise.core.training.row_file import load_rows, write_rows
+from rise_core.errors import UserError
+from rise_core.records import TrainRow
+from rise_core.training.row_file import load_rows, write_rows
 from tests.rise_core.training.read_rows import read_rows
 
 GOOD = TrainRow([5, 6, 7], [False, False, True], 2.5)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.config.choices import Schedule
-from rise.core.config.training_keys import Optim
-from rise.core.training.schedule import global_batches, learning_rate, step_count
+from rise_core.config.choices import Schedule
+from rise_core.config.training_keys import Optim
+from rise_core.training.schedule import global_batches, learning_rate, step_count
 
 
 def rates(steps: int, **settings: object) -> list[float]:

@@ -16,14 +16,14 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from rise.core.config.choices import Adapter
-from rise.core.config.training_keys import Optim
-from rise.core.errors import UserError
-from rise.core.records import TrainRow
-from rise.core.training.log import TrainLog
-from rise.core.training.row_file import write_rows
-from rise.core.training.spec import TrainResult, TrainSpec
-from rise.core.training.trainer import train
+from rise_core.config.choices import Adapter
+from rise_core.config.training_keys import Optim
+from rise_core.errors import UserError
+from rise_core.records import TrainRow
+from rise_core.training.log import TrainLog
+from rise_core.training.row_file import write_rows
+from rise_core.training.spec import TrainResult, TrainSpec
+from rise_core.training.trainer import train
 
 
 def run(spec: TrainSpec, **changes: Any) -> TrainResult:
@@ -154,7 +154,7 @@ class Block:
         if name.split(".")[0] in ("ray", "vllm", "prefect", "duckdb"):
             raise ImportError(f"{name} is blocked")
 sys.meta_path.insert(0, Block())
-import rise.core.training.trainer, rise.core.method.weights, rise.core.training.row_file
+import rise_core.training.trainer, rise_core.method.weights, rise_core.training.row_file
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

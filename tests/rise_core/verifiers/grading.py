@@ -11,8 +11,8 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers.grading_pool import GradingPool
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 OWN = "tests.rise_core.verifiers.own_rules"

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
 
 NOT_A_FUNCTION = 5
 GRADE = Grade(Verdict.NO_ANSWER, -1.0)

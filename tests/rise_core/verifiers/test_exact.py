@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
 
 
 def grade(name: str, response: str, gold: str, metadata: dict[str, Any] | None = None) -> Grade:

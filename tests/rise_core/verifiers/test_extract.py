@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.verifiers.extract import last_boxed
+from rise_core.verifiers.extract import last_boxed
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.verifiers import NAMES, get
+from rise_core.errors import UserError
+from rise_core.verifiers import NAMES, get
 
 
 def test_unknown_names_list_the_known_ones() -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get, grading_pool
-from rise.core.verifiers.grading_pool import Chunk, GradingPool
-from rise.core.verifiers.restarting_pool import Call
+from rise_core.errors import UserError
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get, grading_pool
+from rise_core.verifiers.grading_pool import Chunk, GradingPool
+from rise_core.verifiers.restarting_pool import Call
 from tests.rise_core.verifiers.grading import (
     GSM8K,
     OWN,

@@ -28,8 +28,8 @@ def test_a_process_has_a_memory_limit() -> None:
 
 SCRIPT = f"""
 import sys
-from rise.core.records import Problem
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Problem
+from rise_core.verifiers.grading_pool import GradingPool
 
 if __name__ == "__main__":
     GradingPool("{OWN}:reporting", timeout=2.0).grade([("deaf", Problem("p", "train", "q", sys.argv[1]))])

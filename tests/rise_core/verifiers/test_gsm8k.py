@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get, gsm8k
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get, gsm8k
 
 
 def problem(answer: str) -> Problem:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import NAMES, math
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import NAMES, math
+from rise_core.verifiers.grading_pool import GradingPool
 from tests.rise_core.verifiers.grading import problem_with_answer_18, right_response, shared_pool
 
 TIMEOUT = 2.0

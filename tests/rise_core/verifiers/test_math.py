@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
 
 
 def grade(response: str, gold: str) -> Grade:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get, math_reference
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get, math_reference
 
 
 def grade(name: str, response: str, gold: str) -> Grade:

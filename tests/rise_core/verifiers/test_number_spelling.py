@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rise.core.verifiers.number_spelling import NUMBER, canonical_number
+from rise_core.verifiers.number_spelling import NUMBER, canonical_number
 
 
 @given(value=st.decimals(-(10**12), 10**12, places=3, allow_nan=False), comma=st.booleans(), dollar=st.booleans())

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.errors import UserError
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
+from rise_core.verifiers.grading_pool import GradingPool
 from tests.rise_core.verifiers.grading import OWN as RULES
-from tests.rise_core.verifiers.grading import REPOSITORY, RIGHT, run_python, shared_pool
+from tests.rise_core.verifiers.grading import RIGHT, run_python, shared_pool
 
 PROBLEM = Problem("p7", "train", "q", "18")
 
@@ -44,7 +44,7 @@ def test_a_bool_or_a_number_is_the_reward(response: str, expected: Grade) -> Non
 
 def test_a_reward_votes_for_what_the_response_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "always.py").write_text(
-        "from rise.core.records import Grade, Verdict\n"
+        "from rise_core.records import Grade, Verdict\n"
         "def right(response, problem):\n    return 1\n"
         "def sure(response, problem):\n    return Grade(Verdict.CORRECT, 1.0)\n"
         "def silent(response, problem):\n    return Grade(Verdict.NO_ANSWER, 0.0)\n"
@@ -146,8 +146,8 @@ def test_an_answer_can_be_stored(obeying: GradingPool) -> None:
 
 
 SCRIPT = """
-from rise.core.records import Problem
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Problem
+from rise_core.verifiers.grading_pool import GradingPool
 
 if __name__ == "__main__":
     problem = Problem("p", "train", "q", "18")
@@ -155,7 +155,7 @@ if __name__ == "__main__":
         print([(g.verdict.value, g.answer) for g in pool.grade([("18", problem), ("17", problem)])])
 """
 RULE = """
-from rise.core.records import Grade, Problem, Verdict
+from rise_core.records import Grade, Problem, Verdict
 print("imported")
 
 def grade(response: str, problem: Problem) -> Grade:
@@ -166,19 +166,11 @@ def grade(response: str, problem: Problem) -> Grade:
 
 
 @pytest.mark.parametrize("package", ["rise", "rise_core.records"])
-@pytest.mark.parametrize("beside", ["the repository", "the package alone"])
-def test_verifiers_of_every_age_grade(tmp_path: Path, package: str, beside: str) -> None:
-    """Verifiers older than the package `rise` import `rise_core.records`, a module of the repository alone."""
+def test_a_verifier_takes_its_types_from_the_door_or_from_their_module(tmp_path: Path, package: str) -> None:
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "main.py").write_text(SCRIPT)
-    (tmp_path / "my_rules.py").write_text(RULE.replace("rise.core.records", package))
-    installed = tmp_path / "packages"
-    installed.mkdir()
-    (installed / "rise").symlink_to(REPOSITORY / "rise", target_is_directory=True)
-    path = REPOSITORY if beside == "the repository" else installed
-    if path == installed:
-        assert run_python(tmp_path, "-c", "import rise_core", path=path).returncode == 1, "not importable by itself"
-    done = run_python(tmp_path, "script/main.py", path=path)
+    (tmp_path / "my_rules.py").write_text(RULE.replace("rise_core.records", package))
+    done = run_python(tmp_path, "script/main.py")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[('correct', '18'), ('wrong', '17')]"
 

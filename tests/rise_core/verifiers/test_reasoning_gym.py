@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rise.core.records import Grade, Problem, Verdict
-from rise.core.verifiers import get
+from rise_core.records import Grade, Problem, Verdict
+from rise_core.verifiers import get
 
 SUBSET_SUM: dict[str, Any] = {
     "generator": "subset_sum",

@@ -9,9 +9,9 @@ from pathlib import Path
 import pebble
 import pytest
 
-from rise.core.records import Grade, Verdict
-from rise.core.verifiers import restarting_pool
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Grade, Verdict
+from rise_core.verifiers import restarting_pool
+from rise_core.verifiers.grading_pool import GradingPool
 from tests.rise_core.verifiers.grading import (
     GSM8K,
     OWN,
@@ -109,8 +109,8 @@ def test_closing_ends_the_processes_and_wakes_waiting_threads() -> None:
 
 
 SCRIPT = """
-from rise.core.records import Problem
-from rise.core.verifiers.grading_pool import GradingPool
+from rise_core.records import Problem
+from rise_core.verifiers.grading_pool import GradingPool
 
 
 def main():

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from rise.storage.lake import Lake
-from rise.storage.location import LakeLocation
-from rise.tasks.report.page import write_page
+from storage.lake import Lake
+from storage.location import LakeLocation
+from tasks.report.page import write_page
 from tests.needs import chromium_path
 from tests.tasks.report.seeding import seed
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from rise.core.records import Problem
-from rise.storage import problem_rows, rollouts
-from rise.storage.lake import Lake
-from rise.tasks.report.page import write_page
+from rise_core.records import Problem
+from storage import problem_rows, rollouts
+from storage.lake import Lake
+from tasks.report.page import write_page
 from tests.storage.samples import rollout
 from tests.tasks.report.conftest import new_lake
 from tests.tasks.report.seeding import seed

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rise.core.method.metrics import compute_metrics
-from rise.core.records import Example, Problem, Rollout
-from rise.storage import checkpoints, examples, metric_rows, problem_rows, rollouts, runs
-from rise.storage.checkpoints import CheckpointRecord
-from rise.storage.lake import Lake
-from rise.storage.runs import set_goal
+from rise_core.method.metrics import compute_metrics
+from rise_core.records import Example, Problem, Rollout
+from storage import checkpoints, examples, metric_rows, problem_rows, rollouts, runs
+from storage.checkpoints import CheckpointRecord
+from storage.lake import Lake
+from storage.runs import set_goal
 from tests.storage.samples import rollout
 
 VERDICTS = {"c": "correct", "w": "wrong", "n": "no_answer", "e": "error"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from rise.storage.lake import Lake
-from rise.tasks.report.artifacts import page_link, report_markdown
+from storage.lake import Lake
+from tasks.report.artifacts import page_link, report_markdown
 from tests.tasks.report.conftest import new_lake
 from tests.tasks.report.seeding import seed
 

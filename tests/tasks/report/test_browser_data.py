@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rise.storage.lake import Lake
-from rise.tasks.report.browser_data import SELECTED, divide, pack, read_browser_data
+from storage.lake import Lake
+from tasks.report.browser_data import SELECTED, divide, pack, read_browser_data
 
 
 def test_a_small_run_is_there_whole(seeded: Lake) -> None:

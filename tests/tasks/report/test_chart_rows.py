@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from rise.storage.lake import Lake
-from rise.tasks.report import chart_rows
-from rise.tasks.report.captions import result_figures
+from storage.lake import Lake
+from tasks.report import chart_rows
+from tasks.report.captions import result_figures
 from tests.tasks.report.conftest import new_lake
 from tests.tasks.report.seeding import TURNS, evaluation, seed
 

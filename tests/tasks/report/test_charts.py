@@ -7,10 +7,10 @@ import re
 import pytest
 import vl_convert
 
-from rise.storage import metric_rows
-from rise.storage.lake import Lake
-from rise.tasks.report import charts, theme
-from rise.tasks.report.captions import Figure, result_figures, time_figures, training_figures
+from storage import metric_rows
+from storage.lake import Lake
+from tasks.report import charts, theme
+from tasks.report.captions import Figure, result_figures, time_figures, training_figures
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rise.storage import rollouts
-from rise.tasks.report.page import write_page
+from storage import rollouts
+from tasks.report.page import write_page
 from tests.storage.samples import rollout
 from tests.tasks.report.conftest import Opener, new_lake, wait_drawn, wait_status
 from tests.tasks.report.seeding import evaluation, seed

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import metric_rows
-from rise.storage.lake import Lake
-from rise.tasks.report.page import content_policy, json_block, write_page
-from tests.storage.samples import ROOT
+from rise_core.errors import UserError
+from storage import metric_rows
+from storage.lake import Lake
+from tasks.report.page import content_policy, json_block, write_page
 
 
 def test_the_page_stands_alone(page_file: Path) -> None:
@@ -64,16 +60,3 @@ def test_json_in_the_page_cannot_end_its_element() -> None:
 def test_a_script_that_would_not_arrive_as_hashed_is_refused() -> None:
     with pytest.raises(ValueError, match="hashed"):
         content_policy(["var a = '</SCRIPT>'"])
-
-
-def test_an_installed_package_brings_the_page_along(tmp_path: Path) -> None:
-    build = "import setuptools.build_meta as b, sys; print(b.build_wheel(sys.argv[1]))"
-    copy = tmp_path / "source"
-    copy.mkdir()  # the build writes beside the sources
-    for name in ("pyproject.toml", "README.md", "LICENSE", "rise"):
-        (copy / name).symlink_to(ROOT / name)
-    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=copy, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    for asset in (ROOT / "tasks/report/assets").iterdir():
-        assert f"rise/tasks/report/assets/{asset.name}" in names

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import vl_convert
 
-from rise.core.errors import UserError
-from rise.storage.lake import Lake
-from rise.tasks.report import theme
-from rise.tasks.report.picture import write_plot
+from rise_core.errors import UserError
+from storage.lake import Lake
+from tasks.report import theme
+from tasks.report.picture import write_plot
 
 
 def test_the_plot_is_a_picture_that_knows_the_dark(seeded: Lake, tmp_path: Path) -> None:

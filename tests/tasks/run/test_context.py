@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rise.core.errors import UserError
-from rise.storage import checkpoints
+from rise_core.errors import UserError
+from storage import checkpoints
 from tests.tasks.rehearsed import RUN, rehearsed
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rise.core.errors import EngineLost, RunStopped, UserError
-from rise.storage.home import Home
-from rise.tasks.run import failures
-from rise.tasks.run.failures import explain_failures
+from rise_core.errors import EngineLost, RunStopped, UserError
+from storage.home import Home
+from tasks.run import failures
+from tasks.run.failures import explain_failures
 
 
 @pytest.fixture(autouse=True)

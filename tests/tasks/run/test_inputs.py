@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rise.tasks.run.inputs import check_inputs
+from tasks.run.inputs import check_inputs
 from tests.flows.command import TINY
 
 

@@ -16,18 +16,18 @@ import pytest
 import ray
 from prefect.logging import disable_run_logger
 
-from rise.core import cluster
-from rise.core.config.engine_keys import Engine
-from rise.core.config.load import load_config
-from rise.core.engine.request_checks import check_gpus
-from rise.core.errors import UserError
-from rise.storage.home import Home
-from rise.storage.lake import Lake
-from rise.tasks.run import limits
-from rise.tasks.run.answering import open_teacher
-from rise.tasks.run.context import RunContext
-from rise.tasks.run.inputs import check_inputs
-from rise.tasks.run.limits import uses_gpus
+from rise_core import cluster
+from rise_core.config.engine_keys import Engine
+from rise_core.config.load import load_config
+from rise_core.engine.request_checks import check_gpus
+from rise_core.errors import UserError
+from storage.home import Home
+from storage.lake import Lake
+from tasks.run import limits
+from tasks.run.answering import open_teacher
+from tasks.run.context import RunContext
+from tasks.run.inputs import check_inputs
+from tasks.run.limits import uses_gpus
 from tests.tasks.rehearsed import TINY
 
 
@@ -49,9 +49,9 @@ HOLD = """
 import os
 import time
 from prefect.logging import disable_run_logger
-from rise.core.config.load import load_config
-from rise.storage.home import Home
-from rise.tasks.run import limits
+from rise_core.config.load import load_config
+from storage.home import Home
+from tasks.run import limits
 
 os.environ["RISE_LOCAL_SERVER"] = "1"
 with disable_run_logger(), limits.accelerators(load_config("demo", ["engine.gpus=1"]), Home.from_env()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rise.tasks.run.progress import artifact_key
+from tasks.run.progress import artifact_key
 
 
 @pytest.mark.parametrize("run", ["r1", "R_1-x", "a" * 64])

@@ -7,8 +7,8 @@ import pytest
 from prefect.client.schemas.objects import TaskRun
 from prefect.states import Failed
 
-from rise.core.errors import EngineClosed, EngineError, EngineLost, TrainerLost, UserError
-from rise.tasks.run.stage import PAUSES, deserves_retry
+from rise_core.errors import EngineClosed, EngineError, EngineLost, TrainerLost, UserError
+from tasks.run.stage import PAUSES, deserves_retry
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import pytest
 import ray
 from typer.testing import CliRunner
 
-from rise.core.config.engine_keys import Teacher
-from rise.core.config.load import load_config
-from rise.core.errors import UserError
-from rise.core.models import scratch
-from rise.flows.cli.app import app
-from rise.tasks.run.teacher_key import api_key
+from flows.cli.app import app
+from rise_core.config.engine_keys import Teacher
+from rise_core.config.load import load_config
+from rise_core.errors import UserError
+from rise_core.models import scratch
+from tasks.run.teacher_key import api_key
 from tests.flows.command import TINY
 
 HOSTED = Teacher(model="m", base_url="https://host.example/v1", api_key="env:PLANTED")
