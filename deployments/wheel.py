@@ -3,7 +3,7 @@
     .venv/bin/python -c "from setuptools import build_meta; build_meta.build_wheel('dist')"
 
 A checkout has `flows`, `tasks`, `storage` and `rise_core` at the top. Names as common as `tasks` would hide a user's
-own modules, so the wheel holds `flows`, `tasks` and so on, with the imports rewritten, and the profiles in
+own modules, so the wheel holds `rise.flows`, `rise.tasks` and so on, with the imports rewritten, and the profiles in
 `rise/conf`. `import rise` and the command `rise` are the same in both.
 """
 
@@ -38,7 +38,7 @@ class BuildInsideRise(build_py):
 
 
 def inside_rise(source: str, name: str) -> str:
-    """Rewrite the imports of the four packages: `from storage.lake import Lake` becomes `from storage.lake …`.
+    """Rewrite the imports of the four packages: `from storage.lake import Lake` becomes `from rise.storage.lake …`.
 
     Raises:
         ValueError: `import storage.lake` binds the name `storage`, which would change with the move.

@@ -21,7 +21,7 @@ USE = """
 import sys
 import tasks  # the user's own module of this name
 import rise
-from flows.cli.app import app
+from rise.flows.cli.app import app
 config = rise.load_config("demo", ["collect.problems=100"])
 grade = rise.get_verifier("gsm8k").grade("#### 18", rise.Problem("p", "eval", "?", "18"))
 print(tasks.OWN, config.collect.problems, grade.verdict.value, rise.__file__)
@@ -67,7 +67,7 @@ def test_an_installed_rise_stands_beside_a_user_s_own_module_of_a_common_name(in
 
 def test_imports_move_with_their_packages() -> None:
     assert inside_rise("    from storage.lake import Lake\nfrom tasks import x\n", "m.py") == (
-        "    from storage.lake import Lake\nfrom tasks import x\n"
+        "    from rise.storage.lake import Lake\nfrom rise.tasks import x\n"
     )
     assert inside_rise("from tasks_of import x  # from storage import\n", "m.py") == (
         "from tasks_of import x  # from storage import\n"
