@@ -52,19 +52,6 @@ def test_an_own_ray_is_private_and_leaves_nothing_behind() -> None:
     assert alive == []
 
 
-def test_an_early_ray_is_taken_over_with_its_end() -> None:
-    with cluster.connect_early(logical_cpus=3):
-        with cluster.connect(logical_cpus=7):
-            assert ray.cluster_resources()["CPU"] == 3
-            with cluster.connect(logical_cpus=7):
-                pass
-            assert ray.is_initialized()
-        assert not ray.is_initialized()
-    with cluster.connect_early(logical_cpus=2):
-        assert ray.is_initialized()
-    assert not ray.is_initialized()
-
-
 def test_a_failure_keeps_rays_logs_and_a_deep_temporary_folder_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
