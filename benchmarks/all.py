@@ -34,22 +34,22 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="small sizes; the tables go to stdout only")
     options.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
-    given = options.parse_args()
+    arguments = options.parse_args()
     failed = []
-    for name in given.only:
-        if name == "gpu_training" and not given.smoke and shutil.which("nvidia-smi") is None:
+    for name in arguments.only:
+        if name == "gpu_training" and not arguments.smoke and shutil.which("nvidia-smi") is None:
             progress(f"{name}: left out, there is no GPU")
             continue
         progress(f"{name}: begins")
         begun = time.monotonic()
-        small = SMOKE.get(name, "--smoke").split() if given.smoke else []
+        small = SMOKE.get(name, "--smoke").split() if arguments.smoke else []
         command = [sys.executable, str(HERE / f"{name}.py"), *small]
         result = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent)
         progress(f"{name}: status {result.returncode} after {time.monotonic() - begun:.0f} s")
         print(f"## {name}\n\n{result.stdout}", flush=True)
         if result.returncode:
             failed.append(name)
-        elif not given.smoke:
+        elif not arguments.smoke:
             PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), name, result.stdout), encoding="utf-8")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

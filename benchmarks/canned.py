@@ -17,13 +17,13 @@ RESPONSE = 24  # tokens, the stop token included
 
 
 class Canned:
-    """What rise_core.engine.actor.EngineActor offers, without an engine."""
+    """The methods of rise_core.engine.actor.EngineActor, without an engine."""
 
     def __init__(self, cores: tuple[int, ...]) -> None:
         self.vocabulary = 0
 
-    def start(self, spec: EngineSpec, policy: Checkpoint) -> EngineInfo:
-        config = json.loads((Path(policy.weights_dir) / "config.json").read_text())
+    def start(self, spec: EngineSpec, checkpoint: Checkpoint) -> EngineInfo:
+        config = json.loads((Path(checkpoint.weights_dir) / "config.json").read_text())
         self.vocabulary = int(config["vocab_size"])
         return EngineInfo(os.getpid(), 0, self.vocabulary)
 
@@ -36,7 +36,7 @@ class Canned:
         ends = np.arange(1, count + 1, dtype=np.int64) * RESPONSE
         return CompletionBatch(Ragged(ids.ravel(), ends), np.zeros(count, np.uint8), np.zeros(count, np.float32))
 
-    def use(self, policy: Checkpoint) -> None: ...
+    def use(self, checkpoint: Checkpoint) -> None: ...
 
     def sleep(self) -> None: ...
 

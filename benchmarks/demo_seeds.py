@@ -33,7 +33,7 @@ RISE = str(Path(sys.executable).parent / "rise")
 class Line:
     """A line of the table: what is measured, the target in words, and for each seed the figure and whether it holds."""
 
-    what: str
+    name: str
     target: str
     cells: list[tuple[str, bool]]
 
@@ -43,12 +43,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--home", type=Path, default=Path("results-home"))
     parser.add_argument("overrides", nargs="*", help="key=value of the demo profile, for RISE and control alike")
-    given = parser.parse_args()
-    os.environ["RISE_HOME"] = str(given.home.resolve())
-    for seed in given.seeds:
-        run_both(seed, given.overrides)
+    arguments = parser.parse_args()
+    os.environ["RISE_HOME"] = str(arguments.home.resolve())
+    for seed in arguments.seeds:
+        run_both(seed, arguments.overrides)
     with Lake(Home.from_env().lake, read_only=True) as lake:
-        print_table(lake, given.seeds)
+        print_table(lake, arguments.seeds)
 
 
 def run_both(seed: int, overrides: list[str]) -> None:
@@ -69,15 +69,15 @@ def print_table(lake: Lake, seeds: list[int]) -> None:
     print("|---|---|" + "---|" * len(seeds))
     for same in lines:
         cells = [text if holds else f"**{text}**" for line in same for text, holds in line.cells]
-        print(f"| {same[0].what} | {same[0].target} | {' | '.join(cells)} |")
+        print(f"| {same[0].name} | {same[0].target} | {' | '.join(cells)} |")
 
 
 def measure(lake: Lake, seed: int) -> list[Line]:
     """Every line for one seed."""
     run, control = f"demo-{seed}", f"control-{seed}"
-    found = {(k, metric.metric): metric for k, metric in metric_rows.read(lake, run)}
-    last = max(k for k, _ in found)
-    base, after = ({name: metric for (k, name), metric in found.items() if k == at} for at in (0, last))
+    by_name = {(k, metric.metric): metric for k, metric in metric_rows.read(lake, run)}
+    last = max(k for k, _ in by_name)
+    base, after = ({name: metric for (k, name), metric in by_name.items() if k == at} for at in (0, last))
     turns = sorted((name for name in after if name.startswith("acc@t")), key=lambda name: int(name[5:]))
     gained, (ahead, notes) = leads(lake, f"{run}@0", f"{run}@{last}")[0], leads(lake, control, f"{run}@{last}")
     if unequal := [note for note in notes if not note.startswith("equal numbers")]:
@@ -111,13 +111,15 @@ def leads(lake: Lake, first: str, second: str) -> tuple[dict[str, Metric], list[
     """The second run's leads over the first, by metric, and what is said of the comparison; BEST: of its turns over the
     first's best number."""
     compared = read_comparison(lake, [first, second], "eval")
-    found = {row.name: row.differences[second] for row in compared.rows if second in row.differences}
-    return found | {BEST: next(metric for name, metric in found.items() if name.startswith(BEST))}, compared.notes
+    differences = {row.name: row.differences[second] for row in compared.rows if second in row.differences}
+    return differences | {
+        BEST: next(metric for name, metric in differences.items() if name.startswith(BEST))
+    }, compared.notes
 
 
-def at_least(what: str, target: str, metric: Metric, least: float, above_zero: bool = False) -> Line:
+def at_least(name: str, target: str, metric: Metric, least: float, above_zero: bool = False) -> Line:
     holds = metric.value >= least and (metric.ci_low > 0 or not above_zero)
-    return Line(what, target, [(interval(metric), holds)])
+    return Line(name, target, [(interval(metric), holds)])
 
 
 def interval(metric: Metric) -> str:

@@ -31,23 +31,23 @@ def main() -> None:
     options.add_argument(
         "--one", nargs=3, metavar=("ROLLOUTS", "PROBLEMS", "MODEL"), help="one size in this process, figures as JSON"
     )
-    given = options.parse_args()
-    if given.one:
-        rollouts, problems, model = given.one
+    arguments = options.parse_args()
+    if arguments.one:
+        rollouts, problems, model = arguments.one
         with at_home():
             print(json.dumps(in_a_flow(lambda: one_size(int(rollouts), int(problems), model))), flush=True)
         return
     print(machine("ray", "prefect", "pyarrow", "duckdb") + "\n")
-    sizes = [1_000, 20_000] if given.smoke else [10_000, 1_000_000]
-    found = []
+    sizes = [1_000, 20_000] if arguments.smoke else [10_000, 1_000_000]
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
         model = plain_model("demo", ["problems.train_size=200", "problems.eval_size=16"], Path(folder) / "model")
         for size in sizes:
             command = [sys.executable, __file__, "--one", str(size), str(sizes[-1] // EACH), str(model)]
-            found.append(json.loads(subprocess.check_output(command, text=True).splitlines()[-1]))
-            progress(str(found[-1]))
-    rows = [[f"{f['rollouts']:,}", f"{f['before']:,.0f}", f"{f['peak']:,.0f}", f"{f['seconds']:.0f}"] for f in found]
-    more = found[-1]["peak"] - found[0]["peak"]
+            figures.append(json.loads(subprocess.check_output(command, text=True).splitlines()[-1]))
+            progress(str(figures[-1]))
+    rows = [[f"{f['rollouts']:,}", f"{f['before']:,.0f}", f"{f['peak']:,.0f}", f"{f['seconds']:.0f}"] for f in figures]
+    more = figures[-1]["peak"] - figures[0]["peak"]
     print(table(["rollouts", "MB before the first", "MB at the highest", "seconds"], rows))
     print(f"\nMore at the highest: {held(more, at_most=100, unit=' MB')} (target: at most 100 MB).")
 
@@ -55,10 +55,11 @@ def main() -> None:
 def one_size(rollouts: int, problems: int, model: str) -> dict[str, float]:
     from canned import RESPONSE, Canned
 
-    from rise_core.engine import replica
+    from rise_core.engine import engine_processes, replica
     from tasks.fine_tune import read_spec
 
-    replica.EngineActor = Canned  # type: ignore[assignment, misc]
+    for module in (engine_processes, replica):  # both start actors
+        module.EngineActor = Canned  # type: ignore[assignment, misc]
     overrides = [
         TWO_TURNS, f"problems.train_size={problems}", "problems.eval_size=16", "boost.problems=0",
         f"model.name={model}", f"collect.problems={max(1, rollouts // EACH)}",

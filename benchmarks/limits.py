@@ -42,11 +42,11 @@ def move(cores_of: Callable[[int], Collection[int]]) -> dict[int, set[int]]:
 
 def threads() -> set[int]:
     """Those of the family, as the kernel numbers them."""
-    found: set[int] = set()
+    ids: set[int] = set()
     for process in family():
         with suppress(psutil.NoSuchProcess):
-            found |= {thread.id for thread in process.threads()}
-    return found
+            ids |= {thread.id for thread in process.threads()}
+    return ids
 
 
 def family() -> list[psutil.Process]:
@@ -93,9 +93,9 @@ def bare_rates(context: Any, home: Path, repeats: int) -> dict[str, float]:
         ways = {}
         for n, group in groups.items():
             samplers = []
-            for number, (some, core) in enumerate(group):
+            for number, (share, core) in enumerate(group):
                 file = home / f"bare-{n}-{number}.json"
-                file.write_text(json.dumps(some))
+                file.write_text(json.dumps(share))
                 sampler = opened.enter_context(closing(Sampler("vllm", settings, home, variables, core)))
                 samplers.append((sampler, file))
             ways[n] = partial(side_by_side, samplers)
@@ -106,5 +106,5 @@ def side_by_side(samplers: list[tuple[Sampler, Path]]) -> float:
     """Tokens a second of all samplers together, until the last one is through."""
     begun = time.perf_counter()
     with ThreadPoolExecutor() as threads:
-        found = list(threads.map(lambda each: each[0].sample(each[1]), samplers))
-    return sum(tokens for _, tokens in found) / (time.perf_counter() - begun)
+        results = list(threads.map(lambda each: each[0].sample(each[1]), samplers))
+    return sum(tokens for _, tokens in results) / (time.perf_counter() - begun)

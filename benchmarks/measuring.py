@@ -47,9 +47,9 @@ def processor() -> str:
     """The processor's name with the vector instructions that matter to float32 matrix products."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8") if sys.platform == "linux" else ""
     fields = dict(line.split(":", 1) for line in info.partition("\n\n")[0].splitlines() if ":" in line)
-    found = {name.strip(): value.strip() for name, value in fields.items()}
-    vectors = [name for name in ("avx512f", "avx2") if name in found.get("flags", "").split()]
-    return f"{found.get('model name', platform.processor() or platform.machine())} ({(vectors or ['no AVX'])[0]})"
+    by_name = {name.strip(): value.strip() for name, value in fields.items()}
+    vectors = [name for name in ("avx512f", "avx2") if name in by_name.get("flags", "").split()]
+    return f"{by_name.get('model name', platform.processor() or platform.machine())} ({(vectors or ['no AVX'])[0]})"
 
 
 def version_of(package: str) -> str:
@@ -96,12 +96,12 @@ def synchroniser(device: str) -> Callable[[], None]:
 
 def in_turns(ways: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
     """The median of what each way returns (seconds, or a rate), all measured in turns, `repeats` times."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    measurements: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(1, repeats + 1):
         for name, way in ways.items():
-            found[name].append(way())
-            progress(f"{name}, {number} of {repeats}: {found[name][-1]:.4g}")
-    return {name: statistics.median(values) for name, values in found.items()}
+            measurements[name].append(way())
+            progress(f"{name}, {number} of {repeats}: {measurements[name][-1]:.4g}")
+    return {name: statistics.median(values) for name, values in measurements.items()}
 
 
 def data(name: str) -> Path:

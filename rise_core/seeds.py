@@ -16,6 +16,6 @@ def seed_of(*parts: str | int) -> int:
     return int.from_bytes(digest.digest(), "big") >> (64 - _SEED_BITS)
 
 
-def unit(*parts: str | int) -> float:
-    """Derive a number in [0, 1) from a stable key; see `seed_of`."""
+def uniform(*parts: str | int) -> float:
+    """Draw a number in [0, 1) by a stable key; see `seed_of`."""
     return float(seed_of(*parts) / 2**_SEED_BITS)

@@ -53,7 +53,7 @@ def append(lake: Lake, run: str, profile: str, config_yaml: str, versions: dict[
 
 def find(lake: Lake, run: str) -> RunRecord | None:
     """Read the row of a run, None if there is no such run."""
-    return next((record for record in all(lake) if record.run == run), None)
+    return next((record for record in read(lake) if record.run == run), None)
 
 
 def get(lake: Lake, run: str) -> RunRecord:
@@ -68,7 +68,7 @@ def get(lake: Lake, run: str) -> RunRecord:
     return record
 
 
-def all(lake: Lake) -> list[RunRecord]:
+def read(lake: Lake) -> list[RunRecord]:
     """Read every run, oldest first."""
     # Only metrics of split `eval` count: `rise eval` may evaluate any iteration on other splits.
     rows = lake.query(

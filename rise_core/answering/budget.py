@@ -1,4 +1,4 @@
-"""The gate in front of a paid endpoint: a budget of requests and tokens for the whole run, and a stop for all."""
+"""The gate in front of a paid endpoint. Counts requests and tokens of the whole run, and can stop all requests."""
 
 from __future__ import annotations
 
@@ -27,10 +27,8 @@ class Budget:
         self._max_requests, self._max_tokens = config.max_requests, config.max_tokens
         self._in_flight = 0  # requests
         self._reserved = 0  # tokens of the requests in flight
-        self._token_ratio, self._extra_tokens = (
-            1.0,
-            0,
-        )  # of prompts: most endpoint tokens per, and above, learner tokens
+        self._token_ratio = 1.0  # the most endpoint tokens for one learner token of a prompt
+        self._extra_tokens = 0  # the most endpoint tokens above the learner tokens of a prompt
         self._is_measured = False  # by an answer since this start
         self._stop_reason: str | None = None
         self._changed = asyncio.Condition()

@@ -13,7 +13,7 @@ from typing import TypeVar
 from rise_core.config.choices import Criterion
 from rise_core.config.keys import Select
 from rise_core.records import Candidate, Rollout, Verdict, is_fact
-from rise_core.seeds import unit
+from rise_core.seeds import uniform
 
 _R = TypeVar("_R", Candidate, Rollout)
 
@@ -72,7 +72,7 @@ def _passes(best: _R, earlier: Sequence[_R], select: Select, seed: int) -> bool:
         return False
     if not earlier:
         share = select.first_turn.correct if correct else select.first_turn.wrong
-        return unit(seed, "first_turn", best.iteration, best.problem_id) < share
+        return uniform(seed, "first_turn", best.iteration, best.problem_id) < share
     if select.criterion is Criterion.better:
         return reward(best) > reward(earlier[-1])
     if select.criterion is Criterion.best:

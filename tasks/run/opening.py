@@ -41,7 +41,7 @@ def open_run(run: str, profile: str, overrides: list[str], iterations: int | Non
     inputs = check_inputs(run, profile, overrides)
     check_teacher_key(inputs.config)  # in a Prefect block it can be read from here on
     home = Home.from_env()
-    with explain_failures(home), _locked_lake(home, run) as lake:
+    with explain_failures(home), home.lock(run), _checked_lake(home, run) as lake:
         goal = _set_goal(lake, inputs, iterations)
         name_flow_run(f"{run} to iteration {goal}", profile)
         complete = runs.iterations_done(lake, run) == goal
@@ -64,10 +64,11 @@ def open_evaluation(
         UserError: Bad input, another process that holds the run, or damaged files; before costly work.
     """
     home = Home.from_env()
-    with explain_failures(home):
+    with explain_failures(home), home.lock(run):
+        # Under the lock: another evaluation could add the same split, with other settings, after the check.
         evaluation = check_evaluation(run, overrides, iteration, split)
         inputs, goal = evaluation.inputs, evaluation.iteration
-        with _locked_lake(home, run) as lake:
+        with _checked_lake(home, run) as lake:
             name_flow_run(f"{run} {inputs.split} of iteration {goal}", inputs.profile)
             if evaluation.done:
                 get_run_logger().info("iteration %d is evaluated on split %s already", goal, inputs.split)
@@ -79,8 +80,9 @@ def open_evaluation(
 
 
 @contextmanager
-def _locked_lake(home: Home, run: str) -> Iterator[Lake]:
-    with home.lock(run), Lake(home.lake) as lake:
+def _checked_lake(home: Home, run: str) -> Iterator[Lake]:
+    """Open the lake of a home for writing. Raises UserError for a damaged file of the run."""
+    with Lake(home.lake) as lake:
         lake.check_files(run)
         yield lake
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rise_core.seeds import seed_of, unit
+from rise_core.seeds import seed_of, uniform
 
 
 def test_equal_keys_give_the_seed_of_every_machine() -> None:
@@ -20,7 +20,7 @@ def test_a_seed_leaves_room_for_the_samples_number() -> None:
 
 
 def test_a_unit_is_spread_over_the_interval() -> None:
-    numbers = sorted(unit("key", number) for number in range(1000))
+    numbers = sorted(uniform("key", number) for number in range(1000))
     assert 0 <= numbers[0] < 0.02
     assert 0.98 < numbers[-1] < 1
     assert 0.45 < numbers[500] < 0.55

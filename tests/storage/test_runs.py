@@ -22,7 +22,7 @@ def test_a_run_and_its_goal(lake: Lake) -> None:
     assert run is not None
     assert (run.profile, run.config, run.versions, run.goal) == ("demo", "seed: 0\n", {"vllm": "0.32.0"}, 3)
     assert run.created_at.utcoffset() is not None
-    assert [(r.run, r.goal, r.iterations_done) for r in runs.all(lake)] == [("r1", 3, None), ("r2", 0, None)]
+    assert [(r.run, r.goal, r.iterations_done) for r in runs.read(lake)] == [("r1", 3, None), ("r2", 0, None)]
     with pytest.raises(UserError, match="no run 'r9'"):
         set_goal(lake, "r9", 1)
 
@@ -33,7 +33,7 @@ def test_an_iteration_is_done_when_it_has_metrics(lake: Lake) -> None:
     for iteration in (0, 1):
         metric_rows.replace(lake, "r1", iteration, [metric("m1@t1", 0.25)])
         assert iterations_done(lake, "r1") == iteration
-        assert runs.all(lake)[0].iterations_done == iteration
+        assert runs.read(lake)[0].iterations_done == iteration
     metric_rows.replace(lake, "r1", 2, [metric("m1@t1", 0.25, split="turns-10")])
-    assert iterations_done(lake, "r1") == runs.all(lake)[0].iterations_done == 1
+    assert iterations_done(lake, "r1") == runs.read(lake)[0].iterations_done == 1
     assert iterations_done(lake, "r2") is None
