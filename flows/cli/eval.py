@@ -35,7 +35,9 @@ def evaluate(
         return
     with one_line_errors():
         server = PrefectServer.reserve()  # before the import below brings Prefect
+        from storage.home import Home
         from tasks.run.evaluation_inputs import check_evaluation
+        from tasks.run.failures import explain_failures
 
         # Every mistake that can be known by now is reported before services start.
         evaluation = check_evaluation(run, overrides or [], iteration, split)
@@ -44,7 +46,8 @@ def evaluate(
             print(f"iteration {chosen} is evaluated on split {split} already", file=sys.stderr)
         else:
             quiet_flow_logs()
-            with server.running():
+            # Prefect's own server may fail outside of the flow, as on a full disk.
+            with server.running(), explain_failures(Home.from_env()):
                 from flows.evaluation import rise_eval
 
                 rise_eval(run, overrides or [], chosen, split)

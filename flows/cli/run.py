@@ -34,6 +34,7 @@ def run(
         named = default_run_name(profile) if name is None else name
         server = PrefectServer.reserve()  # before the imports below bring Prefect
         from storage.home import Home
+        from tasks.run.failures import explain_failures
         from tasks.run.inputs import check_inputs, complete_at
 
         inputs = check_inputs(named, profile, overrides or [])
@@ -43,7 +44,8 @@ def run(
             print(f"complete at iteration {complete}; --iterations N goes on", file=sys.stderr)
         else:
             quiet_flow_logs()
-            with server.running():
+            # Prefect's own server may fail outside of the flow, as on a full disk.
+            with server.running(), explain_failures(Home.from_env()):
                 from flows.iterate import rise
 
                 rise(named, profile, overrides or [], iterations)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 import httpx
+from prefect.exceptions import PrefectHTTPStatusError
 from ray.exceptions import RayError
 
 from rise_core.errors import EngineError, RunStopped, TrainerLost, UserError
@@ -30,14 +31,19 @@ def explain_failures(home: Home) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
+    except (UserError, RunStopped):
         raise
     except Exception as error:
         full = _is_full(error, home)
-        if not full and not isinstance(error, _MACHINE):
+        if not full and not isinstance(error, _MACHINE) and not _is_server_error(error):
             raise
         cause = first_line(error).rstrip(".")
         raise RunStopped(f"{cause} ({_FULL if full else _RESUME})") from error
+
+
+def _is_server_error(error: Exception) -> bool:
+    """Whether Prefect's server failed by itself, as on a full disk under its database."""
+    return isinstance(error, PrefectHTTPStatusError) and error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
 
 
 def _is_full(error: Exception, home: Home) -> bool:

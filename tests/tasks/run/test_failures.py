@@ -8,7 +8,9 @@ import sqlite3
 from pathlib import Path
 
 import duckdb
+import httpx
 import pytest
+from prefect.exceptions import PrefectHTTPStatusError
 
 from rise_core.errors import EngineLost, RunStopped, UserError
 from storage.home import Home
@@ -32,6 +34,22 @@ def test_what_the_machine_did_says_how_to_go_on(error: Exception) -> None:
     words = told(error)
     assert "start the same run again to go on" in words
     assert "disk" not in words
+
+
+def server_error(status: int) -> PrefectHTTPStatusError:
+    request = httpx.Request("POST", "http://127.0.0.1:4200/api/flow_runs/1/set_state")
+    return PrefectHTTPStatusError("refused", request=request, response=httpx.Response(status, request=request))
+
+
+def test_a_failing_prefect_server_is_the_machines_failure_and_wrong_credentials_are_not() -> None:
+    assert "start the same run again to go on" in told(server_error(500))
+    with pytest.raises(PrefectHTTPStatusError), explain_failures(Home.from_env()):
+        raise server_error(401)
+
+
+def test_an_explained_failure_is_not_explained_twice() -> None:
+    with pytest.raises(RunStopped, match="^once$"), explain_failures(Home.from_env()):
+        raise RunStopped("once")
 
 
 def test_a_full_disk_is_named_by_its_own_error(tmp_path: Path) -> None:
