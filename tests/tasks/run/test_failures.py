@@ -48,7 +48,7 @@ def test_a_failing_prefect_server_is_the_machines_failure_and_wrong_credentials_
 
 
 def test_an_explained_failure_is_not_explained_twice() -> None:
-    with pytest.raises(RunStopped, match="^once$"), explain_failures(Home.from_env()):
+    with pytest.raises(RunStopped, match=r"^once$"), explain_failures(Home.from_env()):
         raise RunStopped("once")
 
 
