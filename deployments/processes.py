@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, each found again by a record on disk.
+"""Background processes that outlive their command, found again by records on disk.
 
 No supervisor (supervisord, circus, honcho) was taken: a supervisor is one more daemon to find again and to end, and
 supervisord fixes the environment of every program (password, port) when the daemon starts. The order of `make server`
@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.2
 
 
 class RecordedProcess:
-    """A background process with a record `<name>.pid` and a log `<name>.log` in a folder.
+    """A background process with record `<name>.pid` and log `<name>.log` in a folder.
 
     The record holds the process id, a note, and a stamp, because a later process may get the same id.
 
@@ -50,7 +50,7 @@ class RecordedProcess:
         return self.is_alive() and all(own.get(name) == env.get(name) for name in names)
 
     def start(self, command: list[str], env: dict[str, str], folder: Path, note: str = "") -> None:
-        """Start and record the process, in a separate session, out of reach of the terminal's Ctrl-C.
+        """Start and record the process, in a separate session: the terminal's Ctrl-C does not reach it.
 
         Args:
             env: The whole environment of the process.
@@ -88,7 +88,7 @@ class RecordedProcess:
 
 
 def process_stamp(pid: int) -> str:
-    """Return the id of the boot and the start time of a process, or "" after its end.
+    """Return the boot's id and the start time of a process, or "" after the end.
 
     Time counts in clock ticks since boot, so a change of the wall clock (as in psutil's create_time) has no effect.
     """

@@ -157,7 +157,7 @@ def _is_taken(port: int) -> bool:
 
 
 def main() -> int:
-    """Run `start` or `stop` on RISE_HOME; a lock keeps a second command away from the same home."""
+    """Run `start` or `stop` on RISE_HOME. A lock keeps a second command away from the same home."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("start", "stop"))
     parser.add_argument("--port", type=int, default=4200)

@@ -29,7 +29,11 @@ from storage.views import VIEWS, View
 
 _FOLDER = Path(__file__).resolve().parent
 _BLOCK = re.compile(r"(<!-- make docs: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"} | {
+_TYPES = {
+    "integer": "integer",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
     "object": "map",
     "null": "null",
 }

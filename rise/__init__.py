@@ -140,7 +140,7 @@ def load_checkpoint(home: str | Path | None, run: str, iteration: int | None = N
 
 
 def open_learner(home: str | Path | None, run: str, iteration: int | None = None) -> LocalLearner:
-    """Start a vLLM engine in this process with a checkpoint and the evaluation settings of its run.
+    """Start a vLLM engine in this process with a checkpoint, under its run's evaluation settings.
 
     Open it before anything imports torch: torch and vLLM read the number of threads from the environment at import.
 

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rise_core.errors import UserError
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file beside `path`; the end of the block syncs and renames the file."""
+    """Yield the path of a temporary file beside `path`. The end of the block syncs and renames the file."""
     with _temporary(path) as part:
         yield part
         sync_file(part)
@@ -27,7 +29,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary folder beside `path`; the end of the block syncs the files and renames the folder.
+    """Yield the path of a temporary folder beside `path`. The end of the block syncs the files and renames the folder.
 
     The block creates the folder. Raises OSError where `path` is a folder with content, or a file.
     """
@@ -43,6 +45,15 @@ def sync_file(path: Path) -> None:
     """Force a file's content to disk: a power cut after the rename cannot leave a hollow file."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+@contextmanager
+def check_writes(path: Path, remedy: str) -> Iterator[None]:
+    """Turn an OSError in the block into a UserError with path, cause and remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}; {remedy}") from error
 
 
 @contextmanager

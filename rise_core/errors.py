@@ -60,4 +60,4 @@ class TrainerLost(RuntimeError):
 
 
 class KeyExists(Exception):
-    """Raised by a commit whose rows are in the lake already; a second write would double them."""
+    """Raised by a commit whose rows are in the lake already. A second write would double them."""

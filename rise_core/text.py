@@ -32,7 +32,7 @@ def first_line(error: BaseException | None) -> str:
 
 
 def error_line(error: BaseException | None, *, with_type: bool = False, limit: int | None = None) -> str:
-    """The whole message of an error on one line; its type where the message is empty.
+    """The whole message of an error on one line; the type where the message is empty.
 
     Args:
         with_type: Begin with the error's type (`ValueError: …`).

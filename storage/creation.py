@@ -1,4 +1,4 @@
-"""Create the tables and views of a lake, or add those missing in an older lake."""
+"""Create the tables and views of a lake, or add the missing ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def prepare(
             raise UserError(f"version {version} is older than the lake's tables: {VERSIONS}")
         if read_only:
             raise UserError(f"the lake {location.catalog} has no tables yet: start with `rise run PROFILE`")
-        for statement in creation():
+        for statement in creation_sql():
             session.execute(statement)
     ((written,),) = session.execute("SELECT max(version) FROM lake.main.rise_schema").fetchall()
     if written != SCHEMA_VERSION:
@@ -57,7 +57,7 @@ def prepare(
             session.execute(statement)
 
 
-def creation() -> list[str]:
+def creation_sql() -> list[str]:
     """Statements for an empty lake: all tables and views as one snapshot."""
     return [
         *_OPTIONS,

@@ -99,7 +99,7 @@ def read_table(
 def read_scored(
     lake: Lake, run: str, iteration: int, *purposes: str, split: str | None = None
 ) -> Iterator[list[Scored]]:
-    """Read the fields for metrics, a shard at a time (a million rollouts take gigabytes).
+    """Read the fields for metrics, a shard at a time: a million rollouts take gigabytes.
 
     Yields:
         Whole episodes of a shard, in the order of `purposes`, then by problem, turn and sample.

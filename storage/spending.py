@@ -18,7 +18,7 @@ _TRAINED = """
             AS tokens"""
 
 
-def collected(lake: Lake, run: str, iteration: int) -> dict[str, tuple[int, int]]:
+def count_responses(lake: Lake, run: str, iteration: int) -> dict[str, tuple[int, int]]:
     """Count the responses collected up to an iteration.
 
     Returns:
@@ -29,7 +29,7 @@ def collected(lake: Lake, run: str, iteration: int) -> dict[str, tuple[int, int]
     return {row["policy"]: (row["responses"], row["tokens"] or 0) for row in rows}
 
 
-def trained(lake: Lake, run: str, iteration: int) -> tuple[int, int]:
+def count_training(lake: Lake, run: str, iteration: int) -> tuple[int, int]:
     """Count the examples and tokens of fine-tuning up to an iteration, without the boost.
 
     Returns:

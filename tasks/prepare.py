@@ -32,7 +32,7 @@ _LONGEST = 200  # problems whose length in tokens is checked: those with the lon
 
 @stage("prepare {context.name}")
 def prepare(context: RunContext) -> None:
-    """Commit the problems and the base checkpoint, each unless the lake has it; check the problems' lengths."""
+    """Commit the problems and the base checkpoint, each unless the lake has it. Check the problems' lengths."""
     lake, run, problems = context.lake, context.name, context.workload.problems
     stored = [problem for split in ("train", "eval") for problem in problem_rows.read(lake, run, split)]
     if not stored:
@@ -48,7 +48,8 @@ def prepare(context: RunContext) -> None:
 def _build_base(context: RunContext) -> None:
     """Build, boost and publish the base model as iteration 0."""
     config, logger = context.config, get_run_logger()
-    built = empty_folder(context.folder / "base")
+    built = context.folder / "base"
+    shutil.rmtree(built, ignore_errors=True)  # the remains of an interrupted attempt
     logger.info("base model: %s", config.model.name)
     models.build(config, vocabulary(config, context.workload.problems), built)
     result = None
@@ -134,10 +135,3 @@ def _check_solutions(tokenizer: object, problems: list[Problem], longest: int) -
                 f"the worked solution of problem {problem.problem_id} has {len(ids)} tokens, over"
                 f" collect.max_new_tokens = {longest}: raise that or take the problem out"
             )
-
-
-def empty_folder(path: Path) -> Path:
-    """Make a folder anew, without the remains of an interrupted attempt."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
-    return path

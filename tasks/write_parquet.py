@@ -18,7 +18,7 @@ from tasks.run.stage import stage
 
 @stage("write {context.name} {iteration}")
 def write_parquet(context: RunContext, iteration: int, picked: pa.Table) -> None:
-    """Commit the examples of the picked responses and mark their rollouts as selected, in one transaction.
+    """Commit the picked responses as examples. The same transaction marks their rollouts as selected.
 
     Args:
         picked: The keys returned by stage `pick_improved`.

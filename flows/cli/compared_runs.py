@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from rise_core.config.choices import PolicyKind
 from rise_core.config.load import from_yaml
 from rise_core.errors import UserError
-from rise_core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes
+from rise_core.method.comparison import SAMPLED, Evaluated, Row, compare, notes, score_run
 from rise_core.records import Purpose
 from rise_core.seeds import seed_of
 from storage import checkpoints, metric_rows, problem_rows, rollouts, runs
 from storage.lake import Lake
-from storage.spending import collected, trained
+from storage.spending import count_responses, count_training
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def read_spending(lake: Lake, run: str, iteration: int) -> dict[str, int]:
     Returns:
         Line of the table → number. Gold solutions have a line of their own, but no one sampled such solutions.
     """
-    by_policy = collected(lake, run, iteration)
+    by_policy = count_responses(lake, run, iteration)
     sampled = [spent for policy, spent in by_policy.items() if policy != PolicyKind.gold.value]
-    examples, tokens = trained(lake, run, iteration)
+    examples, tokens = count_training(lake, run, iteration)
     return {
         SAMPLED: sum(responses for responses, _ in sampled),
         **{f"  by {policy}": responses for policy, (responses, _) in by_policy.items()},
@@ -97,4 +97,4 @@ def _read_run(lake: Lake, name: str, split: str) -> Evaluated:
     base = checkpoints.find(lake, run, 0)
     spent = read_spending(lake, run, iteration)
     base_id = base.checkpoint_id if base else ""
-    return evaluated(f"{run}@{iteration}", graded, problems, own_metrics, spent, split, base_id)
+    return score_run(f"{run}@{iteration}", graded, problems, own_metrics, spent, split, base_id)

@@ -61,7 +61,7 @@ def _difference(metric: Metric | None) -> str:
 
 
 def _long_rows(comparison: Comparison) -> pa.Table:
-    """Make one row for each line of the table and run; numbers are shares, not percent."""
+    """Make one row for each line of the table and run. Numbers are shares, not percent."""
     rows = []
     for row in comparison.rows:
         for label in comparison.labels:

@@ -66,7 +66,7 @@ def _write_model(
     run: RunRecord, iteration: int, checkpoint: Checkpoint, metrics: list[tuple[int, Metric]], out: Path
 ) -> None:
     """Write the model folder with its card, whole or not at all."""
-    from rise_core.atomic import atomic_folder
+    from rise_core.atomic import atomic_folder, check_writes
     from rise_core.config.load import from_yaml
     from rise_core.models import export as models
     from rise_core.models.card import Exported, model_card
@@ -74,11 +74,8 @@ def _write_model(
 
     config = from_yaml(run.config)
     adapter = Path(checkpoint.adapter_dir) if checkpoint.adapter_dir else None
-    try:
-        with atomic_folder(out) as part:
-            models.export(Path(checkpoint.weights_dir), adapter, part)
-            files = hash_files(part)
-            card = Exported(run.run, iteration, checkpoint.checkpoint_id, config, run.versions, metrics, files)
-            (part / "README.md").write_text(model_card(card), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror or error}") from error
+    with check_writes(out, "name another folder"), atomic_folder(out) as part:
+        models.export(Path(checkpoint.weights_dir), adapter, part)
+        files = hash_files(part)
+        card = Exported(run.run, iteration, checkpoint.checkpoint_id, config, run.versions, metrics, files)
+        (part / "README.md").write_text(model_card(card), encoding="utf-8")

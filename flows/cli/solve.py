@@ -34,7 +34,7 @@ def solve(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Let a trained model answer a problem over several turns, the same feedback after each; the majority decides.
+    """Let a trained model answer a problem over several turns, the same feedback after each. The majority decides.
 
     A held-out problem of the run, with no option set, gets the prompts and seeds of its evaluation.
     """

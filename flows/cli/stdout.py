@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 def claim_stdout() -> TextIO:
-    """Return a stream to standard output, and send all other output to standard error from now on.
+    """Return a stream to standard output. All other output goes to standard error from now on.
 
     Output below Python is redirected too: vLLM logs to standard output, and a program must find the result alone.
     """

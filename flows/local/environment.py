@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from storage.home import Home
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -25,7 +27,6 @@ def use_home(home: Path | None) -> None:
     Args:
         home: The folder of option --home; None: RISE_HOME, by default ./rise-home.
     """
-    folder = home or Path(os.environ.get("RISE_HOME") or "rise-home")
-    os.environ["RISE_HOME"] = str(folder.expanduser().resolve())
+    os.environ["RISE_HOME"] = str(home.expanduser().resolve() if home else Home.from_env().path)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

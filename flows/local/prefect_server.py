@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 class PrefectServer:
-    """A server of this process on a loopback port; or none, where the user names a server or a Prefect home."""
+    """A server of this process on a loopback port. There is none where the user names a server or a Prefect home."""
 
     def __init__(self, listener: socket.socket | None) -> None:
         self._listener = listener

@@ -135,7 +135,7 @@ def _read_usage(completion: Any) -> tuple[int, int] | None:
 
 
 class _DeadlineTransport(DefaultAsyncHttpxClient):
-    """The client's transport with a deadline for a whole try; httpx's own deadline is for each piece of data."""
+    """The client's transport with a deadline for a whole try. The deadline of httpx is for each piece of data."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(timeout=seconds)

@@ -1,4 +1,4 @@
-"""Configs from profiles and `key=value` overrides, and to and from the YAML stored with a run.
+"""Configs from profiles and `key=value` overrides. Also the YAML stored with a run, written and read.
 
     from rise_core.config.load import load_config
     config = load_config("demo", ["collect.problems=100"])

@@ -19,7 +19,14 @@ CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
 BASELINES_DIR = CONF_DIR / "baselines"
 # Errors of reading hostile YAML: numbers of 5,000 digits, impossible dates, deep nesting, `[=1`.
 UNREADABLE = (
-    *(YAMLError, OmegaConfBaseException, ValueError, TypeError, LookupError, ArithmeticError, OSError, RecursionError),
+    YAMLError,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    OSError,
+    RecursionError,
 )
 
 

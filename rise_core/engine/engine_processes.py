@@ -20,7 +20,7 @@ from rise_core.engine.settings import actor_options, cores_of, environment
 
 
 class EngineProcesses:
-    """The processes of a run's engines, each for the first engine with its cores and environment."""
+    """The processes of a run's engines. Each is for the first engine with the same cores and environment."""
 
     def __init__(self, config: Engine, name: str) -> None:
         """Start one process for each engine on the CPU. Ray must be connected.
@@ -38,7 +38,7 @@ class EngineProcesses:
             self._waiting.append((cores, environment(config), actor))
 
     def take(self, config: Engine, cores: tuple[int, ...]) -> Any:
-        """Hand out the process for an engine with these settings; None where no process is left."""
+        """Hand out the process for an engine with these settings; None where none is left."""
         kind = (cores, environment(config))
         for position, (*waiting_kind, actor) in enumerate(self._waiting):
             if tuple(waiting_kind) == kind:

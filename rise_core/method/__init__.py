@@ -1,4 +1,4 @@
-"""The RISE method (arXiv 2407.18219, section 4) in pure code, without Ray, torch, vLLM, Prefect or DuckDB.
+"""The RISE method (arXiv 2407.18219, section 4) in pure code. No Ray, torch, vLLM, Prefect or DuckDB.
 
 dialogue    states of the multi-turn MDP as token ids (4.1)
 episode     turn plans, open states, seeds: how episodes unfold (4.1)

@@ -54,7 +54,7 @@ class Row:
     differences: dict[str, Metric] = field(default_factory=dict)
 
 
-def evaluated(
+def score_run(
     label: str,
     rollouts: list[Rollout],
     problems: Mapping[str, Problem],
@@ -111,7 +111,7 @@ def compare(runs: list[Evaluated], bootstrap: int, seed: int) -> list[Row]:
 
 
 def notes(runs: list[Evaluated]) -> list[str]:
-    """Sentences about the fairness of a comparison with the first run, the last about equal sampling."""
+    """Sentences about the fairness of a comparison with the first run. The last is about equal sampling."""
     first, sentences = runs[0], []
     for run in runs[1:]:
         shared = len(set(run.problems) & set(first.problems))

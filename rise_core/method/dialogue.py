@@ -1,4 +1,4 @@
-"""Render states of the multi-turn MDP as token ids (paper, section 4.1); the one rendering of the whole product.
+"""Render states of the multi-turn MDP as token ids (paper, section 4.1): the only rendering in the product.
 
     s_t = [x, y_1, f, ..., y_{t-1}, f],   cut to the problem and the last `window - 1` attempts
 
@@ -39,7 +39,7 @@ def first_message(problem: str, dialogue: Dialogue) -> str:
 
 
 def render(tokenizer: Any, chats: Sequence[list[Message]]) -> list[list[int]]:
-    """Token ids of chats by the tokenizer's own chat template, up to the start of the next response.
+    """Render chats as token ids with the chat template, up to the start of the next response.
 
     Many chats in one call share the call's fixed cost.
     """

@@ -114,7 +114,7 @@ def gather(rollouts: Sequence[_Response], split: str, turns: int, samples: int) 
 
 
 def vote_correct(responses: Sequence[_Response]) -> Score:
-    """Score 1 where the majority's answer is correct, 0 without any vote, None with an ungraded response."""
+    """Score 1 where the majority's answer is correct, else 0. None with an ungraded response."""
     if not all(is_fact(response.verdict) for response in responses):
         return None
     winner = vote([response.answer for response in responses])

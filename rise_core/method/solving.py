@@ -100,7 +100,7 @@ def votes(attempts: Sequence[Attempt]) -> list[tuple[str, int]]:
 
 
 def final_answer(attempts: Sequence[Attempt]) -> str | None:
-    """The answer found correct by an oracle, else the majority's (a tie goes to the earliest); None without a vote."""
+    """The correct answer under an oracle, else the majority's. A tie goes to the earliest; None without a vote."""
     if attempts and attempts[-1].verdict is Verdict.CORRECT:
         return attempts[-1].answer
     return vote([attempt.answer for attempt in attempts])

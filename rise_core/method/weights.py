@@ -32,7 +32,7 @@ def reward_weights(rewards: Sequence[float], tau: float, normalise: Normalise = 
 
 
 def plain_weights(rewards: Sequence[float], tau: float, normalise: Normalise) -> list[float]:
-    """Compute exp(reward / tau), without division by the mean, as table `examples` stores the weights.
+    """Compute exp(reward / tau) without division by the mean. Table `examples` stores these weights.
 
     `normalise` decides the overflow limit only. Raises UserError as `reward_weights` does.
     """

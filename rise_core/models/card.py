@@ -33,7 +33,7 @@ class Exported:
 
 
 def model_card(exported: Exported) -> str:
-    """Return the card, Markdown after the hub's YAML front matter, without any path of this machine."""
+    """Return the card: Markdown after the hub's YAML front matter. No path of this machine appears."""
     from huggingface_hub import ModelCardData  # only an export needs the import
 
     base, licence = _origin(exported.config.model.name)

@@ -30,7 +30,7 @@ def export(weights: Path, adapter: Path | None, out: Path) -> None:
 
 
 def generation_settings(weights: Path) -> dict[str, Any]:
-    """Return the model's own generation settings with every end-of-turn token, so a plain `generate` stops there."""
+    """Return the model's own generation settings with every end-of-turn token. A plain `generate` stops there."""
     tokenizer = folder.load_tokenizer(weights)
     path = weights / "generation_config.json"
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -40,7 +40,7 @@ def check_folder(path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a settings file of a model folder; raise UserError where the file holds no JSON object."""
+    """Read a settings file of a model folder. Raise UserError where the file holds no JSON object."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

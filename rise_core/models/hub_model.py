@@ -14,7 +14,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def local_folder(name: str) -> Path | None:
-    """Return the folder named by `model.name`, which may not exist, or None where the name can only be a hub id."""
+    """Return the folder named by `model.name`, or None for a hub id. The folder may not exist."""
     path = os.path.expanduser(name)
     return Path(path) if os.path.exists(path) or not _HUB_ID.fullmatch(name) else None
 

@@ -42,7 +42,7 @@ def check_scratch(config: Config) -> None:
 
 
 def build(config: Config, texts: Iterable[str], out: Path) -> None:
-    """Write a tokenizer over the words of `texts` and a random Llama of `model.scratch`'s shape into folder `out`."""
+    """Write a tokenizer over the words of `texts`, and a random Llama, into folder `out`."""
     import torch  # seconds to import; `check_scratch` runs before any engine starts
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 

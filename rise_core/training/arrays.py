@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Rows:
-    """All N rows of a file as flat arrays; row i is `ids[starts[i]:starts[i + 1]]`, and `mask` alike."""
+    """All N rows of a file as flat arrays. Row i is `ids[starts[i]:starts[i + 1]]`, and `mask` alike."""
 
     ids: NDArray[np.int64]  # [tokens]
     mask: NDArray[np.bool_]  # [tokens]: True where a token carries loss

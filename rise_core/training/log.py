@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 _ENTRIES = 500  # kept for the lake, about
@@ -14,10 +13,10 @@ _REPORT_SECONDS = 1.0
 
 
 class TrainLog:
-    """Writes every entry to a file, keeps every n-th in `entries`, and reports at most one a second."""
+    """Writes every entry to a file. Keeps every n-th in `entries`, and reports at most one a second."""
 
     def __init__(self, path: str | None, steps: int, report: Callable[[dict[str, Any]], None]) -> None:
-        """Open the log of a training of `steps` optimiser steps; without a path (all workers but the first) no file."""
+        """Open the log of a training of `steps` optimiser steps. All workers but the first have no path, and no file."""
         if path is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "w", buffering=1) if path is not None else None  # noqa: SIM115
@@ -42,7 +41,7 @@ class TrainLog:
     def __enter__(self) -> TrainLog:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
 
@@ -62,7 +61,7 @@ class LogReader:
         return self._position > 0
 
     def read(self) -> None:
-        """Read on from the end of the last call, and hand on the last entry of the new ones."""
+        """Read on from the end of the last call. The last new entry is handed on."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:

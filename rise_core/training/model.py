@@ -64,7 +64,7 @@ def load_model(spec: TrainSpec, device: torch.device) -> Any:
 
 
 def with_lora(base: Any, spec: TrainSpec) -> Any:
-    """Wrap a base model with the spec's earlier adapter, or with a fresh one, which changes no output yet."""
+    """Wrap a base model with the spec's earlier adapter, or with a fresh one. A fresh one changes no output."""
     if spec.adapter_dir is not None:
         return PeftModel.from_pretrained(base, spec.adapter_dir, is_trainable=True)
     config = LoraConfig(
@@ -88,7 +88,7 @@ def needs_flat_rows(model: Any) -> bool:
 
 
 def target_logits(model: Any, batch: Batch) -> torch.Tensor:
-    """Compute the logits [n, vocab] at the batch's source positions only; all positions would fill the memory.
+    """Compute the logits [n, vocab] at the batch's source positions only. All positions would fill the memory.
 
     The output layer gets the hidden states of these positions inside the model's own forward pass. Whatever the model
     does to its logits (Gemma's soft cap, Granite's scale) is done here too.

@@ -75,7 +75,7 @@ def pack(lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
 def batches(
     rows: Rows, examples: Sequence[int], reduction: LossReduction, row_tokens: int, micro_rows: int, flat: bool = False
 ) -> Iterator[Batch]:
-    """Yield the forward passes over `examples`, each with at most `micro_rows` packed rows of similar width.
+    """Yield the forward passes over `examples`: at most `micro_rows` packed rows of similar width in each.
 
     Args:
         examples: Numbers of rows in `rows`.
@@ -89,7 +89,7 @@ def batches(
 
 
 def collate(rows: Rows, packed: Sequence[Sequence[int]], reduction: LossReduction) -> Batch:
-    """Build one pass from lists of example numbers, one list per packed row; rows are padded to the longest."""
+    """Build one pass from lists of example numbers, one list per packed row. Rows are padded to the longest."""
     lengths = rows.lengths
     width = max(int(sum(lengths[index] for index in row)) for row in packed)
     input_ids = np.zeros((len(packed), width), np.int64)

@@ -19,7 +19,7 @@ from torch import distributed
 
 
 class _SharedDevices(Backend):  # type: ignore[misc]  # Ray's classes are untyped here
-    """Sets up nothing; every worker sees all GPUs of the machine, as under Ray Train's own backend."""
+    """Sets up nothing. Every worker sees all GPUs of the machine, as under Ray Train's own backend."""
 
     share_cuda_visible_devices = True
 

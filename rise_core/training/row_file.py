@@ -30,7 +30,7 @@ def example_rows(examples: Iterable[Example], weights: Iterable[float]) -> Itera
 
 
 def write_rows(path: str | Path, rows: Iterable[TrainRow]) -> None:
-    """Write rows to a Parquet file in order, batch by batch; create the folder where missing."""
+    """Write rows to a Parquet file in order, batch by batch. Create the folder where missing."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(path, _SCHEMA) as file:
         for batch in batched(rows, _BATCH):

@@ -12,7 +12,7 @@ from rise_core.config.training_keys import Optim
 
 
 def step_count(examples: int, optim: Optim) -> int:
-    """Return the number of optimiser steps of a training; the last batch of an epoch may be smaller."""
+    """Return the number of optimiser steps of a training. The last batch of an epoch may be smaller."""
     return optim.epochs * math.ceil(examples / optim.batch_size)
 
 

@@ -147,7 +147,7 @@ def _make_optimizer(parameters: list[torch.nn.Parameter], optim: Optim) -> torch
 
 
 def _update(model: Any, optimizer: torch.optim.Optimizer, rate: float, optim: Optim, loss: float, step: int) -> None:
-    """Take one clipped optimiser step; raise UserError naming the step where loss or gradient is not finite."""
+    """Take one clipped optimiser step. Raise UserError naming the step where loss or gradient is not finite."""
     norm = torch.nn.utils.clip_grad_norm_(trainable(model), optim.max_grad_norm or float("inf"), foreach=True)
     for name, value in (("loss", loss), ("gradient norm", norm.item())):
         if not torch.isfinite(torch.tensor(value)):

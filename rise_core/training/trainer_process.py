@@ -30,7 +30,7 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "RAY_worker_niceness": "0"}
 
 
 def trainer_task(workers: int, gpus: float) -> Any:
-    """Return the Ray task for a training; the task of a single worker takes the worker's resources."""
+    """Return the Ray task for a training. The task of a single worker takes the worker's resources."""
     alone = workers == 1
     # A process on the CPU stays in Ray's pool, so the next fine-tuning finds torch imported. A process with a GPU ends,
     # because only its end frees the GPU's memory; with a group, only the end stops Ray Train's controller.

@@ -142,7 +142,7 @@ def _with_braced_roots(text: str) -> str:
 
 
 def _with_braced_fractions(text: str) -> str:
-    """Write `\\frac12` and `\\frac1{2}` as `\\frac{1}{2}`; a text with a cut-off fraction stays unchanged."""
+    """Write `\\frac12` and `\\frac1{2}` as `\\frac{1}{2}`. A text with a cut-off fraction stays unchanged."""
     head, *pieces = text.split("\\frac")
     braced = [head]
     for piece in pieces:

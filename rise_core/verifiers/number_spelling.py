@@ -21,7 +21,7 @@ NUMBER = re.compile(
 
 
 def canonical_number(match: re.Match[str]) -> str | None:
-    """Convert a match of NUMBER to a plain decimal ("18", "-0.5"), or else to "a/b".
+    """Convert a match of NUMBER to a plain decimal ("-0.5"), or else to "a/b".
 
     Returns:
         None for a number of more than 40 digits or with a zero denominator.

@@ -27,7 +27,7 @@ from tasks.run.stage import stage
 
 @stage("report {context.name} {iteration}")
 def report(context: RunContext, iteration: int) -> None:
-    """Write the page of a run, and attach its artifacts to the flow run under stable keys.
+    """Write the page of a run, and attach artifacts under stable keys.
 
     Artifacts: `metrics` (table), `plot` (picture), `report` (path and times), `page` (link).
     """
@@ -68,7 +68,7 @@ def page_link(run: str) -> str:
 
 
 def report_markdown(lake: Lake, run: str, page: Path) -> str:
-    """Compose a text with the page's path, the lake's version and the minutes of each stage."""
+    """Compose a text: the page's path, the lake's version, the minutes of each stage."""
     times = "".join(
         f"| {row['iteration']} | {row['stage'].replace('_', ' ')} | {row['minutes']:.2f} |\n"
         for row in stage_times(lake, run)

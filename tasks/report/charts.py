@@ -149,7 +149,7 @@ def histogram(rows: list[Row], title: str) -> alt.Chart:
 
 
 def times(rows: list[Row]) -> alt.Chart:
-    """Draw minutes by stage, one bar for each iteration; stages in the order of an iteration."""
+    """Draw minutes by stage, one bar for each iteration. The stages keep the order of an iteration."""
     stages = list(dict.fromkeys([*STAGES.values(), *(row["stage"] for row in rows)]))
     present = [stage for stage in stages if any(row["stage"] == stage for row in rows)]
     height = 40 + 32 * len({row["iteration"] for row in rows})

@@ -19,8 +19,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rise_core.atomic import atomic_file
-from rise_core.errors import UserError
+from rise_core.atomic import atomic_file, check_writes
 from rise_core.records import Metric
 from storage import metric_rows, runs
 from storage.lake import Lake
@@ -142,8 +141,5 @@ def _chart_library(cache: Path) -> str:
 
 
 def _write(path: Path, text: str, remedy: str) -> None:
-    try:
-        with atomic_file(path) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}; {remedy}") from error
+    with check_writes(path, remedy), atomic_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from rise_core.atomic import atomic_file
+from rise_core.atomic import atomic_file, check_writes
 from rise_core.errors import UserError
 from rise_core.records import EVAL_SPLIT
 from storage.lake import Lake
@@ -38,11 +38,8 @@ def write_plot(lake: Lake, run: str, out: Path) -> Path:
         raise UserError(f"{out}: a plot is a .svg or a .png file")
     plot = main_plot(lake, run)
     content = _adaptive_svg(plot).encode() if out.suffix == ".svg" else png(plot, scale=2)
-    try:
-        with atomic_file(out) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}; name another file with --plot") from error
+    with check_writes(out, "name another file with --plot"), atomic_file(out) as part:
+        part.write_bytes(content)
     return out.absolute()
 
 

@@ -1,4 +1,4 @@
-"""The input to an evaluation of a stored checkpoint under other settings, checked before anything starts."""
+"""The input to an evaluation under other settings, checked before anything starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Name and tag of a flow run in the UI, set once its goal is known."""
+"""Name and tag of a flow run in the UI."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def check_teacher_key(config: Config) -> None:
 
 
 def complete_at(inputs: Inputs, iterations: int | None) -> int | None:
-    """The iteration at which an advance by `iterations` has nothing left to do; None where work is left.
+    """The iteration at which an advance by `iterations` has nothing left to do. None where work is left.
 
     Raises:
         UserError: A file of the complete run is damaged.

@@ -58,7 +58,7 @@ def open_run(run: str, profile: str, overrides: list[str], iterations: int | Non
 def open_evaluation(
     run: str, overrides: list[str], iteration: int | None, split: str | None
 ) -> Iterator[RunContext | None]:
-    """Open a run to evaluate a checkpoint, the context's `goal`; None where the metrics are in the lake.
+    """Open a run to evaluate a checkpoint, the context's `goal`. The context is None where the metrics are in the lake.
 
     Raises:
         UserError: Bad input, another process that holds the run, or damaged files; before costly work.
@@ -89,7 +89,7 @@ def _checked_lake(home: Home, run: str) -> Iterator[Lake]:
 
 @contextmanager
 def _working(context: RunContext, logical_cpus: int) -> Iterator[None]:
-    """Hold the accelerators and Ray for the length of the block; start the engine processes with it."""
+    """Hold the accelerators and Ray for the length of the block. Start the engine processes with it."""
     config = context.config
     with accelerators(config, context.home), cluster.connect(logical_cpus), closing(context):
         context.answering.start_processes()

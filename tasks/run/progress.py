@@ -1,4 +1,4 @@
-"""Progress of a stage, in the log and as a progress artifact of the flow run."""
+"""Progress of a stage, in the log and as an artifact of the flow run."""
 
 from __future__ import annotations
 

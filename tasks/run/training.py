@@ -40,7 +40,7 @@ def write_spec(folder: Path, config: Config, rows: Iterable[TrainRow], start: Ch
 
 
 def train(spec: TrainSpec, settings: Train, progress: Progress, label: str) -> TrainResult:
-    """Run a fine-tuning on the Ray Train workers, with progress in the log and in the UI.
+    """Run a fine-tuning on the Ray Train workers. Progress is in the log and in the UI.
 
     Args:
         settings: Workers, GPUs and the time limit.
@@ -80,7 +80,7 @@ def _reporter(progress: Progress, label: str) -> Callable[[dict[str, float]], No
 def publish(
     home: Home, lake: Lake, run: str, iteration: int, folder: Path, result: TrainResult | None, base_id: str | None
 ) -> None:
-    """Move a built model under its content hash and commit the row of table `checkpoints`.
+    """Move a built model under its hash, and commit the row of table `checkpoints`.
 
     Args:
         folder: The model or adapter; on the home's file system.

@@ -18,7 +18,7 @@ def open_iterations(context: RunContext) -> range:
 
 
 def open_units(context: RunContext, iteration: int, plans: Sequence[TurnPlan]) -> list[WorkUnit]:
-    """List the units of some turn plans without rows in the lake, in the order to start.
+    """List the units of turn plans without rows in the lake, in starting order.
 
     Turn t of a shard is scheduled `shards_in_flight + 1` shards after turn t - 1: the grades are ready by then. Pure
     turn order would idle the engines: first turns have a single sample and end before later prompts are rendered.

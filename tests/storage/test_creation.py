@@ -9,7 +9,7 @@ import pytest
 
 from rise_core.errors import UserError
 from storage import rollouts
-from storage.creation import creation
+from storage.creation import creation_sql
 from storage.lake import Lake
 from storage.location import LakeLocation
 from storage.schema import TABLES
@@ -48,7 +48,7 @@ def test_processes_that_open_a_new_lake_at_once_make_one_schema(home: Path) -> N
 def test_a_creation_that_was_cut_short_is_made_good(home: Path) -> None:
     location = location_with_folders(LakeLocation.from_home(home))
     with open_session(location, read_only=False) as session:
-        for statement in creation()[:-3]:
+        for statement in creation_sql()[:-3]:
             session.execute(statement)
     with Lake(location) as lake:
         assert lake.version() == 1

@@ -12,7 +12,7 @@ import pytest
 
 from rise_core.records import Example, Metric, Problem
 from storage import arrow, checkpoints, evaluations, examples, metric_rows, problem_rows, rollouts, runs
-from storage.creation import creation
+from storage.creation import creation_sql
 from storage.evaluations import EvaluationRecord
 from storage.lake import Lake
 from storage.location import LakeLocation
@@ -67,7 +67,7 @@ def test_a_new_lake_is_created_by_the_statements_of_the_first_and_later_addition
         """Return the statements with single spaces."""
         return {" ".join(statement.split()).replace("( ", "(") for statement in statements}
 
-    assert words(FIRST) <= words(creation())
+    assert words(FIRST) <= words(creation_sql())
 
 
 def test_a_lake_of_the_first_version_is_opened_read_and_appended_to(home: Path) -> None:

@@ -22,7 +22,7 @@ from storage.home import Home
 from storage.lake import Lake
 from tasks.fine_tune import read_spec
 from tasks.pick_improved import pick_improved
-from tasks.prepare import boost_spec, empty_folder, vocabulary
+from tasks.prepare import boost_spec, vocabulary
 from tasks.run.context import RunContext
 from tasks.run.inputs import check_inputs
 from tasks.run.training import publish
@@ -59,7 +59,7 @@ def rehearsed(home: Path, *overrides: str, profile: str = str(TINY)) -> Iterator
         try:
             runs.append(lake, RUN, profile, to_yaml(inputs.config), {}, goal=2)
             problem_rows.append(lake, RUN, [*inputs.problems.train, *inputs.problems.eval])
-            built = empty_folder(context.folder / "base")
+            built = context.folder / "base"
             models.build(context.config, vocabulary(context.config, inputs.problems), built)
             boosted = train_here(boost_spec(context.folder, context.config, inputs.problems.boost, built))
             folder.copy_companions(built, Path(boosted.out_dir))

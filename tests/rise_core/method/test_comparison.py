@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rise_core.method.comparison import SAMPLED, Evaluated, Row, compare, evaluated, notes
+from rise_core.method.comparison import SAMPLED, Evaluated, Row, compare, notes, score_run
 from rise_core.method.metrics import compute_metrics
 from rise_core.records import Problem
 from tests.rise_core.method.test_metrics import episode
@@ -17,7 +17,7 @@ def run(label: str, *episodes: tuple[str, str, str], sampled: int = 100) -> Eval
     problems = {name: Problem(name, "eval", text, "g") for name, text, _, _ in named}
     turns, samples = (len(words.split()) for words in episodes[0][1:])
     metrics = compute_metrics(rollouts, split="eval", turns=turns, samples=samples, bootstrap=200, seed=0)
-    return evaluated(label, rollouts, problems, metrics, {SAMPLED: sampled}, "eval")
+    return score_run(label, rollouts, problems, metrics, {SAMPLED: sampled}, "eval")
 
 
 def rows(*runs: Evaluated) -> dict[str, Row]:
