@@ -16,7 +16,7 @@ class TrainLog:
     """Writes every entry to a file. Keeps every n-th in `entries`, and reports at most one a second."""
 
     def __init__(self, path: str | None, steps: int, report: Callable[[dict[str, Any]], None]) -> None:
-        """Open the log of a training of `steps` optimiser steps. All workers but the first have no path, and no file."""
+        """Open the log of a training of `steps` optimiser steps. Only the first worker has a path, and a file."""
         if path is not None:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "w", buffering=1) if path is not None else None  # noqa: SIM115
