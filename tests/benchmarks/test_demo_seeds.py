@@ -116,7 +116,7 @@ def test_a_control_on_other_terms_is_refused(
 def test_the_figures_are_of_the_right_run(script: ModuleType, lake: Lake) -> None:
     fill(lake, "demo-7", {0: BASE, LAST: AFTER})
     fill(lake, "control-7", {0: BASE, LAST: ([4] * 5, [8] * 5)})
-    cells: dict[str, str] = {line.what: line.cells[0][0] for line in script.measure(lake, 7)}
+    cells: dict[str, str] = {line.name: line.cells[0][0] for line in script.measure(lake, 7)}
     assert cells["m1@t5: base → after"] == "40.0 → 90.0"
     assert cells["control: m1@t1, m5@t1, m1@t5"] == "10.0 20.0 10.0"
     assert cells["m1@t5 after - best of the control"].startswith("70.0 [")
