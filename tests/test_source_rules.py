@@ -35,34 +35,34 @@ def nodes() -> Iterator[tuple[str, ast.AST]]:
 
 
 def test_nothing_is_unpickled_evaluated_or_unpacked() -> None:
-    found = []
-    for where, node in nodes():
+    locations = []
+    for location, node in nodes():
         if isinstance(node, ast.Import) and {alias.name.partition(".")[0] for alias in node.names} & MODULES:
-            found.append(where)
+            locations.append(location)
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES:
-            found.append(where)
+            locations.append(location)
         if isinstance(node, ast.Call):
             called = node.func
             name = called.id if isinstance(called, ast.Name) else ""
             attribute = called.attr if isinstance(called, ast.Attribute) else ""
             owner = called.value.id if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) else ""
             if name in CALLS or attribute in CALLS - {"eval", "compile"}:  # model.eval() and re.compile() are others
-                found.append(where)
-            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            if given.get("allow_pickle", "False") != "False" or given.get("trust_remote_code", "False") != "False":
-                found.append(where)
-            if (owner, attribute) == ("torch", "load") and given.get("weights_only") != "True":
-                found.append(where)
-            if given.get("shell", "False") != "False":
-                found.append(where)
-    assert found == []
+                locations.append(location)
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            if options.get("allow_pickle", "False") != "False" or options.get("trust_remote_code", "False") != "False":
+                locations.append(location)
+            if (owner, attribute) == ("torch", "load") and options.get("weights_only") != "True":
+                locations.append(location)
+            if options.get("shell", "False") != "False":
+                locations.append(location)
+    assert locations == []
 
 
 def test_prefect_keeps_no_results_which_it_would_pickle() -> None:
-    for where, node in nodes():
+    for location, node in nodes():
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("task", "flow"):
-            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            assert given.get("persist_result") == "False", where
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert options.get("persist_result") == "False", location
 
 
 def test_ruff_looks_for_the_same() -> None:
@@ -99,18 +99,18 @@ def test_sql_is_built_of_nothing_but_own_words() -> None:
     }
     words = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ATTACH ", "SET ", "CALL ", "LOAD ", "COPY ")
     words += ("WITH ", "FROM ", "ALTER ", "DROP ", "PRAGMA ", "USE ")
-    found = set()
-    for where, node in nodes():
-        if not where.startswith("storage/") or not isinstance(node, ast.JoinedStr):
+    locations = set()
+    for location, node in nodes():
+        if not location.startswith("storage/") or not isinstance(node, ast.JoinedStr):
             continue
         text = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
         if text.lstrip().startswith(words):
             for part in node.values:
                 if isinstance(part, ast.FormattedValue):
-                    said = ast.unparse(part.value)
+                    value = ast.unparse(part.value)
                     # URLs of the lake, from the environment, cannot be bound in these statements: quoted
-                    if not said.startswith("_quote(") and (where.partition(":")[0], said) != (
+                    if not value.startswith("_quote(") and (location.partition(":")[0], value) != (
                         *("storage/session.py", "', '.join(options)"),
                     ):
-                        found.add((where.partition(":")[0], said))
-    assert found <= own, found - own
+                        locations.add((location.partition(":")[0], value))
+    assert locations <= own, locations - own

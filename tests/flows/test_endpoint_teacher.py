@@ -85,6 +85,6 @@ def check_what_was_asked(home: Path, proxy: Proxy, tokenizer: Any) -> None:
         "SELECT p.problem, r.response FROM rollouts r JOIN problems p USING (run, split, problem_id)"
         " WHERE purpose = 'collect' AND turn = 1",
     )
-    wanted = [(row["problem"], [row["response"]]) for row in attempts]
-    chats = [chat for chat, _ in states(tokenizer, wanted, load_config(TINY).dialogue)]
+    histories = [(row["problem"], [row["response"]]) for row in attempts]
+    chats = [chat for chat, _ in states(tokenizer, histories, load_config(TINY).dialogue)]
     assert sorted(map(str, (body["messages"] for body in proxy.bodies))) == sorted(map(str, chats))

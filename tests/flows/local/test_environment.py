@@ -22,7 +22,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_own_server_gets_a_password_that_is_another_at_every_start(tmp_path: Path) -> None:
-    found = set()
+    passwords = set()
     for _ in range(3):
         for name in ("PREFECT_HOME", "PREFECT_API_URL", AUTH, SERVER_AUTH):
             os.environ.pop(name, None)
@@ -30,13 +30,13 @@ def test_an_own_server_gets_a_password_that_is_another_at_every_start(tmp_path: 
         PrefectServer.reserve()
         assert os.environ[AUTH] == os.environ[SERVER_AUTH]
         assert len(os.environ[AUTH]) > 40
-        found.add(os.environ[AUTH])
-    assert len(found) == 3
+        passwords.add(os.environ[AUTH])
+    assert len(passwords) == 3
 
 
-@pytest.mark.parametrize("given", [AUTH, SERVER_AUTH])
-def test_a_password_of_the_user_s_serves_both_sides(given: str, tmp_path: Path) -> None:
-    os.environ[given] = "somebody:a-long-password"
+@pytest.mark.parametrize("variable", [AUTH, SERVER_AUTH])
+def test_a_password_of_the_user_s_serves_both_sides(variable: str, tmp_path: Path) -> None:
+    os.environ[variable] = "somebody:a-long-password"
     use_home(tmp_path)
     PrefectServer.reserve()
     assert os.environ[AUTH] == os.environ[SERVER_AUTH] == "somebody:a-long-password"

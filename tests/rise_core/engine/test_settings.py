@@ -37,21 +37,28 @@ def arguments(config: Engine, checkpoint: Checkpoint, lora_rank: int | None = No
 
 
 def test_prompts_of_a_cpu_engine_stay_whole(weights: Checkpoint) -> None:
-    made = arguments(replace(CONFIG, max_num_seqs=9000), weights)
-    assert made["enable_chunked_prefill"] is False
-    assert made["max_num_batched_tokens"] == 9000, "a step holds a token of every sequence"
-    assert made["kv_cache_memory_bytes"] == 2**29
-    assert (made["model"], made["seed"], made["max_model_len"]) == (weights.weights_dir, 3, 128)
+    engine = arguments(replace(CONFIG, max_num_seqs=9000), weights)
+    assert engine["enable_chunked_prefill"] is False
+    assert engine["max_num_batched_tokens"] == 9000, "a step holds a token of every sequence"
+    assert engine["kv_cache_memory_bytes"] == 2**29
+    assert (engine["model"], engine["seed"], engine["max_model_len"]) == (
+        weights.weights_dir,
+        3,
+        128,
+    )
     long = checkpoint(Path(weights.weights_dir), max_position_embeddings=None)
     assert arguments(replace(CONFIG, max_model_len=20_000), long)["max_num_batched_tokens"] == 20_000
 
 
 @pytest.mark.parametrize(("gpus", "parallel", "executor"), [(0.5, 1, None), (1.0, 1, None), (2.0, 2, "mp")])
 def test_an_engine_spreads_over_its_gpus(weights: Checkpoint, gpus: float, parallel: int, executor: str | None) -> None:
-    made = arguments(replace(CONFIG, gpus=gpus), weights)
-    assert (made["tensor_parallel_size"], made["distributed_executor_backend"]) == (parallel, executor)
-    assert made["enable_sleep_mode"], "the GPU is free while training runs"
-    assert "kv_cache_memory_bytes" not in made
+    engine = arguments(replace(CONFIG, gpus=gpus), weights)
+    assert (engine["tensor_parallel_size"], engine["distributed_executor_backend"]) == (
+        parallel,
+        executor,
+    )
+    assert engine["enable_sleep_mode"], "the GPU is free while training runs"
+    assert "kv_cache_memory_bytes" not in engine
 
 
 @pytest.mark.parametrize(("rank", "allocated"), [(1, 1), (4, 8), (8, 8), (512, 512)])
