@@ -20,24 +20,33 @@ def vega_config(dark: bool, font: str = _FONT) -> dict[str, Any]:
     """Compose the Vega-Lite config of a theme."""
     colours, categories = (DARK, DARK_CATEGORIES) if dark else (LIGHT, LIGHT_CATEGORIES)
     text = {"labelColor": colours["soft"], "titleColor": colours["soft"], "labelFontSize": 12, "titleFontSize": 12}
+    axis = text | {
+        "gridColor": colours["line"],
+        "gridOpacity": 0.6,
+        "domainColor": colours["line"],
+        "ticks": False,
+        "titleFontWeight": "normal",
+        "labelPadding": 6,
+        "titlePadding": 10,
+    }
+    legend = text | {
+        "orient": "top",
+        "direction": "horizontal",
+        "titleFontWeight": "normal",
+        "symbolSize": 90,
+        "symbolOpacity": 1,
+        "labelLimit": 320,
+        "columnPadding": 16,
+        "offset": 12,
+    }
     return {
         "background": "transparent",
         "font": font,
         "view": {"stroke": None},
-        "axis": text
-        | {"gridColor": colours["line"], "gridOpacity": 0.6, "domainColor": colours["line"], "ticks": False}
-        | {"titleFontWeight": "normal", "labelPadding": 6, "titlePadding": 10},
+        "axis": axis,
         "axisX": {"grid": False, "labelAngle": 0},
         "axisY": {"domain": False, "tickCount": 5},
-        "legend": text
-        | {
-            "orient": "top",
-            "direction": "horizontal",
-            "titleFontWeight": "normal",
-            "symbolSize": 90,
-            "symbolOpacity": 1,
-        }
-        | {"labelLimit": 320, "columnPadding": 16, "offset": 12},
+        "legend": legend,
         "title": {"color": colours["ink"], "fontSize": 14, "anchor": "start", "offset": 12},
         "range": {"category": categories, "ordinal": _DARK_ORDER if dark else _LIGHT_ORDER},
         "line": {"strokeWidth": 2.2},
