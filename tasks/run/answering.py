@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,13 +87,11 @@ class Answering:
             self.engines.resume()
 
     def close(self) -> None:
-        """End the engines and the teacher; calls in flight fail."""
-        if self.teacher is not None:
-            self.teacher.close()
-        if self.engines is not None:
-            self.engines.close()
-        if self._processes is not None:
-            self._processes.close()
+        """End the teacher, the engines and their processes, each also where another fails to end."""
+        with ExitStack() as closing:  # ends in reverse order
+            for service in (self._processes, self.engines, self.teacher):
+                if service is not None:
+                    closing.callback(service.close)
 
 
 def open_teacher(config: Config, run: str, folder: Path) -> Endpoint | LocalTeacher:
