@@ -86,16 +86,13 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
 
 
-# Python's tracker of a process's shared memory ends a moment after the process.
-TRACKER = "from multiprocessing.resource_tracker import main"
-
-
 def processes_of(home: Path) -> list[str]:
-    """Return the command lines of living processes of a home; remaining trackers get ten seconds to end."""
+    """Return the command lines of a home's processes that outlive their command by ten seconds.
+
+    Ray ends its workers, and Python its trackers, a moment after the command.
+    """
     deadline = time.monotonic() + 10
-    while (commands := list(living(home).values())) and all(TRACKER in command for command in commands):
-        if time.monotonic() > deadline:
-            break
+    while (commands := list(living(home).values())) and time.monotonic() < deadline:
         time.sleep(0.05)
     return commands
 
