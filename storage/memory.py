@@ -11,7 +11,6 @@ def give_back() -> None:
     """Let the C library return free heap memory to the system, between queries.
 
     DuckDB and the sampling threads free memory in the heaps of many threads; glibc keeps the pages. Without the call
-    a million rollouts peak at 499 MB instead of 410 MB (the storage calls of a collection alone; 299 and 323 MB for ten
-    thousand), too much for the driver's bound of 100 MB more.
+    the driver's memory grows with the rollouts beyond its bound (benchmarks/driver_memory.py).
     """
     _libc.malloc_trim(0)
